@@ -1,0 +1,296 @@
+"""What an actor is to the one who writes it: a class with handlers, hooks, children, timers."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+import pykka
+
+from .cell import DEAD, ActorRef
+from .death_watch import unwatch, watch
+from .errors import BadActor, NotInSystem
+from .events import MessageUnhandled
+from .future import LoopFuture
+from .lifecycle import spawn
+from .mailbox import UNBOUNDED, Mailbox
+from .messages import Ask, TailStop, Tick
+from .pykka_names import ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr, get_attr_directly
+from .supervision import ONE_FOR_ONE, TRANSIENT, ChildSpec, SupervisorSpec
+from .timers import Timers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from .environment import Environment
+    from .messages import Signal
+
+A = TypeVar("A", bound="Actor")
+F = TypeVar("F", bound="Callable[..., Any]")
+
+MAX_KNOWN_TYPES = 1024
+"""Message types remembered per actor class; beyond that a type is looked up anew each time."""
+
+
+class Home(Protocol):
+    """Where `start` puts an actor: a system."""
+
+    env: Environment
+
+    def spawn(self, actor_class: type[A], /, *args: Any, **kwargs: Any) -> ActorRef[A]: ...
+
+
+def handles(*message_types: type, in_place: bool = False) -> Callable[[F], F]:
+    """
+    Marks a method as the handler of these message types: the exact type first, then along its MRO.
+
+    With `in_place`, an idle actor may be run by its sender inside `tell_many` (see `turn`): the method must be a plain
+    function, quick, and must not mind that messages it sends are queued.
+    """
+
+    def mark(function: F) -> F:
+        if in_place and inspect.iscoroutinefunction(function):
+            raise BadActor(
+                f"{function.__qualname__} cannot be run in place: it is a coroutine, and its timeouts would bind to "
+                "the sender's task; make it a plain function, or leave out in_place"
+            )
+        function._handles = (message_types, in_place)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+class HandlerTable(dict[type, "Callable[[Any, Any], Any] | None"]):
+    """Message type to function. A missing type is resolved along its MRO, then to `on_receive`, and remembered."""
+
+    high_water: float = float("inf")
+
+    def __missing__(self, kind: type) -> Callable[[Any, Any], Any] | None:
+        handler = next((self[base] for base in kind.__mro__[1:] if base in self), _on_receive)
+        if len(self) < MAX_KNOWN_TYPES:
+            self[kind] = handler
+        return handler
+
+
+def _on_receive(actor: Actor, message: object) -> object:
+    return actor.on_receive(message)
+
+
+class Actor(pykka.Actor):
+    """
+    An actor: subclass it, mark handlers with `@handles`, and `spawn` it in an `ActorSystem`.
+
+    Handlers and hooks may be plain functions or coroutines. One message is handled at a time, awaits included. What a
+    handler raises makes the actor fail: its supervisor restarts it under the same ref, or ends it. If the message was
+    an ask, the asker gets the error instead and the actor runs on (see `reply_errors`).
+    """
+
+    mailbox: ClassVar[Mailbox] = UNBOUNDED
+    supervision: ClassVar[SupervisorSpec] = ONE_FOR_ONE
+    """How this actor supervises its children."""
+
+    reply_errors: ClassVar[tuple[type[Exception], ...] | None] = None
+    """Errors that are an answer to an ask and nothing more. None: all of them, as in pykka. Others fail the actor too."""
+
+    home: ClassVar[Home | None] = None
+    """Where pykka's `start` puts actors of this class; `spawn` does not need it."""
+
+    _handlers: ClassVar[HandlerTable]
+    _in_place: ClassVar[dict[type, Callable[[Any, Any], Any]]]
+    _end_of_turn: ClassVar[Callable[[Any], None] | None]
+    _has_on_start: ClassVar[bool]
+    _has_on_signal: ClassVar[bool]
+    _takes_undelivered: ClassVar[bool]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._learn()
+
+    @classmethod
+    def _learn(cls) -> None:
+        """Reads the class once, so that a turn looks up one dict."""
+        table, in_place = HandlerTable(_BUILT_IN), {}
+        for base in reversed(cls.__mro__):
+            for function in vars(base).values():
+                for kind in getattr(function, "_handles", ((), False))[0]:
+                    table[kind] = function
+                    if function._handles[1]:
+                        in_place[kind] = function
+                    else:
+                        in_place.pop(kind, None)
+        table.high_water = float("inf") if cls.mailbox.high_water is None else cls.mailbox.high_water
+        cls._handlers, cls._in_place = table, in_place
+        cls._end_of_turn = cls._overridden("on_turn_end")
+        cls._has_on_start = cls._overridden("on_start") is not None
+        cls._has_on_signal = cls._overridden("on_signal") is not None
+        cls._takes_undelivered = cls._overridden("on_undelivered") is not None
+
+    @classmethod
+    def _overridden(cls, name: str) -> Callable[..., Any] | None:
+        mine: Callable[..., Any] = getattr(cls, name)
+        return mine if mine not in (vars(Actor).get(name), vars(pykka.Actor).get(name)) else None
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        """Has its ref already when made by `spawn`; made by hand it gets one that is not alive anywhere."""
+        if "_actor_ref" not in self.__dict__:
+            home = type(self).home
+            if home is None:
+                raise NotInSystem(_no_home(type(self)))
+            self._actor_ref = ActorRef(type(self), home.env)
+            self._actor_ref._actor = self
+
+    @classmethod
+    def start(cls: type[A], *args: Any, **kwargs: Any) -> ActorRef[A]:
+        """pykka's way to start an actor, in the system that `home` names. Prefer `system.spawn(cls, ...)`."""
+        if cls.home is None:
+            raise NotInSystem(_no_home(cls))
+        return cls.home.spawn(cls, *args, **kwargs)
+
+    # --- hooks: plain functions or coroutines, none of them needs super()
+
+    def on_start(self) -> Any:
+        """Before the first message, for each instance. Raising counts as a failure."""
+
+    def on_stop(self) -> Any:
+        """After the last message of an actor that ends for good; children are gone by then."""
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Any:
+        """This instance failed. What becomes of it is decided by its supervisor, not here."""
+
+    def pre_restart(self, reason: BaseException | None) -> Any:
+        """The last hook of an instance that will be replaced; by default what `on_stop` does."""
+        return self.on_stop()
+
+    def post_restart(self) -> Any:
+        """After `on_start` of an instance that replaced another."""
+
+    def on_signal(self, signal: Signal) -> Any:
+        """`Terminated`, `ChildFailed`, `HighWater`: on the system lane, before any waiting message."""
+
+    def on_turn_end(self) -> None:
+        """After the messages of a turn, a plain function: the place to send once what many messages asked for."""
+
+    def on_undelivered(self, messages: list[object]) -> None:
+        """A plain function: takes the tells that wait when the actor ends for good; else they are dead letters."""
+
+    def on_receive(self, message: Any) -> Any:
+        """Messages that have no handler of their own."""
+        self._actor_ref._env.events.publish(MessageUnhandled(self._actor_ref, type(message).__name__))
+
+    # --- what an actor may do, inside its handlers and hooks
+
+    def spawn(
+        self, actor_class: type[A], /, *args: Any, name: str | None = None, spec: ChildSpec = TRANSIENT, **kwargs: Any
+    ) -> ActorRef[A]:
+        """Starts a child. It is stopped before this actor is, and (by default) when this one restarts."""
+        return spawn(self._actor_ref._env, self._actor_ref, actor_class, (args, kwargs), name, spec)
+
+    def watch(self, ref: ActorRef[Any]) -> None:
+        """Exactly one `Terminated` in `on_signal` when `ref` is gone for good, also if it is already."""
+        watch(self._actor_ref, ref)
+
+    def watch_with(self, ref: ActorRef[Any], message: object) -> None:
+        """As `watch`, with a message of one's own instead of the signal."""
+        watch(self._actor_ref, ref, message)
+
+    def unwatch(self, ref: ActorRef[Any]) -> None:
+        unwatch(self._actor_ref, ref)
+
+    @property
+    def timers(self) -> Timers:
+        ref = self._actor_ref
+        if ref._timers is None:
+            ref._timers = Timers(ref)
+        return ref._timers
+
+    def stop(self) -> None:
+        """Stops this actor after the messages that wait already."""
+        self._actor_ref._stop_after_mailbox(None)
+
+    @property
+    def actor_ref(self) -> ActorRef[Any]:  # type: ignore[override]
+        return self._actor_ref
+
+    _actor_ref: ActorRef[Any]
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]
+        return self._actor_ref.actor_urn
+
+    @property
+    def actor_inbox(self) -> ActorRef[Any]:  # type: ignore[override]
+        return self._actor_ref
+
+    @property
+    def actor_stopped(self) -> Any:  # type: ignore[override]
+        return self._actor_ref.actor_stopped
+
+    def __str__(self) -> str:
+        return str(self._actor_ref)
+
+    # --- pykka's extension points, and ours
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        raise BadActor("the mailbox of an actor is part of its ref; nothing creates one beside it")
+
+    @staticmethod
+    def _create_future() -> pykka.Future[Any]:
+        return LoopFuture()
+
+    def _start_actor_loop(self) -> None:
+        raise BadActor("the dispatcher runs this actor; nothing starts a loop for it")
+
+    def _run_hook(self, hook: Callable[..., Any], *args: object) -> Any:
+        """Runs one of the hooks above; a blocking actor runs it on its thread."""
+        return hook(*args)
+
+    def _receive_signal(self, message: Any, is_signal: bool) -> Any:
+        if is_signal:
+            return self.on_signal(message)
+        handler = type(self)._handlers[type(message)]
+        return handler(self, message) if handler is not None else None
+
+    def _release(self) -> None:
+        """The actor is buried; what it holds beside its attributes may go."""
+
+
+def _no_home(cls: type) -> str:
+    return (
+        f"cannot start {cls.__name__} outside of an actor system: use `system.spawn({cls.__name__}, ...)`, "
+        "or name one as the class attribute `home`"
+    )
+
+
+def _call(actor: Actor, message: Any) -> Any:
+    return get_attr_directly(actor, message.attr_path)(*message.args, **message.kwargs)
+
+
+def _get(actor: Actor, message: Any) -> Any:
+    return get_attr_directly(actor, message.attr_path)
+
+
+def _set(actor: Actor, message: Any) -> None:
+    setattr(get_attr_directly(actor, message.attr_path[:-1]), message.attr_path[-1], message.value)
+
+
+def _stop(actor: Actor, message: object) -> None:
+    actor.stop()
+
+
+_BUILT_IN: dict[type, Callable[[Any, Any], Any] | None] = {
+    Ask: None,
+    Tick: None,
+    TailStop: None,
+    ProxyCall: _call,
+    ProxyGetAttr: _get,
+    ProxySetAttr: _set,
+    ActorStop: _stop,
+}
+Actor._learn()

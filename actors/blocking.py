@@ -1,0 +1,131 @@
+"""Actors that may block: for SQLite, files, CPU work. Each has a thread; mailbox and supervision are everybody's."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+
+from .actor import Actor, HandlerTable
+from .errors import BadActor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Worker:
+    """One thread that runs what it is given, one call at a time, and hands results back to the loop."""
+
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._calls: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._loop = loop
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    async def call(self, function: Callable[..., R], *args: Any) -> R:
+        """
+        Runs it on the thread, in a copy of the caller's context.
+
+        Cancellation: the wait ends, the call does not: Python cannot stop a thread. Its result is dropped.
+        """
+        waiter: asyncio.Future[R] = self._loop.create_future()
+        self._calls.put((waiter, partial(copy_context().run, function, *args)))
+        return await waiter
+
+    def end(self) -> None:
+        """The thread ends after what it has been given."""
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while (given := self._calls.get()) is not None:
+            waiter, call = given
+            try:
+                settle = partial(_settle, waiter, call(), None)
+            except BaseException as error:
+                settle = partial(_settle, waiter, None, error)
+            try:
+                self._loop.call_soon_threadsafe(settle)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                return
+            del given, waiter, call, settle
+
+
+def _settle(waiter: asyncio.Future[Any], value: object, error: BaseException | None) -> None:
+    if waiter.done():
+        return
+    if error is None:
+        waiter.set_result(value)
+    elif isinstance(error, StopIteration):  # a future refuses it
+        waiter.set_exception(RuntimeError(f"handler raised {error!r}"))
+    else:
+        waiter.set_exception(error)
+
+
+class ThreadedTable(HandlerTable):
+    """The handlers of a blocking actor, each as a coroutine that runs it on the actor's thread."""
+
+    def __init__(self, plain: HandlerTable) -> None:
+        super().__init__({kind: None if handler is None else _threaded(handler) for kind, handler in plain.items()})
+        self._plain = plain
+
+    def __missing__(self, kind: type) -> Callable[[Any, Any], Any] | None:
+        handler = self._plain[kind]
+        self[kind] = threaded = None if handler is None else _threaded(handler)
+        return threaded
+
+
+def _threaded(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def run(actor: Any, message: object) -> Any:
+        return actor._on_thread(handler, actor, message)
+
+    return run
+
+
+class BlockingActor(Actor):
+    """
+    An actor whose handlers and hooks run on a thread of its own and may block there, also in `ask`.
+
+    Everything else is as with any actor: one ref type, supervision, restarts under the same ref, asks from anywhere.
+    `__init__` runs where it is spawned; open what blocks in `on_start`. A `kill` cannot stop a thread: the actor is
+    gone at once, the call runs out in the background.
+    """
+
+    _has_on_start: ClassVar[bool] = True
+
+    @classmethod
+    def _learn(cls) -> None:
+        super()._learn()
+        if cls._in_place or cls._end_of_turn is not None:
+            raise BadActor(f"{cls.__name__} cannot run in place or use on_turn_end: it is a BlockingActor")
+        threaded = ThreadedTable(cls._handlers)
+        threaded.high_water = cls._handlers.high_water
+        cls._handlers = threaded
+
+    def _run_hook(self, hook: Callable[..., Any], *args: object) -> Any:
+        return self._on_thread(hook, *args)
+
+    async def _on_thread(self, function: Callable[..., R], *args: Any) -> R:
+        worker: Worker | None = self.__dict__.get("_worker")
+        if worker is None:
+            ref = self._actor_ref
+            worker = self._worker = Worker(f"{type(self).__name__}-{ref._name or ''}", ref._env.dispatcher.loop)
+        return await worker.call(function, *args)
+
+    def _receive_signal(self, message: Any, is_signal: bool) -> Any:
+        return self._on_thread(partial(super()._receive_signal, message, is_signal))
+
+    def _release(self) -> None:
+        worker: Worker | None = self.__dict__.get("_worker")
+        if worker is not None:
+            worker.end()
+
+
+async def run_blocking(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs one blocking call on a pool thread; for a single call where a `BlockingActor` would be too much."""
+    return await asyncio.to_thread(function, *args, **kwargs)

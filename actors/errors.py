@@ -1,0 +1,79 @@
+"""What can go wrong between actors, each as a letter to the person on call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pykka
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ActorDeadError(pykka.ActorDeadError):
+    """The actor is gone: it will not handle this message, nor any later one. `reason` says how it ended."""
+
+    def __init__(self, message: str, reason: str = "stopped") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class AskTimeout(pykka.Timeout, TimeoutError):
+    """No answer came within the deadline of a `request`."""
+
+    def __init__(self, target: str, message_type: str, waited: float, state: str) -> None:
+        super().__init__(
+            f"no answer from {target} to {message_type}: waited {waited:g} s and it is {state}; "
+            "raise the timeout, or look at what its handler waits for"
+        )
+        self.target, self.message_type, self.waited, self.state = target, message_type, waited, state
+
+
+class WouldBlockLoop(RuntimeError):
+    """A blocking call was made on the thread of a running event loop, which it would have stopped for everyone."""
+
+
+class AskedSelf(RuntimeError):
+    """An actor asked itself and would have waited for its own next turn for ever."""
+
+
+class NameTaken(ValueError):
+    """Another child of the same parent has this name and is alive."""
+
+
+class MailboxFull(RuntimeError):
+    """A bounded mailbox with overflow "fail" refused the message; the sender still has it."""
+
+    def __init__(self, target: str, capacity: int) -> None:
+        super().__init__(
+            f"could not tell {target}: its mailbox holds {capacity} messages, its capacity; slow down, or drop"
+        )
+        self.target, self.capacity = target, capacity
+
+
+class RestartsExceeded(RuntimeError):
+    """A child failed more often than its supervisor's budget allows. `__cause__` is its last failure."""
+
+    def __init__(self, child: str, intensity: int, period: float) -> None:
+        super().__init__(
+            f"gave up restarting {child}: more than {intensity} restarts in {period:g} s; "
+            "mend what makes it fail, or raise the intensity"
+        )
+        self.child, self.intensity, self.period = child, intensity, period
+
+
+class SystemFailed(RuntimeError):
+    """The root's budget was spent and the system ended by itself. `__cause__` is the failure that did it."""
+
+
+class NotInSystem(RuntimeError):
+    """An actor was started outside of any actor system."""
+
+
+class BadActor(TypeError):
+    """A class cannot work as an actor as it is written; raised when the class is made or first spawned."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`, for messages."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "none"

@@ -1,0 +1,170 @@
+"""Facts, the stream they are published on, and letters that could not be delivered. Words come in `telemetry`."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pykka
+
+F = TypeVar("F")
+
+
+@attrs.frozen
+class ActorFailed:
+    """A handler or hook raised. Published before anything is done about it."""
+
+    ref: pykka.ActorRef[Any]
+    error: BaseException
+    doing: str
+    """The message type in hand, or the name of the hook."""
+
+
+@attrs.frozen
+class ActorRestarted:
+    """A new instance runs under the same ref."""
+
+    ref: pykka.ActorRef[Any]
+    incarnation: int
+    delay: float
+    """Seconds of back-off that lay before it."""
+
+
+@attrs.frozen
+class ActorStopped:
+    """An actor is gone for good."""
+
+    ref: pykka.ActorRef[Any]
+    reason: str
+
+
+@attrs.frozen
+class SupervisorGaveUp:
+    """A child failed once more than its budget allows."""
+
+    supervisor: pykka.ActorRef[Any]
+    child: pykka.ActorRef[Any]
+    error: BaseException | None
+    then: str
+
+
+@attrs.frozen
+class MailboxOverflowed:
+    """A full mailbox refused or dropped a message, or an unbounded one rose above its high water (`policy` says)."""
+
+    ref: pykka.ActorRef[Any]
+    queued: int
+    policy: str
+
+
+@attrs.frozen
+class HandlerAbandoned:
+    """A killed handler swallowed its cancellation for longer than the grace; its coroutine or thread was let go."""
+
+    ref: pykka.ActorRef[Any]
+    grace: float
+
+
+@attrs.frozen
+class MessageUnhandled:
+    """An actor has no handler for this type of message and did not override `on_receive`."""
+
+    ref: pykka.ActorRef[Any]
+    message_type: str
+
+
+@attrs.frozen
+class AskFailed:
+    """A handler raised and its asker got the error; the actor runs on."""
+
+    ref: pykka.ActorRef[Any]
+    error: BaseException
+
+
+@attrs.frozen
+class DeadLetter:
+    """A message that will not be handled: exactly one per message that was accepted and lost its actor."""
+
+    ref: pykka.ActorRef[Any]
+    message: object
+    reason: str
+    """`stopped`, `failed`, `killed`, `shutdown`, `gave_up`, `expired` (nobody waited any more), `mailbox_full`."""
+
+
+Fact = (
+    ActorFailed
+    | ActorRestarted
+    | ActorStopped
+    | SupervisorGaveUp
+    | MailboxOverflowed
+    | HandlerAbandoned
+    | MessageUnhandled
+    | AskFailed
+    | DeadLetter
+)
+
+
+class EventStream:
+    """
+    Publishes facts to whoever subscribed to their class. Order: as published. Costs one dict look-up if nobody did.
+
+    A subscriber is a plain function or an actor's ref (which is told the fact). It is called on the publisher's thread;
+    an exception in it is handed to `on_error` and reaches neither the publisher nor the other subscribers.
+    """
+
+    def __init__(self, on_error: Callable[[BaseException, object], None]) -> None:
+        self._subscribers: dict[type, tuple[Callable[[Any], None], ...]] = {}
+        self._on_error = on_error
+
+    def subscribe(self, fact: type[F], subscriber: Callable[[F], None] | pykka.ActorRef[Any]) -> Callable[[], None]:
+        """Returns a function that ends the subscription; calling it twice does nothing."""
+        call: Callable[[Any], None] = subscriber if callable(subscriber) else subscriber.tell
+        self._subscribers[fact] = (*self._subscribers.get(fact, ()), call)
+
+        def unsubscribe() -> None:
+            left = tuple(one for one in self._subscribers.get(fact, ()) if one is not call)
+            if left:
+                self._subscribers[fact] = left
+            else:
+                self._subscribers.pop(fact, None)
+
+        return unsubscribe
+
+    def wants(self, fact: type) -> bool:
+        """Whether anybody listens; lets a hot path skip building the fact."""
+        return fact in self._subscribers
+
+    def publish(self, fact: object) -> None:
+        for call in self._subscribers.get(type(fact), ()):
+            try:
+                call(fact)
+            except Exception as error:
+                self._on_error(error, fact)
+
+
+class DeadLetters:
+    """Counts every undelivered message by reason and keeps the most recent ones to look at."""
+
+    KEEP = 100
+    """Letters kept: enough to see a pattern, few enough that their payloads do not matter."""
+
+    def __init__(self, events: EventStream) -> None:
+        self._events = events
+        self._lock = threading.Lock()  # a foreign thread that told a dying actor drains its own message
+        self.counts: Counter[str] = Counter()
+        self.recent: deque[DeadLetter] = deque(maxlen=self.KEEP)
+
+    def add(self, letter: DeadLetter) -> None:
+        with self._lock:
+            self.counts[letter.reason] += 1
+            self.recent.append(letter)
+        self._events.publish(letter)
+
+    def __len__(self) -> int:
+        return self.counts.total()

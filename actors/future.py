@@ -1,0 +1,202 @@
+"""
+A future that any thread may set, any event loop may await, and a plain thread may block on.
+
+Theory of operation: a result is published value first, state second; callbacks are claimed by `list.pop`, which is
+atomic, so each runs once even when a setter and an adder meet ("append, then look again"). Nothing here takes a lock
+but a blocked thread, which parks on its own.
+
+It refuses to block a thread that runs an event loop: pykka's own future does, and stops everybody there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import queue
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pykka
+
+from .errors import WouldBlockLoop
+from .pykka_names import Unset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from types import TracebackType
+
+    ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+T = TypeVar("T")
+M = TypeVar("M")
+
+_PENDING, _VALUE, _ERROR = 0, 1, 2
+
+
+class LoopFuture(pykka.Future[T]):
+    """The future of every actor of ours; `Future` in pykka's sense, awaitable without blocking."""
+
+    __slots__ = ("_callbacks", "_result", "_state")
+
+    _get_hook = None  # class level, as is the next: an idle future carries neither
+    _get_hook_result = Unset()
+
+    def __init__(self) -> None:
+        self._state = _PENDING
+        self._result: Any = None
+        self._callbacks: list[Callable[[], object]] | None = None
+
+    def done(self) -> bool:
+        """Whether a value or an error is in."""
+        return self._state != _PENDING
+
+    def set(self, value: T | None = None) -> None:
+        """Gives the future its value. Raises `queue.Full` if it has one already, as pykka does."""
+        self._settle(_VALUE, value)
+
+    def set_exception(self, exc_info: ExcInfo | None = None) -> None:
+        """Gives the future an error: the one of `exc_info`, else the one being handled."""
+        kind, error, traceback = exc_info or sys.exc_info()
+        if error is None:
+            if kind is None:
+                raise TypeError("cannot set an exception on a future: none was given and none is being handled")
+            error = kind()
+        if traceback is not None and error.__traceback__ is not traceback:
+            error = error.with_traceback(traceback)
+        self._settle(_ERROR, error)
+
+    def fail(self, error: BaseException) -> bool:
+        """Gives the future an error unless it is settled; whether it was taken. For deadlines and teardown."""
+        return self._try(_ERROR, error)
+
+    def resolve(self, value: T) -> bool:
+        """Gives the future a value unless it is settled; whether it was taken. A late answer is dropped here."""
+        return self._try(_VALUE, value)
+
+    def _try(self, state: int, result: object) -> bool:
+        if self._state:
+            return False
+        self._result = result
+        self._state = state
+        self._run_callbacks()
+        return True
+
+    def _settle(self, state: int, result: object) -> None:
+        if self._get_hook is not None or not self._try(state, result):
+            raise queue.Full
+
+    def add_done_callback(self, callback: Callable[[], object]) -> None:
+        """Calls it once, on the thread that settles the future, or at once if it is settled."""
+        if self._callbacks is None:
+            self._callbacks = []
+        self._callbacks.append(callback)
+        if self._state:
+            self._run_callbacks()
+
+    def _run_callbacks(self) -> None:
+        callbacks = self._callbacks
+        while callbacks:
+            try:
+                callback = callbacks.pop()
+            except IndexError:  # the other side of a race took the last one
+                return
+            callback()
+
+    def _value(self) -> T:
+        if self._state == _VALUE:
+            return cast("T", self._result)
+        raise self._result
+
+    def get(self, *, timeout: float | None = None) -> T:
+        """
+        Blocks a plain thread until the result is in.
+
+        Raises:
+            WouldBlockLoop: This thread runs an event loop; `await` the future instead.
+            pykka.Timeout: Not settled within `timeout` seconds.
+        """
+        if self._state:
+            return self._value()
+        if self._get_hook is not None:
+            return super().get(timeout=timeout)
+        if asyncio._get_running_loop() is not None:
+            raise WouldBlockLoop(
+                "cannot wait for this future: the thread runs an event loop, which would stand still; "
+                "use `await future`, or `await ref.request(message)` instead of `ask`"
+            )
+        settled = threading.Lock()
+        settled.acquire()
+        self.add_done_callback(settled.release)
+        if not settled.acquire(timeout=-1 if timeout is None else timeout):
+            raise pykka.Timeout(f"{timeout} seconds")
+        return self._value()
+
+    def set_get_hook(self, func: Callable[[float | None], T]) -> None:
+        """pykka's lazy results; kept for its API, used by nothing here."""
+        if self._state:
+            raise queue.Full
+        super().set_get_hook(func)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if not self._state:
+            loop = asyncio.get_running_loop()
+            if self._get_hook is not None:
+                return (yield from loop.run_in_executor(None, functools.partial(self.get)))
+            waiter: asyncio.Future[None] = loop.create_future()
+            self.add_done_callback(functools.partial(_wake, loop, waiter))
+            yield from waiter
+        return self._value()
+
+    __iter__ = __await__
+
+    def map(self, func: Callable[[T], M]) -> pykka.Future[M]:
+        """A future of `func(value)`, computed once, when the value comes in (pykka computes it in `get`)."""
+        mapped: LoopFuture[M] = LoopFuture()
+
+        def settle() -> None:
+            try:
+                mapped.resolve(func(self._value()))
+            except Exception as error:
+                mapped.fail(error)
+
+        self.add_done_callback(settle)
+        return mapped
+
+    def filter(self, func: Callable[[Any], bool]) -> pykka.Future[Iterable[Any]]:
+        return self.map(lambda items: list(filter(func, cast("Iterable[Any]", items))))
+
+    def reduce(self, func: Callable[[Any, Any], Any], *args: Any) -> pykka.Future[Any]:
+        return self.map(lambda items: functools.reduce(func, cast("Iterable[Any]", items), *args))
+
+    def join(self, *futures: pykka.Future[Any]) -> pykka.Future[Iterable[Any]]:
+        """A future of all values, in the order given; the first error in that order is its error."""
+        joined: LoopFuture[Iterable[Any]] = LoopFuture()
+        left = [self, *cast("tuple[LoopFuture[Any], ...]", futures)]
+
+        def collect(index: int) -> None:
+            if index < len(left):
+                left[index].add_done_callback(lambda: collect(index + 1))
+                return
+            try:
+                joined.resolve([future._value() for future in left])
+            except Exception as error:
+                joined.fail(error)
+
+        collect(0)
+        return joined
+
+
+def _wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[None]) -> None:
+    if asyncio._get_running_loop() is loop:
+        _release(waiter)
+        return
+    try:
+        loop.call_soon_threadsafe(_release, waiter)
+    except RuntimeError:  # that loop is closed: whoever waited there is gone with it
+        return
+
+
+def _release(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,239 @@
+"""
+How a life begins, fails, and is mended.
+
+Theory of operation. Whatever happens to an actor comes as an op in its system lane, so it happens between two messages
+and on the loop's thread. Short ops are done at once; those that may wait (hooks, children that stop) are coroutines
+that the turn suspends like any handler.
+
+    STARTING --on_start--> RUNNING --failed--> SUSPENDED --rebuild--> RUNNING
+        \\-----failed---------^  \\--stop, kill--> STOPPING --> DEAD   (from every phase)
+
+It refuses to know budgets and back-off (supervision), how a life ends (ending), and what a message is (turn).
+"""
+
+from __future__ import annotations
+
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from pykka import ActorRegistry
+
+from .cell import DEAD, RUNNING, STOPPING, SUSPENDED, ActorRef, Arguments
+from .ending import call_hook, end, is_registered, stop_children
+from .errors import ActorDeadError, RestartsExceeded
+from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
+from .messages import ChildFailed
+from .ops import Fail, Kill, Notify, Op, Rebuild, Start
+from .supervision import STOP, ChildSpec, Decision, ExitReason, GiveUp, Restart, RestartRecord, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    import pykka
+
+    from .environment import Environment
+
+    Cell = ActorRef[Any]
+    Doing = Coroutine[Any, Any, None]
+
+
+def spawn(
+    env: Environment,
+    parent: Cell | None,
+    actor_class: type[pykka.Actor],
+    arguments: Arguments,
+    name: str | None,
+    spec: ChildSpec,
+) -> Cell:
+    """
+    Makes an actor below `parent`. `__init__` runs here, in the caller, and what it raises is raised here.
+
+    Raises:
+        NameTaken: A living child of `parent` has that name.
+        ActorDeadError: `parent` has ended or is ending.
+    """
+    cell: Cell = ActorRef(actor_class, env, parent, name, spec, arguments)
+    if parent is not None:
+        if parent._closed:
+            raise ActorDeadError(f"cannot spawn {actor_class.__name__}: {parent} not found", parent._reason or "stopped")
+        parent._adopt(cell)
+    try:
+        construct(cell)
+    except BaseException:
+        cell._phase, cell._closed = DEAD, True
+        if parent is not None:
+            parent._disown(cell)
+        raise
+    if spec.restart == "temporary":
+        cell._arguments = None  # never built again: nothing it was given is kept alive
+    if is_registered(cell):
+        ActorRegistry.register(cell)
+    _begin(cell)
+    return cell
+
+
+def construct(cell: Cell) -> None:
+    """Makes the next instance. It has its ref before its `__init__` runs."""
+    args, kwargs = cell._arguments or ((), {})
+    cls = cell.actor_class
+    actor = cls.__new__(cls, *args, **kwargs)
+    actor._actor_ref = cell
+    cls.__init__(actor, *args, **kwargs)
+    cell._actor = actor
+    cell._incarnation += 1
+
+
+def perform(cell: Cell, op: Op) -> Doing | None:
+    """Carries out one op; returns a coroutine if it may have to wait."""
+    if isinstance(op, Notify):
+        return _deliver_signal(cell, op)
+    if cell._phase >= STOPPING:
+        return _answer(op)
+    if isinstance(op, Start):
+        return _start(cell)
+    if isinstance(op, Fail):
+        return _mend(cell, op.error)
+    if isinstance(op, Rebuild):
+        return _rebuild(cell, op.delay) if cell._phase == SUSPENDED and cell._actor is None else None
+    reply_to = None if isinstance(op, Kill) else op.reply_to
+    return _leave(cell, op.reason, reply_to)
+
+
+def fail(cell: Cell, error: BaseException, doing: str) -> None:
+    """The instance failed: no further message is handed to it, and its supervisor will decide. Loop thread only."""
+    env = cell._env
+    env.events.publish(ActorFailed(cell, error, doing))
+    if isinstance(error, (SystemExit, KeyboardInterrupt)) and env.fatal is None:
+        env.fatal = error
+    if env.pykka_compatible and not isinstance(error, Exception):
+        ActorRegistry.stop_all(block=False)
+    if cell._phase < STOPPING:
+        cell._phase = SUSPENDED
+        cell._scheduled = True
+        cell._post(Fail(error, doing))
+
+
+def _begin(cell: Cell) -> None:
+    if getattr(cell.actor_class, "_has_on_start", True):
+        cell._post_from_any_thread(Start())
+        return
+    cell._phase, cell._scheduled = RUNNING, False
+    if not cell._queue.empty() and not cell._scheduled:  # its own __init__ told it something
+        cell._scheduled = True
+        cell._env.dispatcher.schedule(cell)
+
+
+def _start(cell: Cell) -> Doing | None:
+    actor = cell._actor
+    try:
+        result = actor._run_hook(actor.on_start)
+    except BaseException as error:
+        fail(cell, error, "on_start")
+        return None
+    if isinstance(result, CoroutineType):
+        return _start_later(cell, result)
+    cell._phase = RUNNING
+    return None
+
+
+async def _start_later(cell: Cell, starting: Doing) -> None:
+    try:
+        await starting
+    except BaseException as error:
+        fail(cell, error, "on_start")
+    else:
+        cell._phase = RUNNING
+
+
+async def _mend(cell: Cell, error: BaseException) -> None:
+    if cell._actor is not None:
+        await call_hook(cell, "on_failure", cell._actor.on_failure, type(error), error, error.__traceback__)
+    parent = cell._parent
+    if parent is not None and getattr(parent.actor_class, "_has_on_signal", False):
+        parent._post(Notify(ChildFailed(cell, error)))
+    decision = _judge(cell, "failed")
+    if isinstance(decision, Restart):
+        await _retire(cell, error, decision.delay)
+    elif isinstance(decision, GiveUp):
+        await _give_up(cell, error, decision)
+    else:
+        await end(cell, "failed", error)
+
+
+async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | None) -> None:
+    """A stop or a kill: the end, unless its child spec says that this kind of exit is mended."""
+    decision = _judge(cell, reason)
+    if isinstance(decision, Restart):
+        await _retire(cell, None, decision.delay)
+    elif isinstance(decision, GiveUp):
+        await _give_up(cell, None, decision)
+    else:
+        await end(cell, reason)
+    if reply_to is not None:
+        reply_to.resolve(True)  # type: ignore[attr-defined]
+
+
+def _judge(cell: Cell, reason: ExitReason) -> Decision:
+    parent = cell._parent
+    if parent is None or parent._phase >= STOPPING:
+        return STOP
+    if cell._record is None and cell._spec.mends(reason):
+        cell._record = RestartRecord()
+    record, family, env = cell._record or RestartRecord(), parent._relations(), cell._env
+    return decide(family.supervision, family.budget, cell._spec, record, reason, env.clock.now(), env.random.random)
+
+
+async def _retire(cell: Cell, error: BaseException | None, delay: float) -> None:
+    """The end of an instance whose ref lives on: its hook, its children, its timers; the next one after `delay`."""
+    cell._phase = SUSPENDED
+    if cell._actor is not None:
+        await call_hook(cell, "pre_restart", cell._actor.pre_restart, error)
+    await stop_children(cell, drain=False)
+    if cell._timers is not None:
+        cell._timers.cancel_all()
+    cell._actor = None
+    if delay <= 0:
+        cell._post(Rebuild(0.0))
+    else:
+        cell._env.dispatcher.loop.call_later(delay, cell._post, Rebuild(delay))
+
+
+async def _rebuild(cell: Cell, delay: float) -> None:
+    try:
+        construct(cell)
+        actor = cell._actor
+        for hook in (actor.on_start, actor.post_restart):
+            result = actor._run_hook(hook)
+            if isinstance(result, CoroutineType):
+                await result
+    except BaseException as error:
+        fail(cell, error, "restart")
+        return
+    cell._phase = RUNNING
+    cell._env.events.publish(ActorRestarted(cell, cell._incarnation, delay))
+
+
+async def _give_up(cell: Cell, error: BaseException | None, decision: GiveUp) -> None:
+    parent = cell._parent
+    assert parent is not None
+    cell._env.events.publish(SupervisorGaveUp(parent, cell, error, decision.then))
+    spec = parent._relations().supervision
+    exceeded = RestartsExceeded(str(cell), spec.intensity, spec.period)
+    exceeded.__cause__ = error
+    await end(cell, "gave_up", error)
+    if decision.then != "stop_child":
+        fail(parent, exceeded, "supervising")
+
+
+def _deliver_signal(cell: Cell, op: Notify) -> Doing | None:
+    if cell._phase != RUNNING:
+        return None
+    result = cell._actor._receive_signal(op.signal if op.message is None else op.message, op.message is None)
+    return result if isinstance(result, CoroutineType) else None
+
+
+def _answer(op: Op) -> None:
+    """An op for an actor that is ending already: a second stop is answered, the rest has no object any more."""
+    reply_to = getattr(op, "reply_to", None)
+    if reply_to is not None:
+        reply_to.resolve(True)

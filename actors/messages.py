@@ -1,0 +1,85 @@
+"""What travels between actors beside the messages of an app: envelopes of asks, stops, ticks, and signals."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import attrs
+
+from .pykka_names import Envelope
+
+if TYPE_CHECKING:
+    import pykka
+
+    from .supervision import ExitReason
+
+R = TypeVar("R")
+
+
+class Request(Generic[R]):
+    """
+    Base of a message whose answer has a type: with `class Add(Request[int])`, `await ref.request(Add(1))` is an `int`.
+
+    It has no fields and no behaviour; inherit from it beside whatever makes the class (attrs, a dataclass).
+    """
+
+    __slots__ = ()
+
+
+class Ask(Envelope[Any]):
+    """A message that wants an answer, with the moment (clock's `now`) after which nobody waits for it any more."""
+
+    __slots__ = ("deadline",)
+
+    def __init__(self, message: object, reply_to: pykka.Future[Any], deadline: float = inf) -> None:
+        self.message = message
+        self.reply_to = reply_to
+        self.deadline = deadline
+
+
+class TailStop:
+    """A stop that waits its turn in the user lane: everything told before it is handled. Exempt from every drop."""
+
+    __slots__ = ("reason", "reply_to")
+
+    def __init__(self, reply_to: pykka.Future[Any] | None, reason: ExitReason) -> None:
+        self.reply_to = reply_to
+        self.reason = reason
+
+
+class Tick:
+    """What a timer puts into the mailbox; dropped when its timer was cancelled or its incarnation is over."""
+
+    __slots__ = ("key", "message", "timer")
+
+    def __init__(self, key: object, message: object, timer: object) -> None:
+        self.key, self.message, self.timer = key, message, timer
+
+
+@attrs.frozen
+class Terminated:
+    """A watched actor is gone for good (a restart does not count). Exactly one per watch, never dropped."""
+
+    ref: pykka.ActorRef[Any]
+    reason: str
+    """`stopped`, `failed`, `killed`, `shutdown` or `gave_up`."""
+
+
+@attrs.frozen
+class ChildFailed:
+    """A child of this actor failed; its supervision has already been decided when this arrives."""
+
+    ref: pykka.ActorRef[Any]
+    error: BaseException
+
+
+@attrs.frozen
+class HighWater:
+    """The mailbox holds more than its `high_water`; told once per crossing, at the beginning of a turn."""
+
+    queued: int
+
+
+Signal = Terminated | ChildFailed | HighWater
+"""What arrives in `on_signal`, on the system lane, before any user message."""

@@ -1,0 +1,59 @@
+"""What the runtime tells a cell in its system lane, as plain values; `lifecycle` carries them out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Union
+
+import attrs
+
+if TYPE_CHECKING:
+    import pykka
+
+    from .messages import Signal
+    from .supervision import ExitReason
+
+
+@attrs.frozen
+class Start:
+    """Run `on_start` of the first instance."""
+
+
+@attrs.frozen
+class StopNow:
+    """Stop after the message in hand; what waits in the mailbox becomes dead letters."""
+
+    reason: ExitReason = "stopped"
+    reply_to: pykka.Future[Any] | None = None
+
+
+@attrs.frozen
+class Kill:
+    """Stop, and cancel the handler in hand. `stopping` says whether that was under way already."""
+
+    reason: ExitReason = "killed"
+
+
+@attrs.frozen
+class Fail:
+    """The instance failed: mend or end it, as its supervisor decides."""
+
+    error: BaseException
+    doing: str
+
+
+@attrs.frozen
+class Rebuild:
+    """The back-off is over: make the next instance."""
+
+    delay: float
+
+
+@attrs.frozen
+class Notify:
+    """Deliver a signal, or the message given to `watch_with`; waits until an instance runs."""
+
+    signal: Signal | None
+    message: object = None
+
+
+Op = Union[Start, StopNow, Kill, Fail, Rebuild, Notify]  # noqa: UP007  # evaluated, for the table in lifecycle

@@ -1,0 +1,49 @@
+"""Supervisors: actors that do nothing but keep children alive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .actor import Actor
+from .supervision import DYNAMIC, ONE_FOR_ONE, TRANSIENT, ChildSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@attrs.frozen
+class Child:
+    """A child of a static supervisor: what to start, with what, under which name."""
+
+    actor_class: type[Actor]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = attrs.Factory(dict)
+    name: str | None = None
+    spec: ChildSpec = TRANSIENT
+
+
+class Supervisor(Actor):
+    """Starts its children in order, restarts one that failed, stops them in reverse order."""
+
+    supervision = ONE_FOR_ONE
+
+    def __init__(self, children: Sequence[Child] = ()) -> None:
+        super().__init__()
+        self._wanted = tuple(children)
+
+    def on_start(self) -> None:
+        for child in self._wanted:
+            self.spawn(child.actor_class, *child.args, name=child.name, spec=child.spec, **child.kwargs)
+
+
+class DynamicSupervisor(Actor):
+    """
+    Holds children that come and go (`system.spawn(..., under=ref)`).
+
+    A restart is charged to the child that failed; one that fails too often is stopped, and nobody else with it.
+    """
+
+    supervision = DYNAMIC
+

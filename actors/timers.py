@@ -1,0 +1,98 @@
+"""Timers of one actor: they end with the instance that set them, and their ticks never pile up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .messages import Tick
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .cell import ActorRef
+
+MAX_TIMERS = 10_000
+"""Per actor. More is a leak: keys that are made up anew each time."""
+
+
+class Timer:
+    """One running timer. At most one tick of it waits in the mailbox at any time."""
+
+    __slots__ = ("delay", "handle", "is_live", "key", "message", "repeats")
+
+    def __init__(self, key: object, message: object, delay: float, repeats: bool) -> None:
+        self.key, self.message, self.delay, self.repeats = key, message, delay, repeats
+        self.handle: asyncio.TimerHandle | None = None
+        self.is_live = True
+
+
+class Timers:
+    """
+    `self.timers` of an actor. A key names one timer; setting it again replaces it.
+
+    A tick is an ordinary message to oneself: it waits its turn, and its handler may fail. Cancelling, replacing and
+    restarting also drop a tick that is queued already. Loop thread only.
+    """
+
+    __slots__ = ("_ref", "_timers")
+
+    def __init__(self, ref: ActorRef[Any]) -> None:
+        self._ref = ref
+        self._timers: dict[object, Timer] = {}
+
+    def once(self, key: object, message: object, delay: float) -> None:
+        """Tells this actor `message` in `delay` seconds."""
+        self._start(Timer(key, message, delay, repeats=False))
+
+    def fixed_delay(self, key: object, message: object, delay: float) -> None:
+        """Tells it every `delay` seconds, counted from when the last tick was taken: a slow actor gets fewer."""
+        self._start(Timer(key, message, delay, repeats=True))
+
+    def cancel(self, key: object) -> bool:
+        """Whether a timer of that key was running; its message will not be handled."""
+        timer = self._timers.pop(key, None)
+        if timer is None:
+            return False
+        self._end(timer)
+        return True
+
+    def cancel_all(self) -> None:
+        for timer in self._timers.values():
+            self._end(timer)
+        self._timers.clear()
+
+    def is_active(self, key: object) -> bool:
+        return key in self._timers
+
+    def take(self, tick: Tick) -> bool:
+        """Called when a tick is taken from the mailbox: whether it still counts. Sets a repeating timer again."""
+        timer: Any = tick.timer
+        if not timer.is_live:
+            return False
+        if timer.repeats:
+            self._arm(timer)
+        else:
+            del self._timers[timer.key]
+        return True
+
+    def _start(self, timer: Timer) -> None:
+        self.cancel(timer.key)
+        if len(self._timers) >= MAX_TIMERS:
+            raise RuntimeError(
+                f"{self._ref} cannot start timer {timer.key!r}: it runs {MAX_TIMERS} already; reuse keys, or cancel"
+            )
+        self._timers[timer.key] = timer
+        self._arm(timer)
+
+    def _arm(self, timer: Timer) -> None:
+        timer.handle = self._ref._env.dispatcher.loop.call_later(timer.delay, self._fire, timer)
+
+    def _fire(self, timer: Timer) -> None:
+        if timer.is_live:
+            self._ref._put_tick(Tick(timer.key, timer.message, timer))
+
+    @staticmethod
+    def _end(timer: Timer) -> None:
+        timer.is_live = False
+        if timer.handle is not None:
+            timer.handle.cancel()

@@ -1,0 +1,318 @@
+"""
+One turn of an actor: its system lane, then up to `throughput` messages, then the end-of-turn hook.
+
+Theory of operation. A turn is a plain function run inside the actor's own context. A handler that is a coroutine is
+stepped right here; if it does not really wait, nothing was created for it. If it does, the turn returns what is left of
+it as a `Suspension`, the runner hosts that, and the actor handles nothing else until it ended (non-reentrant).
+
+Running in place is the one exception to "the sender never runs the receiver": in the end-of-turn hook of a sender, an
+idle receiver whose class declares the handler for it is run at once instead of being queued. It looks like any other
+turn from inside: own context, own counters, its failure goes to its own supervisor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from functools import partial
+from queue import Empty
+from threading import get_ident
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from .cell import DEAD, RUNNING, ActorRef
+from .dispatcher import Suspension
+from .errors import ActorDeadError
+from .events import AskFailed, DeadLetter, MailboxOverflowed
+from .lifecycle import fail, perform
+from .messages import Ask, HighWater, TailStop, Tick
+from .ops import Kill, Notify, Op, StopNow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .dispatcher import Dispatcher
+
+    Cell = ActorRef[Any]
+    Handler = Callable[[Any, Any], Any]
+
+IN_PLACE_CHECK = 64
+"""Deliveries in place between two looks at the clock: 64 of about 1 us each are well below a slice of 1 ms."""
+
+
+def take_turn(cell: Cell, throughput: int) -> Suspension | None:
+    """What the dispatcher calls. A cell that is suspended or dead stands in the queue by accident and is left alone."""
+    if cell._suspension is not None or cell._phase == DEAD:
+        return None
+    context = cell._context
+    if context is None:
+        context = cell._context = copy_context()
+    suspension = context.run(_turn, cell, throughput)
+    if suspension is not None:
+        suspension.context = context
+        cell._suspension = suspension
+        if cell._lane and any(isinstance(op, Kill) for op in cell._lane):  # told to kill by what it then waited for
+            cell._env.dispatcher.loop.call_soon(suspension.cancel)
+    return suspension
+
+
+def tell_many(refs: Iterable[ActorRef[Any]], message: object) -> None:
+    """
+    Tells every ref the same message: the broadcast primitive.
+
+    Delivery per ref as with `tell`, but what cannot be delivered (a dead actor, a mailbox that refuses) becomes a dead
+    letter or a fact and does not end the broadcast. In the end-of-turn hook of an actor, idle receivers that declare
+    `@handles(..., in_place=True)` for the message's type run before this returns.
+    """
+    snapshot = refs if type(refs) is tuple else tuple(refs)
+    if not snapshot:
+        return
+    dispatcher = snapshot[0]._env.dispatcher
+    if dispatcher.flushing and dispatcher.in_place != "never" and get_ident() == dispatcher.thread:
+        dispatcher.flushing = False  # depth one: what receivers send is queued
+        try:
+            snapshot = snapshot[_run_in_place(dispatcher, snapshot, message) :]
+        finally:
+            dispatcher.flushing = True
+    for ref in snapshot:
+        _tell_or_bury(ref, message)
+
+
+def _tell_or_bury(ref: Cell, message: object) -> None:
+    try:
+        ref.tell(message)
+    except ActorDeadError as error:
+        ref._env.dead_letters.add(DeadLetter(ref, message, error.reason))
+    except RuntimeError:  # MailboxFull: the fact is published where it was refused
+        return
+
+
+def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: object) -> int:
+    """Runs the receivers one by one; returns how many were dealt with before the slice was used up."""
+    kind, ends, tick = type(message), dispatcher.slice_ends, dispatcher.clock.tick
+    chance = dispatcher.order if dispatcher.in_place == "random" else None
+    known: type | None = None
+    handler: Handler | None = None
+    for done, ref in enumerate(refs, 1):
+        cls = ref.actor_class
+        if cls is not known:
+            known, handler = cls, getattr(cls, "_in_place", {}).get(kind)
+        if ref._scheduled or handler is None or (chance is not None and chance.random() < 0.5):
+            _tell_or_bury(ref, message)
+        else:
+            _in_place(ref, handler, message)
+        if not done % IN_PLACE_CHECK and tick() >= ends:
+            return done
+    return len(refs)
+
+
+def _in_place(cell: Cell, handler: Handler, message: object) -> None:
+    context = cell._context
+    if context is None:
+        context = cell._context = copy_context()
+    cell._scheduled = True  # on the stack: what it is told meanwhile is queued
+    cell._accepted += 1
+    dispatcher = cell._env.dispatcher
+    sender, dispatcher.current = dispatcher.current, cell
+    try:
+        context.run(handler, cell._actor, message)
+        cell._handled += 1
+    except BaseException as error:
+        _message_failed(cell, message, error)
+    dispatcher.current = sender
+    _end_turn(cell)
+
+
+def _turn(cell: Cell, throughput: int) -> Suspension | None:
+    if cell._lane:
+        suspension = _run_lane(cell)
+        if suspension is not None:
+            return suspension
+    if cell._phase != RUNNING:
+        return None
+    suspension = _run_mailbox(cell, throughput)
+    if suspension is None:
+        if cell._phase == RUNNING:
+            _flush(cell)
+        _end_turn(cell)
+    return suspension
+
+
+def _end_turn(cell: Cell) -> None:
+    """Nobody looks at the mailbox any more; then look once more, for what came between."""
+    if cell._lane:
+        cell._env.dispatcher.schedule(cell)
+    elif cell._phase == RUNNING:
+        cell._scheduled = False
+        if not cell._queue.empty() and not cell._scheduled:
+            cell._scheduled = True
+            cell._env.dispatcher.schedule(cell)
+
+
+def _flush(cell: Cell) -> None:
+    hook: Handler | None = cell.actor_class._end_of_turn  # type: ignore[attr-defined]
+    if hook is None:
+        return
+    dispatcher = cell._env.dispatcher
+    dispatcher.flushing = True
+    try:
+        hook(cell._actor)  # type: ignore[call-arg]
+    except BaseException as error:
+        fail(cell, error, "on_turn_end")
+    finally:
+        dispatcher.flushing = False
+
+
+def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:
+    queue, actor = cell._queue, cell._actor
+    get, handlers = queue.get_nowait, cell.actor_class._handlers  # type: ignore[attr-defined]
+    waiting = queue.qsize()
+    if waiting > handlers.high_water or cell._above_water:
+        _watch_water(cell, waiting, handlers.high_water)
+    handled = 0
+    for _ in range(min(waiting, throughput)):
+        try:
+            message = get()
+        except Empty:  # a sender made room in a full mailbox
+            break
+        try:
+            handler = handlers[type(message)]
+            if handler is None:  # an envelope, a tick or a stop: it counts for itself
+                suspension = _unwrap(cell, handlers, message)
+                if suspension is not None:
+                    cell._handled += handled
+                    return suspension
+            else:
+                result = handler(actor, message)
+                if type(result) is CoroutineType:
+                    try:
+                        waits_for = result.send(None)
+                    except StopIteration:
+                        pass
+                    else:
+                        cell._handled += handled
+                        return _suspend(cell, message, result, waits_for)
+                handled += 1
+        except BaseException as error:
+            _message_failed(cell, message, error)
+        if cell._lane or cell._phase != RUNNING:
+            break
+    cell._handled += handled
+    return None
+
+
+def _unwrap(cell: Cell, handlers: dict[type, Handler | None], message: Any) -> Suspension | None:
+    """An ask is answered, a tick handled if its timer still lives, a stop put where it is obeyed."""
+    if isinstance(message, TailStop):
+        cell._handled += 1
+        cell._post(StopNow(message.reason, message.reply_to))
+        return None
+    if isinstance(message, Tick):
+        if not cell._timers.take(message):  # type: ignore[union-attr]
+            cell._handled += 1
+            return None
+    elif message.deadline <= cell._env.clock.now():
+        cell._undeliverable(message, "expired")
+        return None
+    handler = handlers[type(message.message)]
+    assert handler is not None
+    result = handler(cell._actor, message.message)
+    if type(result) is CoroutineType:
+        try:
+            waits_for = result.send(None)
+        except StopIteration as stop:
+            result = stop.value
+        else:
+            return _suspend(cell, message, result, waits_for)
+    _answer(cell, message, result)
+    return None
+
+
+def _suspend(cell: Cell, message: object, coroutine: Any, waits_for: object) -> Suspension:
+    cell._doing = message
+    return Suspension(coroutine, waits_for, partial(_message_ended, cell))
+
+
+def _message_ended(cell: Cell, value: object, error: BaseException | None) -> None:
+    """A suspended handler has returned or raised. Runs in its host, which ends after this."""
+    message, cell._doing, cell._suspension = cell._doing, None, None
+    if error is None:
+        _answer(cell, message, value)
+    else:
+        _message_failed(cell, message, error)
+    cell._env.dispatcher.schedule(cell)
+
+
+def _answer(cell: Cell, message: object, value: object) -> None:
+    cell._handled += 1
+    if type(message) is Ask:
+        message.reply_to.resolve(value)  # type: ignore[union-attr]
+
+
+def _message_failed(cell: Cell, message: object, error: BaseException) -> None:
+    """The message is lost. Its asker, if it has one, gets the error; whether the actor fails too depends on that."""
+    cell._failed += 1
+    killed = isinstance(error, asyncio.CancelledError) and any(isinstance(op, Kill) for op in cell._lane or ())
+    if type(message) is Ask:
+        shown = ActorDeadError(f"{cell} was killed while handling the message", "killed") if killed else error
+        message.reply_to.fail(shown)  # type: ignore[union-attr]
+        if not killed and _is_answer(cell.actor_class, error):
+            cell._env.events.publish(AskFailed(cell, error))
+            return
+        message = message.message
+    if not killed:
+        fail(cell, error, type(message).__name__)
+
+
+def _is_answer(actor_class: Any, error: BaseException) -> bool:
+    """Whether an error that its asker got leaves the actor running: any `Exception`, or those of `reply_errors`."""
+    return isinstance(error, Exception if actor_class.reply_errors is None else actor_class.reply_errors)
+
+
+def _watch_water(cell: Cell, waiting: int, mark: float) -> None:
+    """Tells once per crossing; the mark is left again at half of it."""
+    if not cell._above_water and waiting > mark:
+        cell._above_water = True
+        cell._env.events.publish(MailboxOverflowed(cell, waiting, "high_water"))
+        if cell.actor_class._has_on_signal:  # type: ignore[attr-defined]
+            cell._post(Notify(HighWater(waiting)))
+    elif waiting <= mark / 2:
+        cell._above_water = False
+
+
+def _run_lane(cell: Cell) -> Suspension | None:
+    while (op := _next_op(cell)) is not None:
+        try:
+            coroutine = perform(cell, op)
+            if coroutine is None:
+                continue
+            try:
+                waits_for = coroutine.send(None)
+            except StopIteration:
+                continue
+        except BaseException as error:
+            fail(cell, error, type(op).__name__)
+        else:
+            return Suspension(coroutine, waits_for, partial(_op_ended, cell, type(op).__name__))
+    return None
+
+
+def _next_op(cell: Cell) -> Op | None:
+    """The next op; signals wait until an instance runs, so that a restart does not lose them."""
+    lane = cell._lane
+    if not lane:
+        return None
+    if cell._phase == RUNNING or not isinstance(lane[0], Notify):
+        return lane.popleft()
+    for op in lane:
+        if not isinstance(op, Notify):
+            lane.remove(op)
+            return op
+    return None
+
+
+def _op_ended(cell: Cell, name: str, value: object, error: BaseException | None) -> None:
+    cell._suspension = None
+    if error is not None and not any(isinstance(op, Kill) for op in cell._lane or ()):
+        fail(cell, error, name)
+    cell._env.dispatcher.schedule(cell)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import pykka
 
-from .cell import DEAD, ActorRef
+from .cell import ActorRef
 from .death_watch import unwatch, watch
 from .errors import BadActor, NotInSystem
 from .events import MessageUnhandled
@@ -86,6 +86,8 @@ class Actor(pykka.Actor):
     an ask, the asker gets the error instead and the actor runs on (see `reply_errors`).
     """
 
+    __slots__ = ("_actor_ref",)  # out of the instance's dict: an actor without attributes of its own has none
+
     mailbox: ClassVar[Mailbox] = UNBOUNDED
     supervision: ClassVar[SupervisorSpec] = ONE_FOR_ONE
     """How this actor supervises its children."""
@@ -133,7 +135,7 @@ class Actor(pykka.Actor):
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         """Has its ref already when made by `spawn`; made by hand it gets one that is not alive anywhere."""
-        if "_actor_ref" not in self.__dict__:
+        if not hasattr(self, "_actor_ref"):
             home = type(self).home
             if home is None:
                 raise NotInSystem(_no_home(type(self)))
@@ -214,7 +216,7 @@ class Actor(pykka.Actor):
         self._actor_ref._stop_after_mailbox(None)
 
     @property
-    def actor_ref(self) -> ActorRef[Any]:  # type: ignore[override]
+    def actor_ref(self) -> ActorRef[Any]:
         return self._actor_ref
 
     _actor_ref: ActorRef[Any]

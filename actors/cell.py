@@ -29,16 +29,16 @@ import attrs
 import pykka
 
 from .environment import Counts
-from .errors import ActorDeadError, AskedSelf, AskTimeout, MailboxFull, NameTaken, WouldBlockLoop
-from .events import DeadLetter, MailboxOverflowed
+from .errors import ActorDeadError, AskedSelf, AskTimeout, NameTaken, WouldBlockLoop
+from .events import DeadLetter
 from .family import Family
 from .future import LoopFuture
-from .mailbox import UNBOUNDED, Mailbox
 from .messages import Ask, Request, TailStop, Tick
 from .ops import Kill, Op, StopNow
 from .pykka_names import ActorStop, Envelope
 from .pykka_views import Proxy, Stopped
-from .supervision import ONE_FOR_ONE, TRANSIENT, ChildSpec, RestartRecord
+from .rare import Rare
+from .supervision import ONE_FOR_ONE, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from .dispatcher import Suspension
     from .environment import Environment
     from .supervision import ExitReason
-    from .timers import Timers
 
 A = TypeVar("A", bound=pykka.Actor)
 R = TypeVar("R")
@@ -84,31 +83,29 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "_accepted",
         "_actor",
         "_arguments",
-        "_closed",
         "_context",
-        "_doing",
         "_env",
         "_failed",
         "_family",
         "_handled",
         "_incarnation",
         "_lane",
-        "_limit",
         "_lost",
         "_name",
         "_parent",
         "_phase",
         "_queue",
-        "_reason",
-        "_record",
+        "_rare",
         "_scheduled",
         "_spec",
         "_suspension",
-        "_termination",
-        "_timers",
-        "_urn",
         "actor_class",
     )
+    _reason = Rare["ExitReason"]()
+    _record = Rare["RestartRecord"]()
+    _timers = Rare["Timers"]()
+    _termination = Rare["LoopFuture[None]"]()
+    _urn = Rare[str]()
 
     def __init__(
         self,
@@ -127,24 +124,17 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._spec = spec
         self._arguments = arguments
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._limit: int | None = getattr(actor_class, "mailbox", UNBOUNDED).capacity
         self._lane: deque[Op] | None = None
         self._actor: Any = None
         self._phase = STARTING
         self._scheduled = True
-        self._closed = False
         self._above_water = False
-        self._reason: str | None = None
         self._incarnation = 0
         self._accepted = self._handled = self._failed = self._lost = 0
         self._context: Context | None = None
         self._suspension: Suspension | None = None
-        self._doing: object = None
         self._family: Family | None = None
-        self._record: RestartRecord | None = None
-        self._timers: Timers | None = None
-        self._termination: LoopFuture[None] | None = None
-        self._urn: str | None = None
+        self._rare: dict[str, Any] | None = None
 
     # --- sending: any thread
 
@@ -159,10 +149,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             ActorDeadError: The actor is gone, or is stopping for good.
             MailboxFull: The mailbox is bounded with overflow "fail", and full.
         """
-        if self._closed:
+        if self._phase >= STOPPING:
             raise self._not_found()
-        if self._limit is not None and self._queue.qsize() >= self._limit and not self._make_room(message):
-            return
         self._accepted += 1
         self._queue.put(message)
         if not self._scheduled:
@@ -275,15 +263,16 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     @property
     def terminated(self) -> LoopFuture[None]:
         """Settled when the actor is gone for good: await it, or `get` it on a plain thread."""
-        if self._termination is None:
-            self._termination = LoopFuture()
+        future = self._termination
+        if future is None:
+            future = self._termination = LoopFuture()
         if self._phase == DEAD:
-            self._termination.resolve(None)
-        return self._termination
+            future.resolve(None)
+        return future
 
     def is_alive(self) -> bool:
         """False from the moment it begins to stop for good."""
-        return not self._closed
+        return self._phase < STOPPING
 
     def counts(self) -> Counts:
         """What became of its messages; exact between its turns."""
@@ -319,9 +308,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     @property
     def actor_urn(self) -> str:  # type: ignore[override]  # pykka: an attribute made eagerly
         """A uuid4 URN, made when first asked for."""
-        if self._urn is None:
-            self._urn = uuid.uuid4().urn
-        return self._urn
+        urn = self._urn
+        if urn is None:
+            urn = self._urn = uuid.uuid4().urn
+        return urn
 
     @property
     def actor_inbox(self) -> ActorRef[A]:  # type: ignore[override]
@@ -331,10 +321,19 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def actor_stopped(self) -> Stopped:  # type: ignore[override]
         return Stopped(self)
 
-    def _actor_weakref(self) -> Any:
+    def _actor_weakref(self) -> Any:  # type: ignore[override]  # what pykka calls to get at the instance
         return self._actor
 
     # --- inside the runtime
+
+    @property
+    def _closed(self) -> bool:
+        return self._phase >= STOPPING
+
+    @property
+    def _doing(self) -> object:
+        """The message whose handler is suspended."""
+        return self._suspension.message if self._suspension is not None else None
 
     def _send(self, ask: Ask) -> None:
         """An envelope; pykka's stop message inside one becomes our own, which no overflow may drop."""
@@ -385,30 +384,6 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def _not_found(self) -> ActorDeadError:
         return ActorDeadError(f"{self} not found", self._reason or "stopped")
 
-    def _make_room(self, message: object) -> bool:
-        """What a full mailbox does about one more message; whether it may still be put."""
-        policy: Mailbox = getattr(self.actor_class, "mailbox", UNBOUNDED)
-        self._env.events.publish(MailboxOverflowed(self, self._queue.qsize(), policy.overflow))
-        if policy.overflow == "fail":
-            raise MailboxFull(str(self), self._queue.qsize())
-        if policy.overflow == "drop_newest":
-            self._accepted += 1
-            self._undeliverable(message, "mailbox_full")
-            return False
-        return self._drop_oldest()
-
-    def _drop_oldest(self) -> bool:
-        try:
-            oldest = self._queue.get_nowait()
-        except queue.Empty:
-            return True
-        if isinstance(oldest, TailStop):  # exempt; its turn has come, as everything before it was dropped
-            self._handled += 1
-            self._post_from_any_thread(StopNow(oldest.reason, oldest.reply_to))
-        else:
-            self._undeliverable(oldest, "mailbox_full")
-        return True
-
     def _undeliverable(self, message: object, reason: str) -> None:
         """One accepted message will not be handled: an asker learns it, everybody else can read it."""
         self._lost += 1
@@ -432,7 +407,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
     def _fail_in_hand(self, reason: str) -> None:
         """The message in hand is lost with its handler."""
-        message, self._doing = self._doing, None
+        message = self._doing
         self._failed += 1
         if isinstance(message, Ask):
             error = ActorDeadError(f"{self} was {reason} while handling the message", reason)

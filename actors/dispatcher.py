@@ -54,18 +54,21 @@ class Suspension:
     A coroutine that really waits: the rest of a handler, hosted by the runner it began in.
 
     Awaiting it passes on what the coroutine already yielded, drives it to its end inside the actor's own context, and
-    calls `ended(value, error)` exactly once. An abandoned one calls nothing any more.
+    calls `ended(value, error)` exactly once. An abandoned one calls nothing any more. `message` is the message in
+    hand, or None for a hook.
     """
 
-    __slots__ = ("abandoned", "context", "coroutine", "ended", "host", "yielded")
+    __slots__ = ("abandoned", "context", "coroutine", "ended", "host", "message", "yielded")
 
     def __init__(
         self,
         coroutine: Coroutine[Any, Any, Any],
         yielded: object,
         ended: Callable[[Any, BaseException | None], None],
+        message: object = None,
     ) -> None:
         self.coroutine = coroutine
+        self.message = message
         self.yielded = yielded
         self.ended = ended
         self.context: Context | None = None
@@ -110,7 +113,6 @@ class Suspension:
         self.abandoned = True
         self.coroutine.close()
         self.cancel()
-
 
 
 class Dispatcher:

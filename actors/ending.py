@@ -72,7 +72,9 @@ def is_registered(cell: Cell) -> bool:
 
 
 def _close(cell: Cell, reason: ExitReason) -> None:
-    cell._phase, cell._closed, cell._scheduled, cell._reason = STOPPING, True, True, reason
+    cell._phase, cell._scheduled = STOPPING, True
+    if reason != "stopped":
+        cell._reason = reason
     if is_registered(cell):
         ActorRegistry.unregister(cell)
 
@@ -172,10 +174,10 @@ def _abandon(cell: Cell) -> None:
         _abandon(child)
     if cell._phase == DEAD:
         return
-    suspension, cell._suspension = cell._suspension, None
     cell._env.events.publish(HandlerAbandoned(cell, KILL_GRACE))
     if cell._doing is not None:
         cell._fail_in_hand("killed")
+    suspension, cell._suspension = cell._suspension, None
     if suspension is not None:
         try:
             suspension.abandon()

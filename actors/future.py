@@ -39,7 +39,7 @@ class LoopFuture(pykka.Future[T]):
 
     __slots__ = ("_callbacks", "_result", "_state")
 
-    _get_hook = None  # class level, as is the next: an idle future carries neither
+    _get_hook: Callable[[float | None], T] | None = None  # class level, as is the next: idle futures carry neither
     _get_hook_result = Unset()
 
     def __init__(self) -> None:

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import ActorRegistry
 
+from .bounded import BoundedRef
 from .cell import DEAD, RUNNING, STOPPING, SUSPENDED, ActorRef, Arguments
 from .ending import call_hook, end, is_registered, stop_children
 from .errors import ActorDeadError, RestartsExceeded
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
+from .mailbox import UNBOUNDED
 from .messages import ChildFailed
-from .ops import Fail, Kill, Notify, Op, Rebuild, Start
+from .ops import Fail, Kill, Notify, Op, Rebuild, Start, StopNow
 from .supervision import STOP, ChildSpec, Decision, ExitReason, GiveUp, Restart, RestartRecord, decide
 
 if TYPE_CHECKING:
@@ -52,15 +54,17 @@ def spawn(
         NameTaken: A living child of `parent` has that name.
         ActorDeadError: `parent` has ended or is ending.
     """
-    cell: Cell = ActorRef(actor_class, env, parent, name, spec, arguments)
+    ref_class = ActorRef if getattr(actor_class, "mailbox", UNBOUNDED).capacity is None else BoundedRef
+    cell: Cell = ref_class(actor_class, env, parent, name, spec, arguments if any(arguments) else None)
     if parent is not None:
         if parent._closed:
-            raise ActorDeadError(f"cannot spawn {actor_class.__name__}: {parent} not found", parent._reason or "stopped")
+            reason = parent._reason or "stopped"
+            raise ActorDeadError(f"cannot spawn {actor_class.__name__}: {parent} not found", reason)
         parent._adopt(cell)
     try:
         construct(cell)
     except BaseException:
-        cell._phase, cell._closed = DEAD, True
+        cell._phase = DEAD
         if parent is not None:
             parent._disown(cell)
         raise
@@ -88,7 +92,8 @@ def perform(cell: Cell, op: Op) -> Doing | None:
     if isinstance(op, Notify):
         return _deliver_signal(cell, op)
     if cell._phase >= STOPPING:
-        return _answer(op)
+        _answer(op)
+        return None
     if isinstance(op, Start):
         return _start(cell)
     if isinstance(op, Fail):
@@ -105,11 +110,14 @@ def fail(cell: Cell, error: BaseException, doing: str) -> None:
     env.events.publish(ActorFailed(cell, error, doing))
     if isinstance(error, (SystemExit, KeyboardInterrupt)) and env.fatal is None:
         env.fatal = error
+    if cell._phase >= STOPPING:
+        return
+    cell._phase = SUSPENDED
+    cell._scheduled = True
     if env.pykka_compatible and not isinstance(error, Exception):
         ActorRegistry.stop_all(block=False)
-    if cell._phase < STOPPING:
-        cell._phase = SUSPENDED
-        cell._scheduled = True
+        cell._post(StopNow())
+    else:
         cell._post(Fail(error, doing))
 
 

@@ -19,13 +19,13 @@ class Mailbox:
     """
 
     capacity: int | None = None
-    """Messages that may wait. None means no bound: right for trusted senders, `high_water` then makes a backlog seen."""
+    """Messages that may wait. None: no bound, right for trusted senders; `high_water` makes a backlog seen."""
 
     overflow: Overflow = "unbounded"
     """What a full mailbox does: `fail` raises MailboxFull in the sender; the drops make dead letters, never silence."""
 
     high_water: int | None = 10_000
-    """Waiting messages above which the actor gets `HighWater` and the fact is published. About 1 s of work at 100 us."""
+    """Waiting messages above which the actor gets `HighWater` and a fact is published. About 1 s of work at 100 us."""
 
     def __attrs_post_init__(self) -> None:
         if (self.capacity is None) != (self.overflow == "unbounded"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pykka
 
 from .errors import ActorDeadError
-from .pykka_names import AttrInfo, introspect_attrs
+from .pykka_names import introspect_attrs
 
 if TYPE_CHECKING:
     from .cell import ActorRef
@@ -22,7 +22,7 @@ class Proxy(pykka.ActorProxy[A]):
     pykka's proxy without its two costs: it introspects once per class (pykka: 1.4 ms each), and it reaches the instance
     through the ref, so that it works on after a restart.
 
-    An attribute that only instances have is found by looking at the current one, once.
+    An attribute that only instances have is found by pykka's own second look, at the current one.
     """
 
     def __init__(self, *, actor_ref: pykka.ActorRef[A], attr_path: tuple[str, ...] = ()) -> None:
@@ -35,24 +35,16 @@ class Proxy(pykka.ActorProxy[A]):
         cls = actor_ref.actor_class
         known = cls.__dict__.get(_KNOWN)
         if known is None:
-            known = self._introspect()
+            known = introspect_attrs(root=self._actor, proxy=self)
             setattr(cls, _KNOWN, known)
         self._known_attrs = known
 
     @property
-    def _actor(self) -> Any:
+    def _actor(self) -> Any:  # type: ignore[override]  # pykka: the instance that existed when the proxy was made
         return self.actor_ref._actor_weakref()
 
-    def _introspect(self) -> dict[tuple[str, ...], AttrInfo]:
-        return introspect_attrs(root=self._actor, proxy=self)
-
-    def __getattr__(self, name: str) -> Any:
-        if (*self._attr_path, name) not in self._known_attrs and self._actor is not None:
-            self._known_attrs = self._introspect()
-        return super().__getattr__(name)
-
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Proxy):
+        if not isinstance(other, pykka.ActorProxy):
             return False
         return self.actor_ref is other.actor_ref and self._attr_path == other._attr_path
 

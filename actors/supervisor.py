@@ -46,4 +46,3 @@ class DynamicSupervisor(Actor):
     """
 
     supervision = DYNAMIC
-

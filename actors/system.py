@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from . import pykka_words
 from .actor import Actor
 from .clock import Clock, LoopClock
 from .dispatcher import Dispatcher, DispatcherSettings, InPlace
@@ -84,9 +85,9 @@ class ActorSystem:
         runner = Dispatcher(clock, take_turn, self._dispatcher, order=order, in_place=self._in_place)
         events = EventStream(_report)
         chance = order or random.Random()
-        self._env = Environment(
-            self.name, clock, runner, events, DeadLetters(events), chance, self._pykka_compatible
-        )
+        self._env = Environment(self.name, clock, runner, events, DeadLetters(events), chance, self._pykka_compatible)
+        if self._pykka_compatible:
+            pykka_words.subscribe(events)
         self._root = spawn(self._env, None, self._guardian(), ((), {}), None, ChildSpec("temporary"))
 
     async def stop(self) -> None:

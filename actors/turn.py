@@ -150,7 +150,7 @@ def _end_turn(cell: Cell) -> None:
 
 
 def _flush(cell: Cell) -> None:
-    hook: Handler | None = cell.actor_class._end_of_turn  # type: ignore[attr-defined]
+    hook: Handler | None = cell.actor_class._end_of_turn
     if hook is None:
         return
     dispatcher = cell._env.dispatcher
@@ -165,7 +165,7 @@ def _flush(cell: Cell) -> None:
 
 def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:
     queue, actor = cell._queue, cell._actor
-    get, handlers = queue.get_nowait, cell.actor_class._handlers  # type: ignore[attr-defined]
+    get, handlers = queue.get_nowait, cell.actor_class._handlers
     waiting = queue.qsize()
     if waiting > handlers.high_water or cell._above_water:
         _watch_water(cell, waiting, handlers.high_water)
@@ -229,13 +229,12 @@ def _unwrap(cell: Cell, handlers: dict[type, Handler | None], message: Any) -> S
 
 
 def _suspend(cell: Cell, message: object, coroutine: Any, waits_for: object) -> Suspension:
-    cell._doing = message
-    return Suspension(coroutine, waits_for, partial(_message_ended, cell))
+    return Suspension(coroutine, waits_for, partial(_message_ended, cell, message), message)
 
 
-def _message_ended(cell: Cell, value: object, error: BaseException | None) -> None:
+def _message_ended(cell: Cell, message: object, value: object, error: BaseException | None) -> None:
     """A suspended handler has returned or raised. Runs in its host, which ends after this."""
-    message, cell._doing, cell._suspension = cell._doing, None, None
+    cell._suspension = None
     if error is None:
         _answer(cell, message, value)
     else:
@@ -274,7 +273,7 @@ def _watch_water(cell: Cell, waiting: int, mark: float) -> None:
     if not cell._above_water and waiting > mark:
         cell._above_water = True
         cell._env.events.publish(MailboxOverflowed(cell, waiting, "high_water"))
-        if cell.actor_class._has_on_signal:  # type: ignore[attr-defined]
+        if cell.actor_class._has_on_signal:
             cell._post(Notify(HighWater(waiting)))
     elif waiting <= mark / 2:
         cell._above_water = False

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pykka
 
 from actors import Actor, ActorRef, ActorSystem, LoopFuture
+from actors.lifecycle import spawn
 from actors.supervision import TEMPORARY
-
-if TYPE_CHECKING:
-    import pytest
 
 
 class Home:
@@ -35,8 +33,6 @@ class Home:
         return self.system.env
 
     def spawn(self, actor_class: type[Any], /, *args: Any, **kwargs: Any) -> ActorRef[Any]:
-        from actors.lifecycle import spawn
-
         return spawn(self.env, self.system.root, actor_class, (args, kwargs), None, TEMPORARY)
 
     def _serve(self) -> None:
@@ -53,9 +49,3 @@ class CompliantActor(Actor):
 pykka.ThreadingActor = CompliantActor  # type: ignore[misc, assignment]
 pykka.ThreadingFuture = LoopFuture  # type: ignore[misc, assignment]
 
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps what pykka parametrises over runtimes; the rest tests threads, or has no actor in it."""
-    ours = [item for item in items if "runtime" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=[item for item in items if item not in ours])
-    items[:] = ours

@@ -93,7 +93,7 @@ class Actor(pykka.Actor):
     """How this actor supervises its children."""
 
     reply_errors: ClassVar[tuple[type[Exception], ...] | None] = None
-    """Errors that are an answer to an ask and nothing more. None: all of them, as in pykka. Others fail the actor too."""
+    """Errors that only answer an ask. None: all of them do, as in pykka. Others fail the actor too."""
 
     home: ClassVar[Home | None] = None
     """Where pykka's `start` puts actors of this class; `spawn` does not need it."""

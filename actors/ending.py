@@ -32,14 +32,15 @@ KILL_GRACE = 1.0
 
 async def end(cell: Cell, reason: ExitReason, error: BaseException | None = None) -> None:
     """Ends an actor for good. `error` is what made it fail, if it failed."""
-    started = cell._phase != STARTING
-    _close(cell, reason)
+    if cell._phase == STARTING:
+        drop_instance(cell)  # it never ran: no hook for it
+    close(cell, reason)
     if cell._parent is None and error is not None and cell._env.fatal is None:
         cell._env.fatal = error
     await stop_children(cell, drain=reason in ("stopped", "shutdown"))
     if cell._timers is not None:
         cell._timers.cancel_all()
-    if cell._actor is not None and started and not (error is not None and cell._env.pykka_compatible):
+    if cell._actor is not None and not (error is not None and cell._env.pykka_compatible):
         await call_hook(cell, "on_stop", cell._actor.on_stop)
     _bury(cell)
 
@@ -71,7 +72,8 @@ def is_registered(cell: Cell) -> bool:
     return cell._env.pykka_compatible or parent is None or bool(cell._name and parent._parent is None)
 
 
-def _close(cell: Cell, reason: ExitReason) -> None:
+def close(cell: Cell, reason: ExitReason) -> None:
+    """From here on it takes no more messages and is not alive."""
     cell._phase, cell._scheduled = STOPPING, True
     if reason != "stopped":
         cell._reason = reason
@@ -79,17 +81,22 @@ def _close(cell: Cell, reason: ExitReason) -> None:
         ActorRegistry.unregister(cell)
 
 
-def _bury(cell: Cell) -> None:
+def drop_instance(cell: Cell) -> None:
+    """The instance goes; its ref may get another."""
     actor, cell._actor = cell._actor, None
-    if actor is not None and getattr(cell.actor_class, "_takes_undelivered", False):
-        _offer_undelivered(cell, actor)
+    if actor is not None:
+        actor._release()
+
+
+def _bury(cell: Cell) -> None:
+    if cell._actor is not None and getattr(cell.actor_class, "_takes_undelivered", False):
+        _offer_undelivered(cell, cell._actor)
     cell._phase = DEAD
     cell._drain()
     notify_all(cell)
     if cell._parent is not None:
         cell._parent._disown(cell)
-    if actor is not None:
-        actor._release()
+    drop_instance(cell)
     if cell._env.events.wants(ActorStopped):
         cell._env.events.publish(ActorStopped(cell, cell._reason or "stopped"))
     if cell._termination is not None:
@@ -183,5 +190,5 @@ def _abandon(cell: Cell) -> None:
             suspension.abandon()
         except RuntimeError as error:  # it swallowed GeneratorExit as well
             cell._env.events.publish(ActorFailed(cell, error, "close"))
-    _close(cell, "killed")
+    close(cell, "killed")
     _bury(cell)

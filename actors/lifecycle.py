@@ -20,7 +20,7 @@ from pykka import ActorRegistry
 
 from .bounded import BoundedRef
 from .cell import DEAD, RUNNING, STOPPING, SUSPENDED, ActorRef, Arguments
-from .ending import call_hook, end, is_registered, stop_children
+from .ending import call_hook, close, drop_instance, end, is_registered, stop_children
 from .errors import ActorDeadError, RestartsExceeded
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from .mailbox import UNBOUNDED
@@ -97,7 +97,7 @@ def perform(cell: Cell, op: Op) -> Doing | None:
     if isinstance(op, Start):
         return _start(cell)
     if isinstance(op, Fail):
-        return _mend(cell, op.error)
+        return _mend(cell, op.error, op.doing)
     if isinstance(op, Rebuild):
         return _rebuild(cell, op.delay) if cell._phase == SUSPENDED and cell._actor is None else None
     reply_to = None if isinstance(op, Kill) else op.reply_to
@@ -153,13 +153,17 @@ async def _start_later(cell: Cell, starting: Doing) -> None:
         cell._phase = RUNNING
 
 
-async def _mend(cell: Cell, error: BaseException) -> None:
+async def _mend(cell: Cell, error: BaseException, doing: str) -> None:
+    decision = _judge(cell, "failed")
+    if not isinstance(decision, Restart):
+        close(cell, "gave_up" if isinstance(decision, GiveUp) else "failed")
     if cell._actor is not None:
         await call_hook(cell, "on_failure", cell._actor.on_failure, type(error), error, error.__traceback__)
+    if doing in ("on_start", "restart"):
+        drop_instance(cell)  # it never ran: no hook of an ending for it
     parent = cell._parent
     if parent is not None and getattr(parent.actor_class, "_has_on_signal", False):
         parent._post(Notify(ChildFailed(cell, error)))
-    decision = _judge(cell, "failed")
     if isinstance(decision, Restart):
         await _retire(cell, error, decision.delay)
     elif isinstance(decision, GiveUp):
@@ -199,7 +203,7 @@ async def _retire(cell: Cell, error: BaseException | None, delay: float) -> None
     await stop_children(cell, drain=False)
     if cell._timers is not None:
         cell._timers.cancel_all()
-    cell._actor = None
+    drop_instance(cell)
     if delay <= 0:
         cell._post(Rebuild(0.0))
     else:

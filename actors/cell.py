@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 
     from .dispatcher import Suspension
     from .environment import Environment
-    from .supervision import ExitReason
+    from .supervision import ExitReason, RestartRecord
+    from .timers import Timers
 
 A = TypeVar("A", bound=pykka.Actor)
 R = TypeVar("R")
@@ -101,11 +102,11 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "_suspension",
         "actor_class",
     )
-    _reason = Rare["ExitReason"]()
-    _record = Rare["RestartRecord"]()
-    _timers = Rare["Timers"]()
-    _termination = Rare["LoopFuture[None]"]()
-    _urn = Rare[str]()
+    _reason: Rare[ExitReason] = Rare()
+    _record: Rare[RestartRecord] = Rare()
+    _timers: Rare[Timers] = Rare()
+    _termination: Rare[LoopFuture[None]] = Rare()
+    _urn: Rare[str] = Rare()
 
     def __init__(
         self,

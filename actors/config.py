@@ -46,6 +46,7 @@ SHOWN_CHARACTERS = 60
 
 _DURATION = re.compile(r"(\d{1,40}(?:\.\d{1,40})?(?:e[+-]?\d{1,3})?)(ms|s|m|h|d)")
 _SIZE = re.compile(r"(\d{1,20})(B|KiB|MiB|GiB|TiB)")
+_VALIDATOR = re.compile(r"'(\w+)' must be (.*): (.*)", re.DOTALL)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _TOML_PLACE = re.compile(r"\s*\(at (.*)\)$")
 
@@ -233,25 +234,24 @@ def between(low: float, high: float) -> Callable[..., None]:
     return validate
 
 
-def shapes_of(kind: type) -> dict[str, Any]:
-    """Returns the shape of each field of an attrs class; a float in "seconds" is a Duration, an int in "bytes" a Size."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return {field.name: _shape(hints[field.name], field.metadata) for field in attrs.fields(kind) if field.init}
+Shapes = Mapping[type, Mapping[str, Any]]
+"""For classes that say plain `float` or `int`: which of their fields are a `Duration` or a `Size`."""
+NO_SHAPES: Shapes = types.MappingProxyType({})
 
 
-def _shape(hint: Any, metadata: Mapping[Any, Any]) -> Any:
-    if hint is float and metadata.get("unit") == "seconds":
-        return Duration
-    return Size if hint is int and metadata.get("unit") == "bytes" else hint
+def shapes_of(kind: type, shapes: Shapes = NO_SHAPES) -> dict[str, Any]:
+    """Returns the shape of each field of an attrs class: what `shapes` says, else its resolved annotation."""
+    hints = typing.get_type_hints(kind, include_extras=True) | dict(shapes.get(kind, {}))
+    return {field.name: hints[field.name] for field in attrs.fields(kind) if field.init}
 
 
-def leaves(kind: type, prefix: str = "") -> Iterator[Leaf]:
+def leaves(kind: type, prefix: str = "", shapes: Shapes = NO_SHAPES) -> Iterator[Leaf]:
     """Yields every setting of a settings class and of the classes below it, in the order of declaration."""
-    shapes, reasons = shapes_of(kind), field_docstrings(kind)
+    own, reasons = shapes_of(kind, shapes), field_docstrings(kind)
     for field in (field for field in attrs.fields(kind) if field.init):
-        path, shape = join_path(prefix, field.name), shapes[field.name]
+        path, shape = join_path(prefix, field.name), own[field.name]
         if isinstance(shape, type) and attrs.has(shape):
-            yield from leaves(shape, path)
+            yield from leaves(shape, path, shapes)
         else:
             said = field.metadata
             reason = said.get("reason") or reasons.get(field.name, "")
@@ -276,14 +276,14 @@ def field_docstrings(kind: type) -> dict[str, str]:
 # --- values
 
 
-def to_toml(value: object, shape: Any = None) -> str:
+def to_toml(value: object, shape: Any = None, shapes: Shapes = NO_SHAPES) -> str:
     """Returns `value` as TOML writes it; a number of shape `Duration` or `Size` as text with its unit."""
     if shape == Duration and isinstance(value, int | float):
         return f'"{format_duration(value)}"'
     if shape == Size and isinstance(value, int):
         return f'"{format_size(value)}"'
     if attrs.has(type(value)):
-        return _inline_table(typing.cast(attrs.AttrsInstance, value))
+        return _inline_table(value, shapes)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(to_toml, value)) + "]"
     if isinstance(value, Mapping):
@@ -291,9 +291,8 @@ def to_toml(value: object, shape: Any = None) -> str:
     return _scalar(value)
 
 
-def _inline_table(value: attrs.AttrsInstance) -> str:
-    shapes = shapes_of(type(value))
-    pairs = ((name, getattr(value, name), shape) for name, shape in shapes.items())
+def _inline_table(value: object, shapes: Shapes) -> str:
+    pairs = ((name, getattr(value, name), shape) for name, shape in shapes_of(type(value), shapes).items())
     return "{ " + ", ".join(f"{name} = {to_toml(one, shape)}" for name, one, shape in pairs if one is not None) + " }"
 
 
@@ -361,7 +360,7 @@ def _syntax_letter(message: str) -> tuple[str, str]:
 # --- converting
 
 
-def strict_converter() -> cattrs.Converter:
+def strict_converter(shapes: Shapes = NO_SHAPES) -> cattrs.Converter:
     """
     Returns a converter that takes every value at its word: `"false"` is no bool, `"5"` no int, `True` no int.
 
@@ -378,7 +377,7 @@ def strict_converter() -> cattrs.Converter:
     converter.register_structure_hook_func(_is_enum, _choice_hook(list))
     converter.register_structure_hook_factory(_is(tuple), lambda shape: _tuple_hook(converter, shape))
     converter.register_structure_hook_factory(_is_mapping, lambda shape: _mapping_hook(converter, shape))
-    converter.register_structure_hook_factory(_is_attrs, lambda kind: _class_hook(converter, kind))
+    converter.register_structure_hook_factory(_is_attrs, lambda kind: _class_hook(converter, kind, shapes))
     return converter
 
 
@@ -418,9 +417,9 @@ def _refuse(value: object, expected: str) -> ConfigError:
 
 def _scalar_hook(kind: type) -> _Hook:
     def structure(value: Any, _: Any) -> Any:
-        if kind is float and type(value) is int:
-            value = float(value) if abs(value) < 2**53 else math.inf
-        if type(value) is not kind or (kind is float and not math.isfinite(value)):
+        if kind is float and type(value) is int and abs(value) < 2**53:  # beyond, a float is another number
+            return float(value)
+        if type(value) is not kind or value in (math.inf, -math.inf) or value != value:
             raise _refuse(value, f"write {_SCALARS[kind]}")
         return value
 
@@ -471,8 +470,8 @@ def _mapping_hook(converter: cattrs.Converter, shape: Any) -> _Hook:
     return structure
 
 
-def _class_hook(converter: cattrs.Converter, kind: Any) -> _Hook:
-    shapes = shapes_of(kind)
+def _class_hook(converter: cattrs.Converter, kind: Any, shapes: Shapes) -> _Hook:
+    own = shapes_of(kind, shapes)
     fields = {field.name: field for field in attrs.fields(kind) if field.init}
 
     def structure(value: Any, _: Any) -> Any:
@@ -481,7 +480,7 @@ def _class_hook(converter: cattrs.Converter, kind: Any) -> _Hook:
         problems = [_unknown(key, fields) for key in value if key not in fields]
         problems += [_missing(name) for name, field in fields.items() if _is_missing(field, value)]
         secrets = {name for name, field in fields.items() if field.metadata.get("secret")}
-        known = {key: (one, shapes[key]) for key, one in value.items() if key in fields}
+        known = {key: (one, own[key]) for key, one in value.items() if key in fields}
         values = _each(converter, known, problems, secrets)
         return _build(kind, {fields[name].alias or name: one for name, one in values.items()}, secrets)
 
@@ -506,13 +505,22 @@ def _each(
     return found
 
 
-def _build(kind: Any, values: dict[str, Any], secrets: Iterable[str]) -> Any:
+def _build(kind: Any, values: dict[str, Any], secrets: set[str]) -> Any:
     try:
         return kind(**values)
     except ConfigError as error:
         raise _silence(error, error.path in secrets) from None
     except ValueError as error:  # a validator of the class itself
-        raise ConfigError("", str(error)) from error
+        letter = _validator_letter(str(error))
+        raise _silence(letter, letter.path in secrets if letter.path else bool(secrets)) from None
+
+
+def _validator_letter(message: str) -> ConfigError:
+    """Turns what the validators of attrs say (`'burst' must be > 0: 0`) into a letter that names the field."""
+    found = _VALIDATOR.fullmatch(message)
+    return (
+        ConfigError(found[1], f"{found[3]} is refused", f"it must be {found[2]}") if found else ConfigError("", message)
+    )
 
 
 def _silence(error: ConfigError, secret: bool) -> ConfigError:

@@ -62,6 +62,15 @@ class RestartsExceeded(RuntimeError):
         self.child, self.intensity, self.period = child, intensity, period
 
 
+class NotCharged(Exception):
+    """
+    Wraps a failure that is not the actor's fault: it restarts at once and its restart budget is not touched.
+
+    For code that runs on behalf of somebody who is made to pay instead (a client whose messages make a handler fail).
+    `__cause__` is the failure.
+    """
+
+
 class SystemFailed(RuntimeError):
     """The root's budget was spent and the system ended by itself. `__cause__` is the failure that did it."""
 

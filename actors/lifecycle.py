@@ -21,7 +21,7 @@ from pykka import ActorRegistry
 from .bounded import BoundedRef
 from .cell import DEAD, RUNNING, STOPPING, SUSPENDED, ActorRef, Arguments
 from .ending import call_hook, close, drop_instance, end, is_registered, stop_children
-from .errors import ActorDeadError, RestartsExceeded
+from .errors import ActorDeadError, NotCharged, RestartsExceeded
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from .mailbox import UNBOUNDED
 from .messages import ChildFailed
@@ -154,7 +154,7 @@ async def _start_later(cell: Cell, starting: Doing) -> None:
 
 
 async def _mend(cell: Cell, error: BaseException, doing: str) -> None:
-    decision = _judge(cell, "failed")
+    decision = _judge(cell, "failed", charged=not isinstance(error, NotCharged))
     if not isinstance(decision, Restart):
         close(cell, "gave_up" if isinstance(decision, GiveUp) else "failed")
     if cell._actor is not None:
@@ -185,14 +185,16 @@ async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | N
         reply_to.resolve(True)  # type: ignore[attr-defined]
 
 
-def _judge(cell: Cell, reason: ExitReason) -> Decision:
+def _judge(cell: Cell, reason: ExitReason, *, charged: bool = True) -> Decision:
     parent = cell._parent
     if parent is None or parent._phase >= STOPPING:
         return STOP
     if cell._record is None and cell._spec.mends(reason):
         cell._record = RestartRecord()
     record, family, env = cell._record or RestartRecord(), parent._relations(), cell._env
-    return decide(family.supervision, family.budget, cell._spec, record, reason, env.clock.now(), env.random.random)
+    supervision, budget = family.supervision, family.budget
+    now, random = env.clock.now(), env.random.random
+    return decide(supervision, budget, cell._spec, record, reason, now, random, charged=charged)
 
 
 async def _retire(cell: Cell, error: BaseException | None, delay: float) -> None:

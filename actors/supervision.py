@@ -166,6 +166,8 @@ def decide(
     reason: ExitReason,
     now: float,
     random: Callable[[], float],
+    *,
+    charged: bool = True,
 ) -> Decision:
     """
     What becomes of a child that ended with `reason` at `now`.
@@ -173,9 +175,12 @@ def decide(
     Args:
         shared: The supervisor's own budget; charged when the scope is `supervisor`.
         record: What is remembered of this child; updated here, and charged when the scope is `child`.
+        charged: Whether this one counts; if not, neither budget nor back-off is touched.
     """
     if not child.mends(reason):
         return STOP
+    if not charged:
+        return Restart(0.0)
     failures = record.note(now, supervisor.backoff.reset_after)
     if not _budget(supervisor, shared, record).spend(now):
         return GiveUp(supervisor.on_exceeded)

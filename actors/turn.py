@@ -115,12 +115,19 @@ def _in_place(cell: Cell, handler: Handler, message: object) -> None:
     dispatcher = cell._env.dispatcher
     sender, dispatcher.current = dispatcher.current, cell
     try:
-        context.run(handler, cell._actor, message)
+        context.run(_handle_in_place, handler, cell, message)
         cell._handled += 1
     except BaseException as error:
         _message_failed(cell, message, error)
     dispatcher.current = sender
     _end_turn(cell)
+
+
+def _handle_in_place(handler: Handler, cell: Cell, message: object) -> None:
+    handler(cell._actor, message)
+    hook = cell.actor_class._end_of_turn
+    if hook is not None:
+        hook(cell._actor)
 
 
 def _turn(cell: Cell, throughput: int) -> Suspension | None:

@@ -1,0 +1,36 @@
+"""The WebSocket gateway built on supervised actors: sockets, rooms, channels, history, presence, recovery."""
+
+from __future__ import annotations
+
+from .app import Gateway
+from .behaviour import Room, on
+from .endpoint import WebSocketEndpoint
+from .heartbeat import HeartbeatConfig
+from .identity import Principal
+from .member import Member
+from .reasons import InvalidJSON, Refused, WebSocketDisconnect
+from .receipts import Receipt
+from .stream import History, Position
+from .topic_handle import ChannelHandle, RoomHandle
+from .websocket import ConnectionState, Frame, WebSocket
+
+__all__ = [
+    "ChannelHandle",
+    "ConnectionState",
+    "Frame",
+    "Gateway",
+    "HeartbeatConfig",
+    "History",
+    "InvalidJSON",
+    "Member",
+    "Position",
+    "Principal",
+    "Receipt",
+    "Refused",
+    "Room",
+    "RoomHandle",
+    "WebSocket",
+    "WebSocketDisconnect",
+    "WebSocketEndpoint",
+    "on",
+]

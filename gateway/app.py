@@ -1,0 +1,200 @@
+"""The gateway, as an application holds it: endpoints, topics, handles, and the server that runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from actors import Actor, ActorRef, ChildSpec
+
+from .behaviour import Behaviour, Room
+from .config import GatewaySettings, TopicPattern, TopicSettings, load_settings
+from .node import Node
+from .routes import Routes
+from .session import EndpointSession, FunctionSession
+from .topic_handle import ChannelHandle, RoomHandle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .connection import ConnectionActor
+    from .outbox import SlowPolicy
+    from .stream import History
+    from .web.server import WebServer
+    from .websocket import WebSocket
+
+
+@attrs.frozen(eq=False)
+class DeclaredTopic:
+    """A pattern with app code."""
+
+    pattern: TopicPattern
+    behaviour: type[Behaviour]
+
+
+class Gateway:
+    """
+    An application: `app = Gateway()`, then declare, then `app.run()` or `hubbub serve module:app`.
+
+    Nothing runs before `start`; two gateways may live in one process.
+    """
+
+    def __init__(self, *, title: str = "hubbub", settings: GatewaySettings | None = None) -> None:
+        self.title = title
+        self.routes = Routes()
+        self.settings = settings
+        self._topics: list[DeclaredTopic] = []
+        self._topic_settings: dict[str, TopicSettings] = {}
+        self._channels: dict[str, ChannelHandle] = {}
+        self._actors: list[tuple[type[Actor], tuple[Any, ...], dict[str, Any]]] = []
+        self._node: Node | None = None
+        self._server: WebServer | None = None
+        self.pages: dict[str, tuple[str, str]] = {}
+        """Path to (file below web/pages, content type); what a page of the gateway's own needs."""
+
+    # --- declaring
+
+    def ws(self, path: str) -> Callable[[Any], Any]:
+        """An endpoint: a coroutine function `f(ws, **path)`, or a `WebSocketEndpoint` class. Raw frames."""
+
+        def add(endpoint: Any) -> Any:
+            self.routes.add(path, endpoint)
+            return endpoint
+
+        return add
+
+    def topic(
+        self,
+        pattern: str,
+        *,
+        history: History | None = None,
+        slow: SlowPolicy | None = None,
+        max_members: int | None = None,
+        presence: bool | None = None,
+    ) -> Callable[[type[Room]], type[Room]]:
+        """
+        The app code of every topic that matches: a name, `prefix*`, or `game:{game_id}`.
+
+        What is given here goes before the configuration file's section of the same pattern.
+
+        Raises:
+            ConfigError: The pattern is none. ValueError: It is declared already.
+        """
+        parsed = TopicPattern(pattern)
+        given = {"history": history, "slow": slow, "max_members": max_members, "presence": presence}
+        changes = {name: value for name, value in given.items() if value is not None}
+
+        def add(behaviour: type[Room]) -> type[Room]:
+            if any(one.pattern.shape == parsed.shape for one in self._topics):
+                raise ValueError(f"could not declare {pattern!r}: it has app code already")
+            self._topics.append(DeclaredTopic(parsed, behaviour))
+            self._topics.sort(key=lambda one: one.pattern.rank, reverse=True)
+            self._topic_settings[pattern] = attrs.evolve(DECLARED, **changes)
+            return behaviour
+
+        return add
+
+    def room(self, name: str) -> RoomHandle:
+        return RoomHandle(self, name)
+
+    def channel(self, name: str) -> ChannelHandle:
+        """The one handle of that name: handlers declared on it stay."""
+        if name not in self._channels:
+            self._channels[name] = ChannelHandle(self, name)
+        return self._channels[name]
+
+    def actor(self, actor_class: type[Actor], /, *args: Any, name: str | None = None, restart: str = "permanent") -> None:
+        """An actor of the app, started under /app with the gateway."""
+        spec = ChildSpec(restart=restart)  # type: ignore[arg-type]
+        self._actors.append((actor_class, args, {"name": name, "spec": spec}))
+
+    def is_room(self, name: str) -> bool:
+        return any(one.pattern.match(name) is not None for one in self._topics)
+
+    # --- running
+
+    @property
+    def node(self) -> Node:
+        if self._node is None:
+            raise RuntimeError(f"could not use {self.title!r}: the gateway is not running; start it first")
+        return self._node
+
+    @property
+    def server(self) -> WebServer:
+        if self._server is None:
+            raise RuntimeError(f"could not use {self.title!r}: the gateway is not running; start it first")
+        return self._server
+
+    async def start(self, settings: GatewaySettings | None = None, **node_options: Any) -> None:
+        """Brings up the tree and the listeners on the running loop. `stop` takes them down."""
+        if self._node is not None:
+            raise RuntimeError(f"could not start {self.title!r}: it runs already")
+        from .web.server import WebServer
+
+        chosen = settings or self.settings or load_settings(None, {}, {}).settings
+        chosen = self._with_declared_topics(chosen)
+        node = self._node = Node(chosen, self._behaviour_for, **node_options)
+        await node.start()
+        for actor_class, args, options in self._actors:
+            node.system.spawn(actor_class, *args, under=node.app, **options)
+        self._server = WebServer(self, node)
+        try:
+            await self._server.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def drain(self) -> None:
+        """Readiness off, no new connections, everybody is let go in bounded time. `stop` follows."""
+        await self.server.drain()
+
+    async def stop(self) -> None:
+        """Takes everything down; safe to call twice."""
+        server, self._server = self._server, None
+        node, self._node = self._node, None
+        if server is not None:
+            await server.stop()
+        if node is not None:
+            await node.stop()
+
+    def run(self, *, host: str | None = None, port: int | None = None, settings: GatewaySettings | None = None) -> int:
+        """Blocks until a signal, then drains. Returns the exit code."""
+        chosen = settings or load_settings(None, {}, {"--host": host, "--port": port}).settings
+        return self.run_configured(chosen)
+
+    def run_configured(self, settings: GatewaySettings) -> int:
+        """What `hubbub serve` calls."""
+        from .web.process import run
+
+        return run(self, settings)
+
+    def session_factory(self, endpoint: Any, arguments: dict[str, Any]) -> Callable[[ConnectionActor, WebSocket], ActorRef[Any]]:
+        """How the app code of an endpoint is started below its connection's machine."""
+        if isinstance(endpoint, type) and issubclass(endpoint, EndpointSession):
+            return lambda machine, ws: machine.spawn_session(endpoint, ws)
+        return lambda machine, ws: machine.spawn_session(FunctionSession, ws, endpoint, arguments)
+
+    def _behaviour_for(self, name: str) -> type[Behaviour] | None:
+        for declared in self._topics:
+            if declared.pattern.match(name) is not None:
+                return declared.behaviour
+        channel = self._channels.get(name)
+        return channel.behaviour() if channel is not None else None
+
+    def _with_declared_topics(self, settings: GatewaySettings) -> GatewaySettings:
+        """Code goes before the file where both name a pattern, setting by setting; a file may add others."""
+        topics = dict(settings.topics)
+        for pattern, declared in self._topic_settings.items():
+            base = topics.get(pattern, attrs.evolve(declared))
+            changed = {
+                field.name: getattr(declared, field.name)
+                for field in attrs.fields(TopicSettings)
+                if getattr(declared, field.name) != getattr(DECLARED, field.name)
+            }
+            topics[pattern] = attrs.evolve(base, **changed)
+        return attrs.evolve(settings, topics=topics)
+
+
+DECLARED = TopicSettings(join="anyone", publish="anyone")
+"""A topic with app code is open unless the file says otherwise: its `on_join` and handlers decide."""

@@ -1,0 +1,199 @@
+"""
+The app code of a topic: one child of its machine, with one mailbox, so that handlers need no locks.
+
+It may await, crash and be restarted; members, offsets and history are the machine's and go on. A handler that fails is
+answered `internal`, and charged to the member whose message it was, not to the room: one client cannot close it.
+"""
+
+from __future__ import annotations
+
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from actors import Actor, NotCharged, handles
+
+from . import wire_json
+from .commands import Handled, Published, Result
+from .messages import ClientEvent, Emptied, MemberJoining, MemberLeft
+from .publications import DEFAULT_EVENT, Publication, clients, encode_payload
+from .reasons import Refused
+from .receipts import Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .member import Member
+    from .node import Node
+    from .topic import TopicActor
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def on(*events: str) -> Callable[[F], F]:
+    """
+    Marks a method as the handler of these events of clients: `(self, member, payload)`, plain or async.
+
+    An event with a handler is not fanned out by itself. What the handler returns goes into the reply; raise `Refused`
+    to answer with an error.
+    """
+    if not events or not all(isinstance(event, str) and event for event in events):
+        raise TypeError(f'could not mark a handler: on{events!r} names no event; write @on("event")')
+
+    def mark(function: F) -> F:
+        function._on_events = events  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+class Behaviour(Actor):
+    """Base of `Room` and of what a channel's decorators make."""
+
+    events: ClassVar[dict[str, Callable[..., Any]]] = {}
+    allows_joins: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.events = {
+            event: function
+            for base in reversed(cls.__mro__)
+            for function in vars(base).values()
+            for event in getattr(function, "_on_events", ())
+        }
+        cls.allows_joins = cls.on_join is not Behaviour.on_join
+
+    def __init__(self, topic: TopicActor, node: Node) -> None:
+        super().__init__()
+        self._topic = topic
+        self._node = node
+
+    # --- what app code writes
+
+    def on_join(self, member: Member, params: object) -> Any:
+        """Before a member is in: what it returns goes into the reply; raise `Refused` to refuse. At most 3 s."""
+
+    def on_leave(self, member: Member, reason: str) -> Any:
+        """After a member has left, however its connection ended."""
+
+    def on_empty(self) -> Any:
+        """After the last member has left."""
+
+    # --- what app code calls
+
+    @property
+    def name(self) -> str:
+        """The topic's whole name."""
+        return self._topic.name
+
+    @property
+    def restarts(self) -> int:
+        """How often this behaviour was restarted; 0 in its first life."""
+        return self.actor_ref.info().restarts
+
+    def members(self) -> tuple[Member, ...]:
+        """Who is here now, in the order in which they joined."""
+        return tuple(self._node.member(self._topic, one) for one in self._topic.members())
+
+    def broadcast(
+        self,
+        payload: object,
+        *,
+        event: str = DEFAULT_EVENT,
+        exclude: object = (),
+        save_history: bool | None = None,
+    ) -> Receipt[Published]:
+        """
+        Publishes to everybody here, at once and in the order of the calls.
+
+        Args:
+            payload: Anything JSON; a `str` is a text, bytes are binary.
+            exclude: A member, a connection, its id, or several.
+            save_history: None as the topic is set; False ephemeral: ordered, no offset, not recovered.
+        """
+        encoded, kind = encode_payload(payload)
+        publication = Publication(
+            self.name, encoded, self._node.wall(), kind, event, None, clients(exclude)
+        )
+        receipt: Receipt[Published] = Receipt(f"broadcast to {self.name}", self._node.receipt_lost)
+        self._topic.accept(publication, save_history, None, lambda result: _settle(receipt, result))
+        return receipt
+
+    # --- what the machine tells
+
+    @handles(ClientEvent)
+    def _client_event(self, message: ClientEvent) -> Any:
+        handler = type(self).events[message.event]
+        publication = message.publication
+        payload: object = publication.payload
+        if publication.kind != "binary":
+            payload = wire_json.decode(publication.payload)
+        return self._guard(message.member, message, handler, self, message.member, payload)
+
+    @handles(MemberJoining)
+    def _member_joining(self, message: MemberJoining) -> Any:
+        return self._guard(message.member, message, type(self).on_join, self, message.member, message.params)
+
+    @handles(MemberLeft)
+    def _member_left(self, message: MemberLeft) -> Any:
+        return self.on_leave(message.member, message.reason)
+
+    @handles(Emptied)
+    def _emptied(self, message: Emptied) -> Any:
+        return self.on_empty()
+
+    def _guard(self, member: Member, message: ClientEvent | MemberJoining, call: Callable[..., Any], *args: Any) -> Any:
+        """Runs app code for a member, and answers for it whatever comes out."""
+        try:
+            result = call(*args)
+        except Refused as error:
+            self._answer(message, error)
+            return None
+        except Exception as error:
+            raise self._failed(member, message, error) from error
+        if isinstance(result, CoroutineType):
+            return self._finish(member, message, result)
+        self._answer(message, Handled(result))
+        return None
+
+    async def _finish(self, member: Member, message: ClientEvent | MemberJoining, running: Any) -> None:
+        try:
+            result = await running
+        except Refused as error:
+            self._answer(message, error)
+        except Exception as error:
+            raise self._failed(member, message, error) from error
+        except BaseException:
+            self._answer(message, Refused("internal"))
+            raise
+        else:
+            self._answer(message, Handled(result))
+
+    def _failed(self, member: Member, message: ClientEvent | MemberJoining, error: Exception) -> Exception:
+        """The peer learns `internal`; what is raised says whether the room's budget pays."""
+        self._answer(message, Refused("internal"))
+        if self._topic.blame(member.id, member.principal):
+            return error
+        return NotCharged(f"{type(error).__name__} while handling for {member.id}")
+
+    def _answer(self, message: ClientEvent | MemberJoining, result: Handled | Refused) -> None:
+        if isinstance(message, ClientEvent):
+            self._topic.answer_event(message, result)
+        elif isinstance(result, Refused):
+            self._topic.refuse_join(message.ticket, result)
+        else:
+            self._topic.allow_join(message.ticket, result.value)
+
+
+class Room(Behaviour):
+    """
+    A topic with app code: `@app.topic("game:{game_id}") class Game(Room)`.
+
+    `on_start`, `on_join`, `on_leave`, `on_empty` and handlers marked with `@on` run one at a time, in order.
+    """
+
+
+def _settle(receipt: Receipt[Published], result: Result) -> None:
+    if isinstance(result, Refused):
+        receipt.fail(result)
+    elif isinstance(result, Published):
+        receipt.resolve(result)

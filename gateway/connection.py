@@ -1,0 +1,592 @@
+"""
+The machine of a connection: decodes, writes, counts, and knows when it is over.
+
+Theory of operation. The socket's inlet tells it whole messages; a wire makes commands of them; each is checked against
+the limits and handed to its topic, or to the session if the endpoint has app code. Each command has exactly one answer,
+and only with that its credit comes back: when too much is under way, the socket is not read. Everything a turn has to
+say leaves in one write. While the transport is full, frames wait one by one in the outbox, under its bounds.
+
+    CONNECTING --101--> OPEN --close, loss--> CLOSING --session done--> farewell: Leaves, one `ConnectionClosed`, stop
+
+Rules: synchronous only; it never awaits app code and never asks. Exactly one farewell, also after a crash of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from actors import Actor, ActorRef, ChildSpec, Terminated, handles
+
+from .commands import Done, Invalid, Join, Joined, Leave, Left, Nothing, Ping, Pong, Publish, Reply
+from .credit import Credit
+from .events import (
+    CommandRefused,
+    ConnectionClosed,
+    ConnectionOpened,
+    ConsumerSlowed,
+    HeartbeatMissed,
+    PublicationDropped,
+)
+from .frames import ping_frame
+from .heartbeat import Close as GiveUp
+from .heartbeat import Ping as SendPing
+from .inlet import Inlet
+from .limits import Strikes, TokenBucket, check_topic_name
+from .messages import (
+    Accept,
+    Answer,
+    Close,
+    Deliver,
+    Depart,
+    Due,
+    Ended,
+    Opened,
+    Origin,
+    Received,
+    Refuse,
+    Removed,
+    Send,
+    SessionDone,
+    SocketClosed,
+    Submit,
+    Taken,
+    Writable,
+)
+from .outbox import Entry, Outbox
+from .protocols.base import close_reason
+from .reasons import Refused, WebSocketDisconnect
+from .session import GOODBYE, FrameReady
+from .topic import settle
+
+if TYPE_CHECKING:
+    from .commands import Command, Face, TopicCommand
+    from .identity import Principal
+    from .node import Node
+    from .protocols.base import Wire
+    from .receipts import Receipt
+    from .sockets import Socket
+    from .tickets import Ticket
+
+WRITE_AHEAD = 64 * 1024
+"""Bytes handed to a transport at once when it has room again: its own high-water mark, so that it may say stop."""
+
+SEND_PATIENCE = 10.0
+"""Seconds an awaited send waits for a slow reader before it fails; the age at which its outbox ends it as well."""
+
+
+@attrs.define(eq=False)
+class Subscription:
+    """One topic of this connection."""
+
+    generation: int
+    face: Face
+    reply: Reply
+    is_live: bool = False
+
+
+class SendOverdue:
+    """An awaited send has waited long enough."""
+
+    __slots__ = ("receipt",)
+
+    def __init__(self, receipt: Receipt[None]) -> None:
+        self.receipt = receipt
+
+
+class ConnectionActor(Actor):
+    """One per socket, under /connections; temporary: it is never restarted."""
+
+    def __init__(self, node: Node, ticket: Ticket) -> None:
+        super().__init__()
+        limits = node.limits
+        self._node = node
+        self._ticket = ticket
+        self._origin = Origin(self.actor_ref, ticket.client, ticket.principal)
+        self._wire: Wire = ticket.wire
+        self._socket: Socket | None = None
+        self._session: ActorRef[Any] | None = None
+        self._credit = Credit(limits.in_flight_commands, limits.in_flight_bytes)
+        self._inlet: Inlet | None = None
+        self._subscriptions: dict[str, Subscription] = {}
+        self._generation = 0
+        self._out: list[bytes] = []
+        self._outbox: Outbox | None = None
+        self._bucket: TokenBucket | None = None
+        self._excess: Strikes | None = None
+        self._errors: Strikes | None = None
+        self._accepting: Receipt[None] | None = None
+        self._sending: list[Receipt[None]] | None = None
+        self._last_ping: float | None = None
+        self._missed = 0
+        self._since = node.now()
+        self._received = self._sent = 0
+        self._closing: Close | None = None
+        self._closed: SocketClosed | None = None
+        self._has_left = False
+
+    # --- the socket
+
+    def inlet(self, socket: Socket) -> Inlet:
+        """Called at the hand-over, synchronously: from now on the socket talks to this machine."""
+        inlet = self._inlet = Inlet(self.actor_ref, self._credit, self._node.clock)
+        self.actor_ref.tell(Opened(socket))
+        return inlet
+
+    @handles(Opened)
+    def opened(self, opened: Opened) -> None:
+        self._socket = opened.socket
+        ticket = self._ticket
+        fact = ConnectionOpened(ticket.client, self._wire.name, ticket.path, ticket.address, ticket.principal.id)
+        self._node.events.publish(fact)
+        self._put(self._wire.opened(ticket.client, self._node.heartbeat_config.ping_interval))
+        self._node.call_at(self.actor_ref, "heartbeat", self._node.first_ping())
+        if self._accepting is not None:
+            self._accepting.resolve(None)
+            self._accepting = None
+        if self._closing is not None:
+            self._shut(self._closing)
+
+    @handles(Received)
+    def received(self, received: Received) -> None:
+        self._received += 1
+        size = len(received.data)
+        if self._closing is not None or self._closed is not None:
+            self._give(size)
+            return
+        wait = self._tokens().take(self._node.now())
+        if wait > 0:
+            self._too_fast(size, wait)
+        elif self._wire.uses_app_frames:
+            self._to_session(received.data)
+        else:
+            self._give(size)
+            for command in self._wire.decode(received.data):
+                self._credit.take(command.reply.size_bytes)
+                self._carry_out(command)
+
+    @handles(Writable)
+    def writable(self, _: Writable) -> None:
+        socket, outbox = self._socket, self._outbox
+        if socket is None or outbox is None:
+            return
+        while outbox and not socket.is_congested:
+            frames = outbox.take(WRITE_AHEAD)
+            self._sent += len(frames)
+            socket.write(b"".join(frames))
+        if not outbox:
+            self._outbox = None
+            self._node.cancel_call(self.actor_ref, "outbox")
+        if self._sending and (self._outbox is None or outbox.size_bytes <= outbox.max_bytes // 2):
+            receipts, self._sending = self._sending, None
+            for receipt in receipts:
+                receipt.resolve(None)
+
+    @handles(SocketClosed)
+    def socket_closed(self, closed: SocketClosed) -> None:
+        self._closed = closed
+        self._socket = None
+        self._node.cancel_calls(self.actor_ref)
+        code, reason = self._ending()
+        self._fail_waiting(WebSocketDisconnect(code, reason))
+        if not self._ticket.has_session:
+            self._farewell()
+            return
+        self._revive_session_if_gone()
+        self._ticket.websocket(self._node, self.actor_ref)._end(code, reason)
+        if self._session is not None:
+            self._session.tell(Ended(code, reason))
+            self.timers.once("goodbye", SessionDone(), GOODBYE + 1.0)
+        else:
+            self._farewell()
+
+    # --- what clients ask
+
+    def _carry_out(self, command: Command) -> None:
+        try:
+            if isinstance(command, Invalid):
+                self._invalid(command)
+            elif isinstance(command, Ping):
+                self._answer(command.reply, Pong(self._node.wall()))
+            elif isinstance(command, Nothing):
+                self._answer(command.reply, Done())
+            else:
+                self._submit(command)
+        except Refused as error:
+            self._answer(command.reply, error)
+
+    def _submit(self, command: TopicCommand) -> None:
+        """Hands a command to its topic, if this client may and the gateway can. Raises Refused."""
+        self._node.check_open()
+        name = check_topic_name(command.topic, max_bytes=self._node.limits.max_topic_name_bytes)
+        settings = self._node.topics.settings_for(name)
+        if command.reply.receipt is None:
+            who = settings.publish if isinstance(command, Publish) else settings.join
+            _check_permission(who, self._origin.principal)
+        generation = 0
+        variant = None
+        if isinstance(command, Join):
+            generation = self._subscribe(name, command)
+            variant = self._wire.variant(command.reply.face, presence=command.presence)
+        elif isinstance(command, Leave):
+            subscription = self._subscriptions.get(name)
+            if subscription is None:
+                self._answer(command.reply, Left())
+                return
+            generation = subscription.generation
+        self._node.tell_topic(name, Submit(self._origin, command, generation, variant))
+
+    def _subscribe(self, name: str, command: Join) -> int:
+        known = self._subscriptions.get(name)
+        limit = self._node.limits.max_topics_per_connection
+        if known is None and len(self._subscriptions) >= limit:
+            raise Refused("limit_exceeded", f"this connection is in {limit} topics already; leave one first")
+        self._generation += 1
+        self._subscriptions[name] = Subscription(self._generation, command.reply.face, command.reply)
+        return self._generation
+
+    def _invalid(self, command: Invalid) -> None:
+        self._answer(command.reply, command.error)
+        if command.counts:
+            if self._errors is None:
+                self._errors = Strikes(self._node.limits.max_errors)
+            if self._errors.strike(self._node.now()):
+                self._close(Close("too_many_errors", ended_by="client"))
+
+    def _too_fast(self, size: int, wait: float) -> None:
+        """Over the rate: answered with when to come again; who does not listen is closed."""
+        self._give(size)
+        error = Refused("too_many_requests", f"wait {wait:.2f} s", retry_after=round(wait, 3))
+        self._node.events.publish(CommandRefused(self._ticket.client, "", error.reason))
+        self._put(self._wire.answer(Reply(), error))
+        if self._excess is None:
+            self._excess = Strikes()
+        if self._excess.strike(self._node.now()):
+            self._close(Close("rate_limited", ended_by="rate_limit"))
+
+    @handles(Answer)
+    def answered(self, answer: Answer) -> None:
+        reply, result = answer.reply, answer.result
+        if reply.topic is not None:
+            self._note(reply, result)
+        self._answer(reply, result)
+
+    def _note(self, reply: Reply, result: object) -> None:
+        """Keeps the list of topics true: a join that was refused, a leave that is done."""
+        subscription = self._subscriptions.get(reply.topic or "")
+        if subscription is None:
+            return
+        if subscription.reply is reply:
+            subscription.is_live = isinstance(result, Joined)
+            if isinstance(result, Refused):
+                del self._subscriptions[reply.topic or ""]
+        elif isinstance(result, Left) and subscription.is_live:
+            del self._subscriptions[reply.topic or ""]
+
+    def _answer(self, reply: Reply, result: Any) -> None:
+        if isinstance(result, Refused):
+            self._node.events.publish(CommandRefused(self._ticket.client, reply.action, result.reason))
+        if reply.receipt is not None:
+            settle(reply, result)
+        else:
+            self._put(self._wire.answer(reply, result))
+            self._give(reply.size_bytes)
+
+    @handles(Removed)
+    def removed(self, removed: Removed) -> None:
+        subscription = self._subscriptions.get(removed.topic)
+        if subscription is not None and subscription.generation == removed.generation:
+            self._unsubscribe(removed.topic, removed.reason, may_return=removed.may_return)
+
+    def _unsubscribe(self, topic: str, reason: str, *, may_return: bool) -> None:
+        subscription = self._subscriptions.pop(topic)
+        self._put(self._wire.removed(topic, subscription.face, reason, may_return=may_return))
+
+    # --- what goes out
+
+    @handles(Deliver, in_place=True)
+    def deliver(self, message: Deliver) -> None:
+        """The hot path: one call per member and turn of a topic."""
+        socket = self._socket
+        if socket is None:
+            return
+        if self._outbox is None and not socket.is_congested:
+            self._out.append(message.joined)
+            self._sent += len(message.entries)
+        else:
+            for entry in message.entries:
+                self._hold(entry)
+
+    def on_turn_end(self) -> None:
+        out = self._out
+        if out and self._socket is not None:
+            self._socket.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
+
+    def _put(self, frames: Any) -> None:
+        """Frames that no policy may drop: answers, and what app code sends."""
+        socket = self._socket
+        if socket is None:
+            return
+        for frame in frames:
+            if self._outbox is None and not socket.is_congested:
+                self._out.append(frame)
+                self._sent += 1
+            else:
+                self._hold(Entry(frame, self._node.now(), None, None, None, "disconnect"))
+
+    def _hold(self, entry: Entry) -> None:
+        outbox = self._outbox or self._slow_down()
+        verdict = outbox.push(entry, self._node.now())
+        for dropped in verdict.dropped:
+            self._dropped(dropped)
+        if verdict.overflow:
+            self._close(Close("slow_consumer", ended_by="slow_consumer"))
+
+    def _slow_down(self) -> Outbox:
+        limits = self._node.limits
+        outbox = self._outbox = Outbox(limits.outbox_bytes, limits.outbox_age, limits.outbox_entries)
+        self._node.events.publish(ConsumerSlowed(self._ticket.client))
+        self._node.call_at(self.actor_ref, "outbox", self._node.now() + limits.outbox_age)
+        return outbox
+
+    def _dropped(self, entry: Entry) -> None:
+        """A hole: whoever reads by position must come back and recover."""
+        topic = entry.topic or ""
+        self._node.events.publish(PublicationDropped(topic, self._ticket.client, entry.slow))
+        subscription = self._subscriptions.get(topic)
+        if entry.offset is not None and subscription is not None:
+            self._node.tell_topic(topic, Depart(self._ticket.client, subscription.generation, "insufficient_state"))
+            self._unsubscribe(topic, "insufficient_state", may_return=True)
+
+    @handles(Send)
+    def send(self, send: Send) -> None:
+        """App code sends to its own client; who awaits it waits for a slow reader, a broadcast does not."""
+        if self._socket is None or self._closing is not None:
+            send.receipt.fail(WebSocketDisconnect(*self._ending()))
+            return
+        self._put((send.frame,))
+        outbox = self._outbox
+        if outbox is None or outbox.size_bytes <= outbox.max_bytes // 2:
+            send.receipt.resolve(None)
+            return
+        if self._sending is None:
+            self._sending = []
+        self._sending.append(send.receipt)
+        self.timers.once(send.receipt, SendOverdue(send.receipt), SEND_PATIENCE)
+
+    @handles(SendOverdue)
+    def send_overdue(self, overdue: SendOverdue) -> None:
+        overdue.receipt.fail(WebSocketDisconnect(1013, f"the reader took nothing for {SEND_PATIENCE:g} s"))
+
+    # --- app code
+
+    def open_session(self) -> None:
+        """Starts the endpoint's app code, before the 101: it decides about it."""
+        factory = self._ticket.session
+        if factory is not None:
+            websocket = self._ticket.websocket(self._node, self.actor_ref)
+            self._session = factory(self, websocket)
+            self.watch(self._session)
+
+    def spawn_session(self, session_class: type[Actor], *args: Any) -> ActorRef[Any]:
+        return self.spawn(session_class, *args, name="session", spec=ChildSpec(restart="temporary"))
+
+    def _to_session(self, data: str | bytes) -> None:
+        if self._session is None or not self._session.is_alive():
+            self._give(len(data))
+            return
+        self._ticket.websocket(self._node, self.actor_ref)._feed(data)
+        self._session.tell(FrameReady())
+
+    @handles(Accept)
+    def accept(self, accept: Accept) -> None:
+        self._accepting = accept.receipt
+        self._ticket.decide(accept.subprotocol)
+
+    @handles(Refuse)
+    def refuse(self, refuse: Refuse) -> None:
+        self._ticket.refuse(refuse.status, refuse.text)
+
+    @handles(Taken)
+    def taken(self, taken: Taken) -> None:
+        self._give(taken.size_bytes)
+
+    @handles(Join, Leave, Publish)
+    def submit_for_app(self, command: TopicCommand) -> None:
+        """Rooms joined by app code: its own client needs no permission for what its app does."""
+        try:
+            self._submit(command)
+        except Refused as error:
+            self._answer(command.reply, error)
+
+    def on_signal(self, signal: object) -> None:
+        if not isinstance(signal, Terminated) or signal.ref is not self._session:
+            return
+        self._session = None
+        if self._closed is not None:
+            self._farewell()
+        elif signal.reason == "failed":
+            self._close(Close("server_error", ended_by="crash"))
+        else:
+            self._close(Close())
+
+    @handles(SessionDone)
+    def session_done(self, _: SessionDone) -> None:
+        if self._closed is not None:
+            self._farewell()
+
+    def _revive_session_if_gone(self) -> None:
+        """`on_disconnect` runs on the live instance, else on a fresh one."""
+        if self._session is None and self._ticket.session is not None and self._ticket.says_goodbye:
+            self._ticket.websocket(self._node, self.actor_ref)._end(*self._ending())
+            self.open_session()
+
+    # --- how it ends
+
+    @handles(Close)
+    def close(self, close: Close) -> None:
+        self._close(close)
+
+    def _close(self, close: Close) -> None:
+        if self._closing is not None or self._closed is not None:
+            return
+        self._closing = close
+        if self._socket is not None:
+            self._shut(close)
+        elif close.reason is None and close.code >= 4000 and self._ticket.decide(None):
+            return  # upgraded only to be closed with that code: browsers see no other
+        else:
+            self._ticket.refuse(403, close.text)
+
+    def _shut(self, close: Close) -> None:
+        code, reason = self._code_of(close)
+        self.on_turn_end()
+        assert self._socket is not None
+        self._socket.close(code, reason)
+
+    def _code_of(self, close: Close) -> tuple[int, str]:
+        if close.reason is None:
+            return close.code, close.text
+        entry = close_reason(close.reason)
+        return self._wire.close_code(entry), close.text or entry.meaning
+
+    def _ending(self) -> tuple[int, str]:
+        """What app code and the fact say: our own close if we closed, else what the socket said."""
+        if self._closing is not None:
+            return self._code_of(self._closing)
+        if self._closed is not None:
+            return self._closed.code, self._closed.reason
+        return 1006, ""
+
+    @handles(Due)
+    def due(self, due: Due) -> None:
+        if self._socket is None or self._inlet is None:
+            return
+        if due.what == "heartbeat":
+            self._beat(self._inlet.last_seen)
+        elif self._outbox is not None:
+            oldest, now = self._outbox.oldest_at, self._node.now()
+            if self._outbox.too_old(now):
+                self._close(Close("slow_consumer", ended_by="slow_consumer"))
+            else:
+                at = (oldest if oldest is not None else now) + self._outbox.max_age
+                self._node.call_at(self.actor_ref, "outbox", at)
+
+    def _beat(self, last_seen: float) -> None:
+        decision = self._node.heartbeat.after(self._node.now(), last_seen, self._last_ping, self._missed)
+        if isinstance(decision, GiveUp):
+            self._close(Close("heartbeat_lost", ended_by="heartbeat"))
+            return
+        if isinstance(decision, SendPing):
+            if decision.missed:
+                self._node.events.publish(HeartbeatMissed(self._ticket.client, decision.missed))
+            self._last_ping, self._missed = decision.at, decision.missed
+            assert self._socket is not None
+            self._socket.write_control(ping_frame())
+        self._node.call_at(self.actor_ref, "heartbeat", decision.until)
+
+    def _farewell(self) -> None:
+        """The last word, once: leaves, the fact, the end of this actor."""
+        if self._has_left:
+            return
+        self._has_left = True
+        reason = self._ended_by()
+        for topic, subscription in self._subscriptions.items():
+            self._node.tell_topic(topic, Depart(self._ticket.client, subscription.generation, reason))
+        self._node.forget(self._ticket.client)
+        self._node.cancel_calls(self.actor_ref)
+        if self._ticket.was_opened or self._closed is not None:
+            self._node.events.publish(self._closed_fact(reason))
+        self._ticket.refuse(500, "internal")
+        self.actor_ref.stop_now()
+
+    def on_failure(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        """A bug of ours: this connection ends, its topics and its client learn it."""
+        self._closing = self._closing or Close("server_error", ended_by="crash")
+        self._abandon()
+
+    def on_stop(self) -> None:
+        self._closing = self._closing or Close("shutdown", ended_by="shutdown")
+        self._abandon()
+
+    def _abandon(self) -> None:
+        self._farewell()
+        if self._socket is not None:
+            self._socket.close(*self._code_of(self._closing or Close()))
+            self._socket = None
+        self._fail_waiting(WebSocketDisconnect(*self._ending()))
+
+    def _fail_waiting(self, error: WebSocketDisconnect) -> None:
+        receipts, self._sending = self._sending or [], None
+        if self._accepting is not None:
+            receipts.append(self._accepting)
+            self._accepting = None
+        for receipt in receipts:
+            receipt.fail(error)
+
+    def _ended_by(self) -> str:
+        if self._closing is not None:
+            return self._closing.ended_by
+        return "client" if self._closed is not None and self._closed.code != 1006 else "transport"
+
+    def _closed_fact(self, ended_by: str) -> ConnectionClosed:
+        node, ticket = self._node, self._ticket
+        code, reason = self._ending()
+        last_seen = self._inlet.last_seen if self._inlet is not None else self._since
+        return ConnectionClosed(
+            connection=ticket.client, principal=ticket.principal.id, address=ticket.address, wire=self._wire.name,
+            path=ticket.path, seconds=node.now() - self._since, code=code, reason=reason, ended_by=ended_by,
+            last_inbound_age=node.now() - last_seen, missed_pings=self._missed,
+            outbox_bytes=self._outbox.size_bytes if self._outbox is not None else 0,
+            received=self._received, sent=self._sent, topics=tuple(self._subscriptions), at=node.wall(),
+        )  # fmt: skip
+
+    # --- limits
+
+    def _tokens(self) -> TokenBucket:
+        if self._bucket is None:
+            limits = self._node.limits
+            self._bucket = TokenBucket(limits.messages_per_second, limits.burst)
+        return self._bucket
+
+    def _give(self, size: int) -> None:
+        """Credit comes back; reading goes on when enough has."""
+        was_spent = self._credit.is_spent
+        self._credit.give(size)
+        if self._socket is not None and self._credit.is_plenty and (was_spent or self._is_held):
+            self._is_held = False
+            self._socket.resume_reading()
+        elif was_spent:
+            self._is_held = True
+
+    _is_held = False
+
+
+def _check_permission(who: str, principal: Principal) -> None:
+    if who == "anyone" or (who == "authenticated" and principal.is_authenticated):
+        return
+    if who == "authenticated":
+        raise Refused("unauthorized", "log in first: this topic is for the authenticated")
+    raise Refused("permission_denied")

@@ -1,0 +1,166 @@
+"""The gateway's facts. `telemetry` turns them into words and numbers; tests and pages read the same objects."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class ConnectionOpened:
+    connection: str
+    wire: str
+    path: str
+    address: str
+    principal: str
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionClosed:
+    """Everything that answers "why was this user disconnected?". Exactly one per accepted connection."""
+
+    connection: str
+    principal: str
+    address: str
+    wire: str
+    path: str
+    seconds: float
+    code: int
+    reason: str
+    ended_by: str
+    """`client`, `heartbeat`, `slow_consumer`, `rate_limit`, `expired`, `auth`, `app`, `crash`, `shutdown`, `transport`."""
+    last_inbound_age: float
+    missed_pings: int
+    outbox_bytes: int
+    received: int
+    sent: int
+    topics: tuple[str, ...]
+    at: float
+
+
+@attrs.frozen
+class ConnectionRefused:
+    address: str
+    path: str
+    status: int
+    reason: str
+
+
+@attrs.frozen
+class TopicOpened:
+    topic: str
+
+
+@attrs.frozen
+class TopicClosed:
+    topic: str
+    reason: str
+
+
+@attrs.frozen
+class RoomJoined:
+    topic: str
+    connection: str
+    principal: str
+
+
+@attrs.frozen
+class RoomLeft:
+    topic: str
+    connection: str
+    reason: str
+
+
+@attrs.frozen
+class HistoryRecovered:
+    topic: str
+    connection: str
+    recovered: bool
+    missed: int
+    reason: str | None
+
+
+@attrs.frozen
+class CommandRefused:
+    """A client was answered with an error."""
+
+    connection: str
+    action: str
+    reason: str
+
+
+@attrs.frozen
+class MessagePublished:
+    topic: str
+    size_bytes: int
+    members: int
+
+
+@attrs.frozen
+class PublicationDropped:
+    """A slow consumer lost one; its topic's policy allows that."""
+
+    topic: str
+    connection: str
+    policy: str
+
+
+@attrs.frozen
+class ConsumerSlowed:
+    """A connection's transport is full; what follows waits in its outbox."""
+
+    connection: str
+
+
+@attrs.frozen
+class HeartbeatMissed:
+    connection: str
+    missed: int
+
+
+@attrs.frozen
+class ReceiptFailed:
+    """An act of app code failed and nobody awaited its receipt."""
+
+    act: str
+    error: BaseException
+
+
+@attrs.frozen
+class EngineRestarted:
+    """Positions and history are served again; live topics read on from their last offset."""
+
+    incarnation: int
+
+
+@attrs.frozen
+class GatewayStarted:
+    url: str
+    admin_url: str | None
+    development: bool
+
+
+@attrs.frozen
+class GatewayDraining:
+    connections: int
+    seconds: float
+
+
+Fact = (
+    ConnectionOpened
+    | ConnectionClosed
+    | ConnectionRefused
+    | TopicOpened
+    | TopicClosed
+    | RoomJoined
+    | RoomLeft
+    | HistoryRecovered
+    | CommandRefused
+    | MessagePublished
+    | PublicationDropped
+    | ConsumerSlowed
+    | HeartbeatMissed
+    | ReceiptFailed
+    | EngineRestarted
+    | GatewayStarted
+    | GatewayDraining
+)

@@ -1,0 +1,57 @@
+"""
+The one door of randomness: names that must not repeat, and jitter that must not line up.
+
+Everything random in the gateway comes from one `Ids`, so that a test with a seeded source repeats exactly.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import uuid
+
+
+class Ids:
+    """
+    Draws ids and jitter from one source.
+
+    Args:
+        source: Default `random.SystemRandom()`, the kernel's: connection ids are shown to clients, and nobody may
+            guess the next one. Tests pass `random.Random(seed)`.
+    """
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: random.Random | None = None) -> None:
+        self._source = random.SystemRandom() if source is None else source
+
+    def connection_id(self) -> str:
+        """A UUID of version 4, as 36 characters: what Centrifuge's clients expect to be called."""
+        return str(uuid.UUID(bytes=self._source.randbytes(16), version=4))
+
+    def epoch(self) -> str:
+        """Eight URL-safe characters, 48 bits: has to differ only from earlier epochs of the same topic."""
+        return self._text(6)
+
+    def presence_ref(self) -> str:
+        """Twelve URL-safe characters, 72 bits: unique among all joins a client may ever merge."""
+        return self._text(9)
+
+    def jitter(self, base: float, fraction: float) -> float:
+        """
+        Draws uniformly from `base * (1 - fraction)` to `base * (1 + fraction)`, in the unit of `base`.
+
+        Raises:
+            ValueError: `fraction` is not within 0 to 1, so that the result could be negative.
+        """
+        if not 0.0 <= fraction <= 1.0:
+            raise ValueError(f"could not draw a jitter: fraction is {fraction}; use 0 to 1")
+        return self._source.uniform(base * (1.0 - fraction), base * (1.0 + fraction))
+
+    def spread(self, seconds: float) -> float:
+        """Draws uniformly from 0 to `seconds`: full jitter, for many acts that must not come at once."""
+        return self._source.uniform(0.0, seconds)
+
+    def _text(self, size_bytes: int) -> str:
+        # Sizes are multiples of three, so base64 needs no padding.
+        return base64.urlsafe_b64encode(self._source.randbytes(size_bytes)).decode("ascii")

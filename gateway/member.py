@@ -1,0 +1,45 @@
+"""A member of a topic, as app code sees it: who it is and how to reach it. No socket; it may be on another node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .publications import DEFAULT_EVENT, Publication, encode_payload
+
+if TYPE_CHECKING:
+    from .identity import Principal
+    from .topic import TopicActor
+
+
+class Member:
+    """What handlers of a room or channel get. Two objects of the same connection are equal."""
+
+    __slots__ = ("_topic", "id", "info", "params", "principal")
+
+    def __init__(self, topic: TopicActor, client: str, principal: Principal, info: Any, params: object) -> None:
+        self._topic = topic
+        self.id = client
+        """The connection's id."""
+        self.principal = principal
+        self.info = info
+        """What it said of itself when it joined; decoded JSON, or None."""
+        self.params = params
+
+    def send(self, payload: object, *, event: str = DEFAULT_EVENT) -> bool:
+        """To this member alone, in order with what it is sent otherwise; no offset. Whether it is a member."""
+        encoded, kind = encode_payload(payload)
+        publication = Publication(self._topic.name, encoded, self._topic.wall(), kind, event)
+        return self._topic.send_to(self.id, publication)
+
+    def kick(self, reason: str = "kicked", *, may_return: bool = False) -> bool:
+        """Ends its membership, not its connection. Whether it was a member."""
+        return self._topic.kick(self.id, reason, may_return=may_return)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Member) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"<Member {self.id} user={self.principal.id!r}>"

@@ -1,0 +1,215 @@
+"""What machines, sessions and behaviours of the gateway tell each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from actors import ActorRef
+
+    from .commands import Reply, Result, TopicCommand
+    from .identity import Principal
+    from .outbox import Entry
+    from .protocols.base import Variant
+    from .publications import Publication
+    from .receipts import Receipt
+    from .sockets import Socket
+
+# --- socket to connection
+
+
+@attrs.frozen(eq=False)
+class Opened:
+    """The 101 is out; the machine has its socket."""
+
+    socket: Socket
+
+
+@attrs.define(eq=False)
+class Received:
+    """One whole message of the client."""
+
+    data: str | bytes
+
+
+@attrs.frozen(eq=False)
+class Writable:
+    """The transport has room again."""
+
+
+@attrs.frozen(eq=False)
+class SocketClosed:
+    """The transport is gone; the last message of a socket."""
+
+    code: int
+    reason: str
+    clean: bool
+
+
+@attrs.frozen(eq=False)
+class Due:
+    """The wheel says that a deadline of this connection has come."""
+
+    what: str
+
+
+# --- connection and topic
+
+
+@attrs.frozen(eq=False)
+class Origin:
+    """Who submits: one object per connection, shared by all its commands."""
+
+    connection: ActorRef[Any] | None
+    """None: app code, which has a receipt instead."""
+    client: str
+    principal: Principal
+
+    @property
+    def user(self) -> str:
+        return self.principal.id
+
+
+@attrs.frozen(eq=False)
+class Submit:
+    """A client's command, at the topic it concerns."""
+
+    origin: Origin
+    command: TopicCommand
+    generation: int = 0
+    """Of the subscription, for joins and leaves: removal is by connection and generation, never by name alone."""
+    variant: Variant | None = None
+
+
+@attrs.frozen(eq=False)
+class Depart:
+    """A connection's last word to a topic: everything it submitted before has arrived."""
+
+    client: str
+    generation: int
+    reason: str
+
+
+@attrs.frozen(eq=False)
+class Answer:
+    """The one answer to a command."""
+
+    reply: Reply
+    result: Result
+
+
+@attrs.define(eq=False)
+class Deliver:
+    """What a topic has for one of its members since the last turn."""
+
+    joined: bytes
+    """All frames in order, for a member whose socket takes them."""
+    entries: tuple[Entry, ...]
+    """The same one by one, for the outbox of one whose socket does not."""
+
+
+@attrs.frozen(eq=False)
+class Removed:
+    """The server ended a membership."""
+
+    topic: str
+    generation: int
+    reason: str
+    may_return: bool
+
+
+# --- session and connection
+
+
+@attrs.frozen(eq=False)
+class Accept:
+    subprotocol: str | None
+    receipt: Receipt[None]
+
+
+@attrs.frozen(eq=False)
+class Refuse:
+    status: int
+    text: str
+
+
+@attrs.frozen(eq=False)
+class Send:
+    frame: bytes
+    receipt: Receipt[None]
+
+
+@attrs.frozen(eq=False)
+class Close:
+    """Ends the connection. `reason` is a name of the table; else `code` and `text` pass through as given."""
+
+    reason: str | None = None
+    code: int = 1000
+    text: str = ""
+    ended_by: str = "app"
+
+
+@attrs.frozen(eq=False)
+class Taken:
+    """App code has taken a frame of that size from its queue: the connection's credit is given back."""
+
+    size_bytes: int
+
+
+@attrs.frozen(eq=False)
+class Ended:
+    """To the session: the socket is gone."""
+
+    code: int
+    reason: str
+
+
+@attrs.frozen(eq=False)
+class SessionDone:
+    """From the session: app code has had its last word."""
+
+    error: BaseException | None = None
+
+
+# --- topic and behaviour
+
+
+@attrs.frozen(eq=False)
+class ClientEvent:
+    """A client's event for app code; answered through the machine."""
+
+    member: Any
+    event: str
+    publication: Publication
+    origin: Origin
+    reply: Reply
+
+
+@attrs.frozen(eq=False)
+class MemberJoining:
+    """App code says whether it may."""
+
+    member: Any
+    params: object
+    ticket: int
+
+
+@attrs.frozen(eq=False)
+class MemberLeft:
+    member: Any
+    reason: str
+
+
+@attrs.frozen(eq=False)
+class Emptied:
+    """The last member has left."""
+
+
+@attrs.frozen(eq=False)
+class EngineAnswer:
+    """A late engine's answer to what was asked with this token."""
+
+    token: int
+    result: Any

@@ -1,0 +1,296 @@
+"""
+This process's tree, and what its machines share: where topics and connections are found, time, limits, the engine.
+
+    /                     guardian             [one_for_one, 3 in 60 s, then exit]
+    |- engine             positions, history   [permanent]
+    |- topics             one per live topic   [dynamic, budget per child]
+    |- heartbeat          one timer wheel      [permanent]
+    |- connections        one per socket       [dynamic, temporary]
+    |- app                the app's own actors
+    `- listener           the web server       [permanent; last to start, first to stop]
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from actors import Actor, ActorDeadError, ActorRef, ActorSystem, ChildSpec, DynamicSupervisor, handles
+
+from .commands import PresenceRead, Publish, Published, Reply
+from .connection import ConnectionActor
+from .engines.memory import MemoryEngine
+from .events import ConnectionClosed, EngineRestarted, ReceiptFailed
+from .heartbeat import Heartbeat
+from .identity import ANONYMOUS, Principal
+from .ids import Ids
+from .limits import check_topic_name
+from .member import Member
+from .members import Membership
+from .messages import Close, Origin, Submit
+from .publications import clients, encode_payload
+from .pulse import SLOT, Pulse
+from .reasons import Refused
+from .receipts import Receipt
+from .topic import TopicActor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .behaviour import Behaviour
+    from .commands import Join
+    from .config import GatewaySettings
+    from .engines.base import Engine
+    from .tickets import Ticket
+
+PERMANENT = ChildSpec(restart="permanent")
+TEMPORARY = ChildSpec(restart="temporary")
+PASSIVATE_AFTER = 120.0
+"""Seconds a topic without members keeps its actor: a reload of the page is over by then. Its stream stays."""
+
+
+class EngineKeeper(Actor):
+    """/engine: owns the engine's housekeeping. The engine itself outlives a restart of this actor."""
+
+    SWEEP = 60.0
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self._node = node
+
+    def on_start(self) -> None:
+        self.timers.fixed_delay("sweep", self.SWEEP, self.SWEEP)
+
+    def post_restart(self) -> None:
+        self._node.events.publish(EngineRestarted(self.actor_ref.info().incarnation))
+
+    @handles(float)
+    def sweep(self, _: float) -> None:
+        self._node.engine.sweep()
+
+
+class Node:
+    """One per gateway. Made before its system runs; `start` brings up the tree on the running loop."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        behaviour_for: Callable[[str], type[Behaviour] | None],
+        *,
+        ids: Ids | None = None,
+        engine: Callable[[Node], Engine] | None = None,
+        system: ActorSystem | None = None,
+    ) -> None:
+        self.settings = settings
+        self.limits = settings.gateway.limits
+        self.topics = settings.topic_table()
+        self.heartbeat_config = settings.gateway.heartbeat
+        self.heartbeat = Heartbeat(self.heartbeat_config, slot=SLOT)
+        self.passivate_after = PASSIVATE_AFTER
+        self.ids = ids or Ids()
+        self.system = system or ActorSystem("gateway")
+        self.pulse: Pulse | None = None
+        self.is_draining = False
+        self._behaviour_for = behaviour_for
+        self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids))
+        self._live: dict[str, ActorRef[TopicActor]] = {}
+        self._connections: dict[str, ActorRef[ConnectionActor]] = {}
+
+    async def start(self) -> None:
+        if self.system._env is None:
+            await self.system.start()
+        self.clock = self.system.env.clock
+        self.events = self.system.events
+        self.engine = self._make_engine(self)
+        spawn = self.system.spawn
+        spawn(EngineKeeper, self, name="engine", spec=PERMANENT)
+        self._topics = spawn(DynamicSupervisor, name="topics", spec=PERMANENT)
+        spawn(Pulse, self, name="heartbeat", spec=PERMANENT)
+        self._sockets = spawn(DynamicSupervisor, name="connections", spec=PERMANENT)
+        self.app = spawn(DynamicSupervisor, name="app", spec=PERMANENT)
+
+    # --- time
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    def wall(self) -> float:
+        return self.clock.wall()
+
+    def first_ping(self) -> float:
+        """When a connection that opens now is looked at first: spread, so that a thousand at once are not pinged so."""
+        interval = self.heartbeat_config.ping_interval
+        return self.now() + interval / 2 + self.ids.spread(interval / 2)
+
+    def call_at(self, ref: ActorRef[Any], what: str, at: float) -> None:
+        if self.pulse is not None:
+            self.pulse.call_at(ref, what, at)
+
+    def cancel_call(self, ref: ActorRef[Any], what: str) -> None:
+        if self.pulse is not None:
+            self.pulse.cancel(ref, what)
+
+    def cancel_calls(self, ref: ActorRef[Any]) -> None:
+        self.cancel_call(ref, "heartbeat")
+        self.cancel_call(ref, "outbox")
+
+    def is_current(self, ref: ActorRef[Any]) -> bool:
+        """Whether this actor's own turn is running."""
+        return self.system.env.dispatcher.current is ref
+
+    # --- topics
+
+    def tell_topic(self, name: str, message: object) -> None:
+        """Tells a topic, which is started if it does not live. Raises Refused when there are too many."""
+        ref = self._live.get(name)
+        if ref is None or not ref.is_alive():
+            ref = self._start_topic(name)
+        try:
+            ref.tell(message)
+        except ActorDeadError:  # it ended between the look and the put, on another thread
+            self._start_topic(name).tell(message)
+
+    def topic_names(self) -> tuple[str, ...]:
+        return tuple(name for name, ref in self._live.items() if ref.is_alive())
+
+    def topic_size(self, name: str) -> int:
+        """Members on this node, now."""
+        ref = self._live.get(name)
+        topic = ref._actor if ref is not None else None
+        return len(topic.members()) if isinstance(topic, TopicActor) else 0
+
+    def topic_ended(self, name: str, ref: ActorRef[Any]) -> None:
+        if self._live.get(name) is ref:
+            del self._live[name]
+
+    def _start_topic(self, name: str) -> ActorRef[TopicActor]:
+        if len(self._live) >= self.limits.max_topics:
+            raise Refused("limit_exceeded", f"this node has {self.limits.max_topics} topics already", temporary=True)
+        check_topic_name(name, max_bytes=self.limits.max_topic_name_bytes)
+        settings, behaviour = self.topics.settings_for(name), self._behaviour_for(name)
+        ref = self.system.spawn(TopicActor, self, name, settings, behaviour, under=self._topics)
+        self._live[name] = ref
+        return ref
+
+    def member(
+        self, topic: TopicActor, membership: Membership | None, origin: Origin | None = None, join: Join | None = None
+    ) -> Member:
+        """What app code gets for somebody: in the topic, or about to be, or neither."""
+        from . import wire_json
+
+        if membership is not None:
+            info = None if membership.info is None else wire_json.decode(membership.info)
+            return Member(topic, membership.client, membership.principal, info, membership.params)
+        assert origin is not None
+        info = None if join is None or join.info is None else wire_json.decode(join.info)
+        return Member(topic, origin.client, origin.principal, info, None if join is None else join.params)
+
+    # --- what app code does from outside
+
+    def publish(
+        self, topic: str, payload: object, event: str, exclude: object = (), save: bool | None = None
+    ) -> Receipt[Published]:
+        """Any thread."""
+        encoded, kind = encode_payload(payload)
+        receipt: Receipt[Any] = Receipt(f"publish to {topic}", self.receipt_lost)
+        reply = Reply("publish", topic=topic, receipt=receipt)
+        command = Publish(topic, reply, encoded, kind, event, clients(exclude), save)
+        self._submit(topic, command, receipt)
+        return receipt
+
+    async def members(self, topic: str) -> tuple[Member, ...]:
+        """Those of this node."""
+        ref = self._live.get(topic)
+        found = ref._actor if ref is not None else None
+        if not isinstance(found, TopicActor):
+            return ()
+        return tuple(self.member(found, one) for one in found.members())
+
+    async def presence(self, topic: str) -> PresenceRead:
+        from .commands import ReadPresence
+
+        receipt: Receipt[Any] = Receipt(f"presence of {topic}", self.receipt_lost)
+        self._submit(topic, ReadPresence(topic, Reply("presence", topic=topic, receipt=receipt)), receipt)
+        read: PresenceRead = await receipt
+        return read
+
+    async def history(self, topic: str, limit: int | None = None, *, reverse: bool = False) -> Any:
+        from .commands import ReadHistory
+
+        receipt: Receipt[Any] = Receipt(f"history of {topic}", self.receipt_lost)
+        reply = Reply("history", topic=topic, receipt=receipt)
+        self._submit(topic, ReadHistory(topic, reply, None, limit, reverse), receipt)
+        return await receipt
+
+    def _submit(self, topic: str, command: Any, receipt: Receipt[Any]) -> None:
+        try:
+            self.check_open()
+            self.tell_topic(topic, Submit(APP, command))
+        except Refused as error:
+            receipt.fail(error)
+
+    def receipt_lost(self, act: str, error: BaseException) -> None:
+        self.events.publish(ReceiptFailed(act, error))
+
+    # --- connections
+
+    def open_connection(self, ticket: Ticket) -> ActorRef[ConnectionActor]:
+        """The machine of an upgrade request that passed the first checks."""
+        ref = self.system.spawn(ConnectionActor, self, ticket, under=self._sockets, spec=TEMPORARY)
+        self._connections[ticket.client] = ref
+        ref._actor.open_session()
+        return ref
+
+    def connection_refs(self) -> Iterable[ActorRef[ConnectionActor]]:
+        return tuple(self._connections.values())
+
+    def connection(self, client: str) -> ActorRef[ConnectionActor] | None:
+        return self._connections.get(client)
+
+    @property
+    def connection_count(self) -> int:
+        return len(self._connections)
+
+    def forget(self, client: str) -> None:
+        self._connections.pop(client, None)
+
+    def close_connection(self, client: str, reason: str, ended_by: str) -> bool:
+        """Whether there was such a connection."""
+        ref = self._connections.get(client)
+        if ref is None or not ref.is_alive():
+            return False
+        ref.tell(Close(reason, ended_by=ended_by))
+        return True
+
+    # --- going
+
+    def check_open(self) -> None:
+        if self.is_draining:
+            raise Refused("shutting_down", "this server is about to stop; come back in a moment")
+
+    async def drain(self, seconds: float, spread: float) -> None:
+        """
+        Lets go of all connections: closes are spread over `spread` seconds, and each has until `seconds` to leave.
+
+        Commands are refused from now on; what was accepted is delivered first.
+        """
+        self.is_draining = True
+        loop = asyncio.get_running_loop()
+        gone = [ref.terminated for ref in self.connection_refs()]
+        for client in tuple(self._connections):
+            loop.call_later(self.ids.spread(spread), self.close_connection, client, "shutdown", "shutdown")
+        try:
+            async with asyncio.timeout(seconds):
+                for future in gone:
+                    await future
+        except TimeoutError:
+            return  # the tree's own deadlines end what is left
+
+    async def stop(self) -> None:
+        self.is_draining = True
+        await self.system.stop()
+
+
+APP = Origin(None, "", Principal("app", frozenset(("app",))))
+"""Who publishes when app code does: no connection, and no permission is asked."""
+

@@ -1,0 +1,157 @@
+"""
+Who is in a topic: one entry per connection, users counted from them. Pure, and the same on every node.
+
+Rules of this file: an entry is named by its connection and by its ref, which is new for every join and every update
+(Phoenix's `phx_ref`). Whoever removes one names both, so that a late leave of an older join removes nobody.
+
+Theory of operation: every change is a diff. A replica that applies the diffs in order holds the same entries, and
+`merge` turns the diffs of one turn into one without changing what they do.
+
+What it refuses to know: whether a topic wants presence, how many members it may have, and how a wire shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+
+@attrs.frozen
+class Present:
+    """One connection's presence in a topic."""
+
+    client: str
+    """The connection's id."""
+    user: str
+    """The principal's id; empty for the anonymous, who all count as one user (as in Centrifuge)."""
+    ref: str
+    """Unique for this join or update (`Ids.presence_ref`)."""
+    info: bytes | None
+    """Encoded JSON shown to the others, encoded once; None for nothing."""
+    joined_at: float
+    """When the join happened, on the caller's clock; an update keeps it."""
+
+
+@attrs.frozen
+class PresenceDiff:
+    """A change: first the leaves, then the joins. A changed entry is in both, under its old and its new ref."""
+
+    joins: tuple[Present, ...]
+    leaves: tuple[Present, ...]
+
+
+class Presence:
+    """The entries of one topic, at most one per connection."""
+
+    __slots__ = ("_by_client", "_by_user")
+
+    def __init__(self) -> None:
+        self._by_client: dict[str, Present] = {}
+        self._by_user: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_client)
+
+    @property
+    def clients(self) -> int:
+        """How many connections are present."""
+        return len(self._by_client)
+
+    @property
+    def users(self) -> int:
+        """How many different users are present; all anonymous connections together are one."""
+        return len(self._by_user)
+
+    def members(self) -> tuple[Present, ...]:
+        """Everyone present, in the order of their joins; an update keeps the place."""
+        return tuple(self._by_client.values())
+
+    def get(self, client: str) -> Present | None:
+        """The entry of a connection, if it is present."""
+        return self._by_client.get(client)
+
+    def join(self, present: Present) -> PresenceDiff | None:
+        """
+        Adds an entry. A connection that is present under another ref leaves with it first (Phoenix's duplicate join).
+
+        Returns:
+            The change, or None if this very ref is present already.
+        """
+        old = self._by_client.get(present.client)
+        if old is not None and old.ref == present.ref:
+            return None
+        if old is not None:
+            self._remove(old)
+        self._add(present)
+        return PresenceDiff((present,), () if old is None else (old,))
+
+    def leave(self, client: str, ref: str) -> PresenceDiff | None:
+        """Removes the entry of exactly this join; None if it is gone already, or the connection has joined anew."""
+        old = self._find(client, ref)
+        if old is None:
+            return None
+        self._remove(old)
+        return PresenceDiff((), (old,))
+
+    def update(self, client: str, ref: str, *, info: bytes | None, new_ref: str) -> PresenceDiff | None:
+        """
+        Changes what the others see of an entry, which goes on under `new_ref`.
+
+        Returns:
+            The change; None if there is no such entry or `info` is what it was: then `ref` stays valid.
+
+        Raises:
+            ValueError: `new_ref` is `ref`; clients that merge by ref would drop the update.
+        """
+        if new_ref == ref:
+            raise ValueError(f"could not update presence: ref {ref!r} is in use; pass a new one (Ids.presence_ref())")
+        old = self._find(client, ref)
+        if old is None or old.info == info:
+            return None
+        new = attrs.evolve(old, info=info, ref=new_ref)
+        self._by_client[client] = new
+        return PresenceDiff((new,), (old,))
+
+    def apply(self, diff: PresenceDiff) -> None:
+        """Repeats a change that happened elsewhere; leaves of entries that are not here are no error."""
+        for present in diff.leaves:
+            self.leave(present.client, present.ref)
+        for present in diff.joins:
+            self.join(present)
+
+    def _find(self, client: str, ref: str) -> Present | None:
+        found = self._by_client.get(client)
+        return found if found is not None and found.ref == ref else None
+
+    def _add(self, present: Present) -> None:
+        self._by_client[present.client] = present
+        self._by_user[present.user] = self._by_user.get(present.user, 0) + 1
+
+    def _remove(self, present: Present) -> None:
+        del self._by_client[present.client]
+        left = self._by_user[present.user] - 1
+        if left:
+            self._by_user[present.user] = left
+        else:
+            del self._by_user[present.user]
+
+
+def merge(diffs: Iterable[PresenceDiff]) -> PresenceDiff | None:
+    """
+    Makes one change of several that follow each other; who came and went in between was never there.
+
+    Returns:
+        None if nothing is left. Applying the result equals applying `diffs` in order.
+    """
+    joins: dict[tuple[str, str], Present] = {}
+    leaves: dict[tuple[str, str], Present] = {}
+    for diff in diffs:
+        for present in diff.leaves:
+            if joins.pop((present.client, present.ref), None) is None:
+                leaves[present.client, present.ref] = present
+        for present in diff.joins:
+            joins[present.client, present.ref] = present
+    if not joins and not leaves:
+        return None
+    return PresenceDiff(tuple(joins.values()), tuple(leaves.values()))

@@ -1,0 +1,53 @@
+"""The raw wire: payloads go out bare and frames come in as they are; no offsets, no replay, no control replies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..commands import Invalid, Reply
+from ..frames import binary_frame, text_frame
+from ..publications import Delivery
+from ..reasons import CloseReason, Refused
+from .base import Variant, Wire
+
+if TYPE_CHECKING:
+    from ..commands import Command, Face, Result
+    from ..publications import Item
+
+
+class Bare(Variant):
+    """A payload and nothing else; presence is not shown."""
+
+    def frame(self, item: Item) -> bytes:
+        if not isinstance(item, Delivery):
+            return b""
+        publication = item.publication
+        return binary_frame(publication.payload) if publication.kind == "binary" else text_frame(publication.payload)
+
+
+class RawWire(Wire):
+    """Stateless: one object serves all connections."""
+
+    name = "raw"
+    uses_app_frames = True
+
+    _BARE = Bare()
+
+    def opened(self, client: str, ping: float) -> Sequence[bytes]:
+        return ()
+
+    def decode(self, data: str | bytes) -> Iterable[Command]:
+        return (Invalid(Reply(), Refused("not_available", "this endpoint takes frames as they are")),)
+
+    def answer(self, reply: Reply, result: Result) -> Sequence[bytes]:
+        return ()
+
+    def removed(self, topic: str, face: Face, reason: str, *, may_return: bool) -> Sequence[bytes]:
+        return ()
+
+    def variant(self, face: Face, *, presence: bool) -> Variant:
+        return self._BARE
+
+    def close_code(self, reason: CloseReason) -> int:
+        return reason.raw_code

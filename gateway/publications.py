@@ -1,0 +1,102 @@
+"""What is published: encoded once when it is accepted, framed once per wire and variant, however many read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from . import wire_json
+
+if TYPE_CHECKING:
+    from .identity import Principal
+    from .presence import PresenceDiff
+    from .stream import Position
+
+Kind = Literal["json", "text", "binary"]
+
+DEFAULT_EVENT = "message"
+
+
+@attrs.frozen
+class Sender:
+    """The client a publication came from; app code has none."""
+
+    client: str
+    user: str
+
+
+@attrs.define(eq=False)
+class Publication:
+    """One event of a topic. Its payload never changes and is never decoded again on this side."""
+
+    topic: str
+    payload: bytes
+    """Encoded JSON, or the UTF-8 of a text, or plain bytes, as `kind` says."""
+    at: float
+    """Wall-clock seconds since 1970 when it was accepted."""
+    kind: Kind = "json"
+    event: str = DEFAULT_EVENT
+    sender: Sender | None = None
+    exclude: frozenset[str] = frozenset()
+    """Connections that do not get it, also not from history; their position moves all the same."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What it counts against a history's bytes: the payload and what is kept around it (measured: about 200)."""
+        return len(self.payload) + len(self.event) + 200
+
+
+@attrs.frozen
+class Delivery:
+    """A publication at its place, on its way to members."""
+
+    publication: Publication
+    position: Position | None
+    """None: ephemeral; it has an order among the others, and no offset."""
+
+
+@attrs.frozen
+class PresenceChange:
+    """Who came and went, in order with the publications around it."""
+
+    topic: str
+    diff: PresenceDiff
+    exclude: frozenset[str] = frozenset()
+
+
+Item = Delivery | PresenceChange
+
+
+def encode_payload(payload: object) -> tuple[bytes, Kind]:
+    """
+    Bytes stay bytes, a `str` is a text, everything else becomes JSON.
+
+    Raises:
+        TypeError: Not encodable, or it holds NaN or Infinity.
+    """
+    if isinstance(payload, bytes | bytearray | memoryview):
+        return bytes(payload), "binary"
+    if isinstance(payload, str):
+        return payload.encode(), "text"
+    if not wire_json.is_finite(payload):
+        raise TypeError("could not encode the payload: it holds NaN or Infinity, which JSON has not; send null")
+    return wire_json.encode(payload), "json"
+
+
+def clients(who: object) -> frozenset[str]:
+    """Connection ids of what `exclude` takes: an id, a connection, a member, or an iterable of these."""
+    if isinstance(who, str):
+        return frozenset((who,))
+    found = getattr(who, "id", None)
+    if isinstance(found, str):
+        return frozenset((found,))
+    if isinstance(who, Iterable):
+        return frozenset(client for one in who for client in clients(one))
+    raise TypeError(f"could not exclude {who!r}: it is no connection; give a WebSocket, a Member, an id or several")
+
+
+def is_excluded(item: Item, client: str, principal: Principal | None = None) -> bool:
+    exclude = item.publication.exclude if isinstance(item, Delivery) else item.exclude
+    return client in exclude

@@ -1,0 +1,127 @@
+"""Where endpoints live: paths with parameters, and what answers there."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, get_type_hints
+from urllib.parse import unquote
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}|:([A-Za-z_][A-Za-z0-9_]*)")
+
+
+class Path:
+    """
+    A path with parameters, in both spellings: `/chat/{room}` and `/chat/:room`. A parameter is one segment.
+
+    Raises:
+        ValueError: It does not start with a slash, or names a parameter twice.
+    """
+
+    def __init__(self, text: str) -> None:
+        if not text.startswith("/"):
+            raise ValueError(f'could not route {text!r}: a path starts with "/"')
+        names = [first or second for first, second in _PARAMETER.findall(text)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"could not route {text!r}: a parameter is named twice")
+        self.text = text
+        self.names = tuple(names)
+        literal = [re.escape(part) for part in _PARAMETER.split(text)[::3]]
+        pattern = literal[0] + "".join(
+            f"(?P<{name}>[^/]+){rest}" for name, rest in zip(names, literal[1:], strict=True)
+        )
+        self._pattern = re.compile(pattern)
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """The parameters, unquoted; None if the path is another."""
+        found = self._pattern.fullmatch(path)
+        return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+
+
+@attrs.frozen(eq=False)
+class Route:
+    """One endpoint at one path."""
+
+    path: Path
+    endpoint: Any
+    """A coroutine function `f(ws, **path)`, or a subclass of `WebSocketEndpoint`."""
+
+    @property
+    def is_class(self) -> bool:
+        return inspect.isclass(self.endpoint)
+
+    def arguments(self, parameters: Mapping[str, str]) -> dict[str, Any] | None:
+        """Path parameters as the function wants them; None if one does not convert, which is a 404."""
+        if self.is_class:
+            return {}
+        wanted = inspect.signature(self.endpoint).parameters
+        takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in wanted.values())
+        hints = get_type_hints(self.endpoint)
+        given = {name: value for name, value in parameters.items() if takes_all or name in wanted}
+        try:
+            return {name: hints.get(name, str)(value) if hints.get(name) is int else value for name, value in given.items()}
+        except ValueError:
+            return None
+
+
+def check_endpoint(endpoint: Any, path: Path) -> None:
+    """
+    Refuses, when it is declared, what could not work later.
+
+    Raises:
+        TypeError: Neither a coroutine function nor a class of endpoint; or it wants an argument the path has not.
+    """
+    if inspect.isclass(endpoint):
+        return
+    if not inspect.iscoroutinefunction(endpoint):
+        raise TypeError(f"could not route {path.text!r} to {endpoint!r}: it is no coroutine function; write `async def`")
+    wanted = list(inspect.signature(endpoint).parameters.values())[1:]
+    missing = [
+        one.name
+        for one in wanted
+        if one.default is one.empty
+        and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+        and one.name not in path.names
+    ]
+    if missing:
+        raise TypeError(
+            f"could not route {path.text!r} to {endpoint.__qualname__}: it takes {', '.join(missing)}, "
+            "which the path does not have"
+        )
+
+
+class Routes:
+    """Endpoints in the order in which they were declared; the first that matches answers."""
+
+    def __init__(self) -> None:
+        self._routes: list[Route] = []
+
+    def add(self, path: str, endpoint: Any) -> Route:
+        parsed = Path(path)
+        check_endpoint(endpoint, parsed)
+        if any(route.path.text == path for route in self._routes):
+            raise ValueError(f"could not route {path!r}: it has an endpoint already")
+        route = Route(parsed, endpoint)
+        self._routes.append(route)
+        return route
+
+    def __iter__(self) -> Any:
+        return iter(self._routes)
+
+    def find(self, path: str) -> tuple[Route, dict[str, str], dict[str, Any]] | None:
+        """The route, its raw parameters, and its arguments."""
+        for route in self._routes:
+            parameters = route.path.match(path)
+            if parameters is None:
+                continue
+            arguments = route.arguments(parameters)
+            if arguments is not None:
+                return route, parameters, arguments
+        return None
+
+

@@ -1,0 +1,554 @@
+"""
+The machine of a topic: members, the order of what is published, presence, and fan-out.
+
+Theory of operation. Whatever is accepted in a turn is appended to `_pending`, in order; at the end of the turn it is
+framed once per variant, joined, and each member is told once. Whatever changes or reads membership or position flushes
+first, so that turns of publish, join, leave and crash, in any order, equal one message per turn.
+
+An engine that answers late is asked at once and not waited for: publications stand in `_line` until the one before
+them has its position. A join that waits for it collects what is delivered meanwhile, and takes what lies beyond its
+position.
+
+Rules: synchronous only; it never awaits app code and never asks. App code is one child, the behaviour; it may crash and
+come back, and nothing of this machine changes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from actors import Actor, ActorRef, ChildSpec, SupervisorSpec, Terminated, handles, tell_many
+
+from .commands import (
+    Done,
+    HistoryRead,
+    Join,
+    Joined,
+    Leave,
+    Left,
+    PresenceRead,
+    Publish,
+    Published,
+    ReadHistory,
+    ReadPresence,
+    Reply,
+    Result,
+)
+from .engines.base import PENDING, Call, Pending
+from .events import HistoryRecovered, MessagePublished, RoomJoined, RoomLeft, TopicClosed, TopicOpened
+from .members import Members, Membership, excluded
+from .messages import (
+    Answer,
+    ClientEvent,
+    Deliver,
+    Depart,
+    Emptied,
+    EngineAnswer,
+    MemberJoining,
+    MemberLeft,
+    Origin,
+    Removed,
+    Submit,
+)
+from .outbox import Entry
+from .presence import Presence, PresenceDiff, Present
+from .publications import Delivery, Item, PresenceChange, Publication, Sender
+from .reasons import Refused
+from .stream import History, Page, Position, Recovery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import TopicSettings
+    from .identity import Principal
+    from .behaviour import Behaviour
+    from .node import Node
+    from .protocols.base import Variant
+
+JOIN_TIMEOUT = 3.0
+"""Seconds a behaviour may take to allow a join: below the 5 s after which clients give up and reconnect."""
+
+ADDED_HISTORY = History(size=100, ttl=3600.0)
+"""What a topic without history keeps when a publication asks to be saved."""
+
+BLAME_LIMIT = 3
+BLAME_PERIOD = 30.0
+"""Failures of app code by one connection's messages in so many seconds, after which that connection is closed."""
+
+
+@attrs.frozen(eq=False)
+class JoinOverdue:
+    ticket: int
+
+
+@attrs.frozen(eq=False)
+class Passivate:
+    """Nobody has been here for a while."""
+
+
+@attrs.frozen(eq=False)
+class Flush:
+    """Somebody else's turn left something to deliver."""
+
+
+@attrs.define(eq=False)
+class Waiting:
+    """A publication in line for its position, or an ephemeral one behind it."""
+
+    publication: Publication
+    answer: Callable[[Result], None]
+    position: Position | Pending | Refused | None
+
+
+@attrs.define(eq=False)
+class Joining:
+    """A join under way at the engine, and what was delivered meanwhile."""
+
+    submit: Submit
+    response: object
+    missed_live: list[Item] = attrs.Factory(list)
+
+
+class TopicActor(Actor):
+    """One per live topic, under /topics. `behaviour` makes its child, if the name has app code."""
+
+    supervision = SupervisorSpec(intensity=5, period=30.0, on_exceeded="stop_child")
+
+    def __init__(self, node: Node, name: str, settings: TopicSettings, behaviour: type[Behaviour] | None) -> None:
+        super().__init__()
+        self._node = node
+        self._name = name
+        self._settings = settings
+        self._behaviour_class = behaviour
+        self._behaviour: ActorRef[Any] | None = None
+        self._members = Members()
+        self._presence = Presence() if settings.presence else None
+        self._pending: list[Item] = []
+        self._line: deque[Waiting] = deque()
+        self._asked: dict[int, Callable[[Any], None]] = {}
+        self._tickets: dict[int, Submit] = {}
+        self._joining: dict[str, Joining] = {}
+        self._last_number = 0
+        self._flush_asked = False
+        self._failures: deque[tuple[float, str, str]] = deque(maxlen=BLAME_LIMIT * 16)
+
+    def on_start(self) -> None:
+        self._node.events.publish(TopicOpened(self._name))
+        self._start_behaviour()
+        self._idle_if_empty()
+
+    def on_stop(self) -> None:
+        self._flush()
+        self._remove_all("shutdown")
+        self._node.events.publish(TopicClosed(self._name, "stopped"))
+
+    def on_failure(self, *_: object) -> None:
+        """A bug of ours: members cannot be carried over; each is told to come back, and recovers by its position."""
+        self._remove_all("internal")
+
+    def on_undelivered(self, messages: list[object]) -> None:
+        """Told while it passivated: the next incarnation of the topic gets them, in order."""
+        for message in messages:
+            self._node.tell_topic(self._name, message)
+
+    def on_signal(self, signal: object) -> None:
+        if isinstance(signal, Terminated) and signal.ref is self._behaviour:
+            self._behaviour = None
+            self._flush()
+            self._remove_all("internal")
+            self._node.events.publish(TopicClosed(self._name, "gave_up"))
+            self.actor_ref.stop_now()
+
+    def on_turn_end(self) -> None:
+        self._flush()
+
+    # --- what clients ask
+
+    @handles(Submit)
+    def submit(self, submit: Submit) -> None:
+        command = submit.command
+        if isinstance(command, Publish):
+            self._publish(submit.origin, command)
+        elif isinstance(command, Join):
+            self._join(submit, command)
+        elif isinstance(command, Leave):
+            self._leave(submit, command)
+        elif isinstance(command, ReadHistory):
+            self._history(submit.origin, command)
+        else:
+            self._who(submit.origin, command)
+
+    @handles(Depart)
+    def depart(self, depart: Depart) -> None:
+        self._remove(depart.client, depart.generation, depart.reason)
+
+    @handles(EngineAnswer)
+    def engine_answered(self, answer: EngineAnswer) -> None:
+        self._asked.pop(answer.token)(answer.result)
+
+    def _publish(self, origin: Origin, command: Publish) -> None:
+        exclude = frozenset(origin.client if one.startswith("\0") else one for one in command.exclude)
+        sender = Sender(origin.client, origin.user) if origin.connection is not None else None
+        publication = Publication(
+            self._name, command.payload, self._node.wall(), command.kind, command.event, sender, exclude
+        )
+        if self._is_handled(origin, command.event):
+            member = self._node.member(self, self._members.get(origin.client), origin)
+            self._behaviour.tell(ClientEvent(member, command.event, publication, origin, command.reply))  # type: ignore[union-attr]
+            return
+        self.accept(publication, command.save, command.key, lambda result: answer(origin, command.reply, result))
+
+    def _is_handled(self, origin: Origin, event: str) -> bool:
+        """Whether app code takes this event: of clients only, or a handler that publishes would call itself."""
+        if self._behaviour is None or self._behaviour_class is None or origin.connection is None:
+            return False
+        return event in self._behaviour_class.events
+
+    def _join(self, submit: Submit, command: Join) -> None:
+        limit = self._settings.max_members
+        if limit is not None and len(self._members) >= limit:
+            error = Refused("limit_exceeded", f"{self._name} is full: it takes {limit} members")
+            answer(submit.origin, command.reply, error)
+        elif self._behaviour is not None and self._behaviour_class is not None and self._behaviour_class.allows_joins:
+            ticket = self._number()
+            self._tickets[ticket] = submit
+            self.timers.once(("join", ticket), JoinOverdue(ticket), JOIN_TIMEOUT)
+            member = self._node.member(self, None, submit.origin, command)
+            self._behaviour.tell(MemberJoining(member, command.params, ticket))
+        else:
+            self._admit(submit, None)
+
+    @handles(JoinOverdue)
+    def join_overdue(self, overdue: JoinOverdue) -> None:
+        self.refuse_join(overdue.ticket, Refused("timed_out", f"{self._name} did not answer in {JOIN_TIMEOUT:g} s"))
+
+    def _admit(self, submit: Submit, response: object) -> None:
+        """Reads the stream and adds the member: one step, also if the engine takes its time for it."""
+        self._flush()
+        self._remove(submit.origin.client, self._generation(submit.origin.client), "rejoined")
+        command = submit.command
+        assert isinstance(command, Join)
+        joining = Joining(submit, response)
+        self._joining[submit.origin.client] = joining
+        call = self._call(lambda recovery: self._enter(joining, recovery))
+        recovery = self._node.engine.recover(call, command.since)
+        if not isinstance(recovery, Pending):
+            self._asked.pop(call.token)(recovery)
+
+    def _enter(self, joining: Joining, recovery: Recovery[Publication]) -> None:
+        self._flush()
+        submit, command = joining.submit, joining.submit.command
+        assert isinstance(command, Join)
+        assert submit.variant is not None
+        origin = submit.origin
+        if self._joining.get(origin.client) is not joining:  # it left, or joined once more, while the engine looked
+            answer(origin, command.reply, Refused("not_joined", "left before it had joined"))
+            return
+        del self._joining[origin.client]
+        member = Membership(
+            origin.connection, origin.client, origin.principal, submit.generation, submit.variant, command.reply.face,
+            self._node.ids.presence_ref(), command.params, command.info,
+        )
+        self._members.add(member)
+        self.timers.cancel(Passivate)
+        joined = self._joined(command, recovery, joining.response, origin.client)
+        others = self._announce_join(member, command)
+        if others is not None and command.presence:
+            joined = attrs.evolve(joined, members=others)
+        answer(origin, command.reply, joined)
+        self._catch_up(member, joining.missed_live, recovery.position)
+        self._node.events.publish(RoomJoined(self._name, origin.client, origin.user))
+
+    def _joined(self, command: Join, recovery: Recovery[Publication], response: object, client: str) -> Joined:
+        recovered = None if command.since is None else recovery.recovered
+        missed = tuple(one for one in recovery.entries if client not in one.publication.exclude)
+        if recovered is not None:
+            fact = HistoryRecovered(self._name, client, recovered, len(missed), recovery.reason)
+            self._node.events.publish(fact)
+        return Joined(recovery.position, recovered, missed, None, response)
+
+    def _announce_join(self, member: Membership, command: Join) -> tuple[Present, ...] | None:
+        if self._presence is None:
+            return None
+        present = Present(member.client, member.principal.id, member.presence_ref, command.info, self._node.wall())
+        self._change(self._presence.join(present), frozenset((member.client,)))
+        return self._presence.members()
+
+    def _catch_up(self, member: Membership, items: list[Item], position: Position) -> None:
+        """What was delivered to the others while the engine answered, beyond what it knew."""
+        newer = [item for item in items if _is_beyond(item, position) and member.client not in excluded(item)]
+        if newer:
+            frames = [member.variant.frame(item) for item in newer]
+            member.connection.tell(self._deliver(newer, frames))
+
+    def _leave(self, submit: Submit, command: Leave) -> None:
+        client = submit.origin.client
+        self._remove(client, submit.generation, "left")
+        joining = self._joining.get(client)
+        if joining is not None and joining.submit.generation == submit.generation:
+            del self._joining[client]
+        answer(submit.origin, command.reply, Left())
+
+    def _history(self, origin: Origin, command: ReadHistory) -> None:
+        self._flush()
+
+        def read(page: Page[Publication] | Refused) -> None:
+            result = page if isinstance(page, Refused) else HistoryRead(page.entries, page.position)
+            answer(origin, command.reply, result)
+
+        call = self._call(read)
+        try:
+            page = self._node.engine.page(call, command.since, command.limit, reverse=command.reverse)
+        except Refused as error:
+            self._asked.pop(call.token)(error)
+            return
+        if not isinstance(page, Pending):
+            self._asked.pop(call.token)(page)
+
+    def _who(self, origin: Origin, command: ReadPresence) -> None:
+        if self._presence is None:
+            error = Refused("not_available", f"{self._name} keeps no presence")
+            answer(origin, command.reply, error)
+            return
+        answer(origin, command.reply, PresenceRead(self._presence.members(), self._presence.users))
+
+    # --- what the behaviour and app code do; direct calls, on the loop's thread
+
+    def accept(
+        self, publication: Publication, save: bool | None, key: str | None, answer: Callable[[Result], None]
+    ) -> None:
+        """Takes a publication: asks for its position if it is saved, delivers it in order, answers with it."""
+        waiting = Waiting(publication, answer, None)
+        if self._is_saved(save):
+            call = self._call(lambda position: self._positioned(waiting, position))
+            waiting.position = self._node.engine.publish(call, publication, key)
+            if not isinstance(waiting.position, Pending):
+                del self._asked[call.token]
+        self._line.append(waiting)
+        self._advance()
+
+    def allow_join(self, ticket: int, response: object) -> None:
+        submit = self._tickets.pop(ticket, None)
+        if submit is not None:
+            self.timers.cancel(("join", ticket))
+            self._admit(submit, response)
+            self._ask_for_flush()
+
+    def refuse_join(self, ticket: int, error: Refused) -> None:
+        submit = self._tickets.pop(ticket, None)
+        if submit is not None:
+            self.timers.cancel(("join", ticket))
+            answer(submit.origin, submit.command.reply, error)
+            self._idle_if_empty()
+
+    def send_to(self, client: str, publication: Publication) -> bool:
+        """To one member, in order with what it was sent before; whether it is one."""
+        member = self._members.get(client)
+        if member is None:
+            return False
+        self._flush()
+        items: list[Item] = [Delivery(publication, None)]
+        member.connection.tell(self._deliver(items, [member.variant.frame(items[0])]))
+        return True
+
+    def kick(self, client: str, reason: str, *, may_return: bool) -> bool:
+        """Ends a membership; whether there was one."""
+        member = self._members.get(client)
+        if member is None:
+            return False
+        self._remove(client, member.generation, "kicked")
+        member.connection.tell(Removed(self._name, member.generation, reason, may_return))
+        return True
+
+    def answer_event(self, event: ClientEvent, result: Result) -> None:
+        answer(event.origin, event.reply, result)
+
+    def blame(self, client: str, principal: Principal) -> bool:
+        """
+        Charges a failure of the behaviour to the member whose message it was; whether the room is charged as well.
+
+        Three in 30 s close that connection. The room pays only when at least two principals make it fail in that time.
+        """
+        now = self._node.now()
+        while self._failures and now - self._failures[0][0] >= BLAME_PERIOD:
+            self._failures.popleft()
+        self._failures.append((now, client, principal.id or client))
+        if sum(one == client for _, one, _ in self._failures) >= BLAME_LIMIT:
+            self._node.close_connection(client, "rate_limited", "crash")
+        return len({who for _, _, who in self._failures}) > 1
+
+    def members(self) -> tuple[Membership, ...]:
+        return tuple(self._members)
+
+    def wall(self) -> float:
+        return self._node.wall()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    # --- order and fan-out
+
+    def _is_saved(self, save: bool | None) -> bool:
+        return self._settings.history.size > 0 if save is None else save
+
+    def _positioned(self, waiting: Waiting, position: Position | Refused) -> None:
+        waiting.position = position
+        self._advance()
+
+    def _advance(self) -> None:
+        """Delivers the head of the line for as long as it has its position."""
+        while self._line and not isinstance(self._line[0].position, Pending):
+            waiting = self._line.popleft()
+            position = waiting.position
+            if isinstance(position, Refused):
+                waiting.answer(position)
+                continue
+            assert not isinstance(position, Pending)
+            self._pending.append(Delivery(waiting.publication, position))
+            waiting.answer(Published(position))
+            self._ask_for_flush()
+
+    def _ask_for_flush(self) -> None:
+        """In a turn of its own the end of it delivers; in anybody else's it tells itself to have one."""
+        if self._pending and not self._flush_asked and not self._node.is_current(self.actor_ref):
+            self._flush_asked = True
+            self.actor_ref.tell(Flush())
+
+    @handles(Flush)
+    def flush_asked(self, _: Flush) -> None:
+        self._flush_asked = False
+
+    def _flush(self) -> None:
+        items = self._pending
+        if not items:
+            return
+        self._pending = []
+        for joining in self._joining.values():
+            joining.missed_live.extend(items)
+        but = frozenset(client for item in items for client in excluded(item))
+        for variant, group in self._members.groups.items():
+            self._deliver_group(variant, group.refs, items, [client for client in but if client in group.members])
+        if self._node.events.wants(MessagePublished):
+            self._count(items)
+
+    def _deliver_group(
+        self, variant: Variant, refs: tuple[ActorRef[Any], ...], items: list[Item], apart: list[str]
+    ) -> None:
+        frames = [variant.frame(item) for item in items]
+        if apart:
+            own = {client: member for client in apart if (member := self._members.get(client)) is not None}
+            theirs = {member.connection for member in own.values()}
+            refs = tuple(ref for ref in refs if ref not in theirs)
+            for client, member in own.items():
+                kept = [(item, frame) for item, frame in zip(items, frames, strict=True) if client not in excluded(item)]
+                mine = self._deliver([item for item, _ in kept], [frame for _, frame in kept])
+                if mine.joined:
+                    member.connection.tell(mine)
+        deliver = self._deliver(items, frames)
+        if deliver.joined:
+            tell_many(refs, deliver)
+
+    def _deliver(self, items: list[Item], frames: list[bytes]) -> Deliver:
+        now, slow = self._node.now(), self._settings.slow
+        entries = tuple(
+            Entry(frame, now, self._name, _offset(item), None, slow)
+            for item, frame in zip(items, frames, strict=True)
+            if frame
+        )
+        return Deliver(frames[0] if len(frames) == 1 else b"".join(frames), entries)
+
+    def _count(self, items: list[Item]) -> None:
+        for item in items:
+            if isinstance(item, Delivery):
+                fact = MessagePublished(self._name, item.publication.size_bytes, len(self._members))
+                self._node.events.publish(fact)
+
+    # --- members
+
+    def _generation(self, client: str) -> int:
+        member = self._members.get(client)
+        return -1 if member is None else member.generation
+
+    def _remove(self, client: str, generation: int, reason: str) -> None:
+        if self._members.get(client) is None or self._generation(client) != generation:
+            return
+        self._flush()
+        member = self._members.remove(client, generation)
+        assert member is not None
+        if self._presence is not None:
+            self._change(self._presence.leave(client, member.presence_ref), frozenset())
+        if self._behaviour is not None:
+            self._behaviour.tell(MemberLeft(self._node.member(self, member), reason))
+            if not self._members:
+                self._behaviour.tell(Emptied())
+        self._node.events.publish(RoomLeft(self._name, client, reason))
+        self._idle_if_empty()
+
+    def _change(self, diff: PresenceDiff | None, exclude: frozenset[str]) -> None:
+        if diff is not None:
+            self._pending.append(PresenceChange(self._name, diff, exclude))
+            self._ask_for_flush()
+
+    def _remove_all(self, reason: str) -> None:
+        for member in self.members():
+            self._members.remove(member.client, member.generation)
+            member.connection.tell(Removed(self._name, member.generation, reason, may_return=True))
+        for submit in self._tickets.values():
+            answer(submit.origin, submit.command.reply, Refused("internal"))
+        self._tickets.clear()
+
+    def _start_behaviour(self) -> None:
+        if self._behaviour_class is None:
+            return
+        spec = ChildSpec(restart="permanent", shutdown=5.0)
+        self._behaviour = self.spawn(self._behaviour_class, self, self._node, name="behaviour", spec=spec)
+        self.watch(self._behaviour)
+
+    def _idle_if_empty(self) -> None:
+        if not self._members and not self._tickets and not self._joining:
+            self.timers.once(Passivate, Passivate(), self._node.passivate_after)
+
+    @handles(Passivate)
+    def passivate(self, _: Passivate) -> None:
+        if not self._members and not self._tickets and not self._joining and not self._line:
+            self.actor_ref.stop_now()
+
+    def _number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _call(self, then: Callable[[Any], None]) -> Call:
+        token = self._number()
+        self._asked[token] = then
+        history = self._settings.history if self._settings.history.size else ADDED_HISTORY
+        return Call(self._name, history, self.actor_ref, token)
+
+
+def answer(origin: Origin, reply: Reply, result: Result) -> None:
+    """The one answer: to the connection that asked, which gives it to its client or to its app code."""
+    if origin.connection is not None and origin.connection.is_alive():
+        origin.connection.tell(Answer(reply, result))
+    elif reply.receipt is not None:
+        settle(reply, result)
+
+
+def settle(reply: Reply, result: Result) -> None:
+    """Gives app code what it waits for, or does not wait for."""
+    assert reply.receipt is not None
+    if isinstance(result, Refused):
+        reply.receipt.fail(result)
+    else:
+        reply.receipt.resolve(None if isinstance(result, Done) else result)
+
+
+def _offset(item: Item) -> int | None:
+    return item.position.offset if isinstance(item, Delivery) and item.position is not None else None
+
+
+def _is_beyond(item: Item, position: Position) -> bool:
+    offset = _offset(item)
+    return offset is None or offset > position.offset

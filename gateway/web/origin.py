@@ -1,0 +1,37 @@
+"""Whose pages may open sockets here: our own, and those that the configuration names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def is_same_origin(origin: str | None, host: str | None, allowed: Sequence[str], public_url: str) -> bool:
+    """
+    Whether a page of `origin` may connect.
+
+    Browsers always send the header, other clients need not: without one there is no page to protect against. `null`,
+    the origin of sandboxed pages and files, is nobody's.
+    """
+    if origin is None or "*" in allowed:
+        return True
+    if origin in allowed:
+        return True
+    asking = _address(origin)
+    ours = _address(public_url) if public_url else _address(f"{urlsplit(origin).scheme}://{host}")
+    return asking is not None and asking == ours
+
+
+def _address(url: str) -> tuple[str, int] | None:
+    """Host and port; the scheme is left out, because TLS may end before us."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname and port else None

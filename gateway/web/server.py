@@ -1,0 +1,225 @@
+"""
+The public listener: HTTP, the checks before an upgrade, the hand-over to a connection machine. And the admin listener.
+
+What it refuses to know: what is said on a socket. It keeps no list of sockets: the node has its connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from ..events import ConnectionRefused, GatewayDraining, GatewayStarted
+from ..identity import ANONYMOUS
+from ..protocols.native import SUBPROTOCOL, NativeWire
+from ..protocols.raw import RawWire
+from ..sockets import SocketLimits
+from ..tickets import Ticket
+from ..websocket import Address
+from ..websocket import Handshake as Asked
+from .admin import admin_app
+from .origin import is_same_origin
+from .upgrade import Handshake, Upgrader
+
+if TYPE_CHECKING:
+    from ..app import Gateway
+    from ..node import Node
+    from ..routes import Route
+
+DECIDE_WITHIN = 10.0
+"""Seconds app code may take to answer an upgrade; browsers give up after 20 or more."""
+
+DEFAULT_ENDPOINT = "/ws"
+CONNECTION_HEADER = "Hubbub-Connection"
+"""In the 101: a user can paste it, and whoever is on call finds the connection by it."""
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class WebServer:
+    """Listens on the public and the admin address of one gateway."""
+
+    def __init__(self, app: Gateway, node: Node) -> None:
+        self._app = app
+        self._node = node
+        self._settings = node.settings.gateway
+        self._raw = RawWire()
+        self._runners: list[web.AppRunner] = []
+        self._public: web.AppRunner | None = None
+        self.url = ""
+        self.admin_url: str | None = None
+
+    async def start(self) -> None:
+        limits = SocketLimits(max_message_bytes=self._node.limits.max_message)
+        self._upgrader = Upgrader(limits)
+        listen = self._settings
+        self._public = await self._serve(self._public_app(), listen.host, listen.port, listen.uds)
+        self.url = _url_of(self._public, listen.uds)
+        address = listen.admin_address
+        if address is not None:
+            port = address[1] or (self.port + 1 if listen.port else 0)
+            admin = await self._serve(admin_app(self._app, self._node), address[0], port, "")
+            self.admin_url = _url_of(admin, "")
+        development = self._node.settings.development
+        self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
+
+    @property
+    def port(self) -> int:
+        assert self._public is not None
+        address: Any = self._public.addresses[0]
+        return int(address[1]) if isinstance(address, tuple) else 0
+
+    async def drain(self) -> None:
+        """Stops accepting, then lets everybody go."""
+        settings = self._settings.drain
+        self._node.is_draining = True
+        self._node.events.publish(GatewayDraining(self._node.connection_count, settings.timeout))
+        if self._public is not None:
+            for site in list(self._public.sites):
+                await site.stop()
+        await self._node.drain(settings.timeout * 0.75, settings.spread)
+
+    async def stop(self) -> None:
+        for runner in reversed(self._runners):
+            await runner.cleanup()
+        self._runners.clear()
+
+    async def _serve(self, application: web.Application, host: str, port: int, uds: str) -> web.AppRunner:
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+        await runner.setup()
+        self._runners.append(runner)
+        site: web.BaseSite = web.UnixSite(runner, uds) if uds else web.TCPSite(runner, host, port, backlog=4096)
+        await site.start()
+        return runner
+
+    def _public_app(self) -> web.Application:
+        application = web.Application()
+        for path in self._app.pages:
+            application.router.add_get(path, self._page)
+        application.router.add_get("/{path:.*}", self._endpoint)
+        return application
+
+    # --- pages
+
+    async def _page(self, request: web.Request) -> web.Response:
+        name, content_type = self._app.pages[request.path]
+        body = (files("gateway") / "web" / "pages" / name).read_bytes()
+        headers = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+
+    # --- sockets
+
+    async def _endpoint(self, request: web.Request) -> web.StreamResponse:
+        found = self._app.routes.find(request.path)
+        if found is None and request.path != DEFAULT_ENDPOINT:
+            return web.Response(status=404, text=f"there is nothing at {request.path}\n")
+        handshake = Handshake.of(request)
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        if found is None:
+            return await self._open_native(request, handshake)
+        route, parameters, arguments = found
+        return await self._open_raw(request, handshake, route, parameters, arguments)
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        """What is checked before anything is made for this client."""
+        limit = self._node.limits.max_connections
+        if self._node.is_draining:
+            return self._refuse(request, 503, "shutting_down", {"Retry-After": "2"})
+        if limit is not None and self._node.connection_count >= limit:
+            return self._refuse(request, 503, "connection_limit", {"Retry-After": "5"})
+        allowed, public_url = self._settings.allowed_origins, self._settings.public_url
+        if not is_same_origin(request.headers.get("Origin"), request.headers.get("Host"), allowed, public_url):
+            return self._refuse(request, 403, "origin_not_allowed", {})
+        return None
+
+    def _refuse(self, request: web.Request, status: int, reason: str, headers: dict[str, str]) -> web.Response:
+        self._node.events.publish(ConnectionRefused(request.remote or "", request.path, status, reason))
+        return web.Response(status=status, text=f"{reason}\n", headers=headers)
+
+    async def _open_native(self, request: web.Request, handshake: Handshake) -> web.StreamResponse:
+        named = SUBPROTOCOL in handshake.subprotocols
+        ticket = self._ticket(request, handshake, {}, NativeWire(says_hello=named))
+        ticket.decide(SUBPROTOCOL if named else None)
+        return await self._open(request, handshake, ticket)
+
+    async def _open_raw(
+        self, request: web.Request, handshake: Handshake, route: Route, parameters: Any, arguments: Any
+    ) -> web.StreamResponse:
+        ticket = self._ticket(request, handshake, parameters, self._raw)
+        ticket.session = self._app.session_factory(route.endpoint, arguments)
+        ticket.says_goodbye = route.is_class
+        return await self._open(request, handshake, ticket)
+
+    def _ticket(self, request: web.Request, handshake: Handshake, parameters: Any, wire: Any) -> Ticket:
+        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+        host, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
+        asked = Asked(
+            path=request.path, path_params=parameters, query_string=request.query_string,
+            query_params=dict(request.query), headers=Headers(request.raw_headers), client=Address(host, port),
+            subprotocols=handshake.subprotocols,
+        )  # fmt: skip
+        return Ticket(self._node.ids.connection_id(), wire, ANONYMOUS, asked, host)
+
+    async def _open(self, request: web.Request, handshake: Handshake, ticket: Ticket) -> web.StreamResponse:
+        """Starts the machine, waits for its verdict, and hands the socket over."""
+        ref = self._node.open_connection(ticket)
+        try:
+            async with asyncio.timeout(DECIDE_WITHIN):
+                verdict = await ticket.verdict
+        except TimeoutError:
+            ref.stop_now()
+            return self._refuse(request, 503, "timed_out", {})
+        except BaseException:
+            ref.stop_now()
+            raise
+        if verdict.status != 101:
+            ref.stop_now()
+            return self._refuse(request, verdict.status, verdict.text or "refused", {})
+        headers = {CONNECTION_HEADER: ticket.client}
+        taken = False
+
+        def listener(socket: Any) -> Any:
+            nonlocal taken
+            taken = True
+            return ref._actor.inlet(socket)
+
+        try:
+            return await self._upgrader.take_over(
+                request, handshake, listener, subprotocol=verdict.subprotocol, headers=headers
+            )
+        finally:
+            if not taken:
+                ref.stop_now()
+
+
+class Headers(dict[str, str]):
+    """Request headers, looked up without regard to case. One dict of strings; a multidict takes 3 KiB (measured)."""
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__((key.decode("latin-1").lower(), value.decode("utf-8", "replace")) for key, value in raw)
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
+
+
+def _url_of(runner: web.AppRunner, uds: str) -> str:
+    if uds:
+        return f"unix:{uds}"
+    address: Any = runner.addresses[0]
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"http://{host}:{address[1]}"
+

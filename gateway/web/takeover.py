@@ -1,0 +1,476 @@
+"""
+The one place that reads and writes a WebSocket's transport, once aiohttp has answered 101 and let it go.
+
+Rules of this file: everything runs in a callback of the transport or in a call from the listener; no task, no timer
+while healthy, no closure per connection. A fault of the peer ends in a close frame, never in an exception. What the
+listener raises ends this socket and no other.
+
+Theory of operation: a read is fed to aiohttp's compiled reader in slices of at most 4 KiB. After each the listener is
+asked for credit; without it, or after 1,024 frames in one turn, the rest of the read is kept as it came, with the place
+reached in it, and the transport is paused. A socket is *open*, then *closing* (our close frame is out: messages are
+dropped, the peer's close frame is looked for), then *ignoring* (nothing that comes in matters any more), then lost. One
+timer, armed when it stops being open, bounds all that follows.
+
+What it refuses to know: HTTP (`gateway.web.upgrade`), what a message means, who waits for room to write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import WSMsgType
+
+from gateway.frames import close_frame, pong_frame
+from gateway.reasons import MAX_CLOSE_REASON_BYTES, validate_close
+from gateway.sockets import ListenerFactory, SocketLimits, SocketListener
+from gateway.web.aiohttp_names import WebSocketError, WebSocketReader, WSMessage
+from gateway.web.frame_guard import FrameGuard
+from gateway.web.inbox import Inbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SLICE_BYTES: Final = 4096
+"""
+Bytes fed between two questions for credit: at most 682 frames, 0.4 ms. A read can be 256 KiB: 43,000 frames, 27 ms.
+"""
+
+FRAMES_PER_TURN: Final = 1024
+"""Frames of one socket in one turn of the loop: about 1 ms. Credit does not see frames that never become a message."""
+
+NO_STATUS: Final = 1005
+LOST: Final = 1006
+PROTOCOL_ERROR: Final = 1002
+INTERNAL_ERROR: Final = 1011
+
+TEXT: Final = WSMsgType.TEXT
+BINARY: Final = WSMsgType.BINARY
+CLOSE: Final = WSMsgType.CLOSE
+PING: Final = WSMsgType.PING
+
+TCP_NOTSENT_LOWAT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
+"""Python 3.11 may lack the name; 25 is Linux' number (linux/tcp.h)."""
+
+
+def may_be_sent(code: int) -> bool:
+    """Whether a close code may stand in a close frame (RFC 6455 7.4)."""
+    try:
+        validate_close(code)
+    except ValueError:
+        return False
+    return True
+
+
+def cut(reason: str) -> str:
+    """What fits a close frame of a reason for people; a character that would be cut in two goes whole."""
+    return reason.encode()[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore")
+
+
+class Nobody:
+    """The listener of a socket that has none: before its factory returned, and after `closed`."""
+
+    __slots__ = ()
+
+    def text_received(self, data: str) -> None: ...
+    def bytes_received(self, data: bytes) -> None: ...
+    def pong_received(self, data: bytes) -> None: ...
+    def congested(self) -> None: ...
+    def writable(self) -> None: ...
+    def closed(self, code: int, reason: str, clean: bool) -> None: ...
+    def has_credit(self) -> bool:
+        return True
+
+
+NOBODY: Final = Nobody()
+
+
+class SocketFactory:
+    """What the sockets of one loop and one set of limits share."""
+
+    __slots__ = ("inbox", "limits", "loop")
+
+    def __init__(self, limits: SocketLimits, loop: asyncio.AbstractEventLoop) -> None:
+        self.limits = limits
+        self.loop = loop
+        self.inbox = Inbox(loop)
+
+    def reader(self) -> WebSocketReader:
+        """A parser of one socket's stream. It refuses messages of its limit and more, hence the one."""
+        return WebSocketReader(self.inbox, self.limits.max_message_bytes + 1, compress=False, decode_text=True)
+
+    def take(self, transport: asyncio.Transport, *, congested: bool) -> TakenSocket:
+        """
+        Makes `transport` talk to a new socket. `congested`: its last protocol was told to pause, the new one will not
+        be.
+        """
+        taken = TakenSocket(transport, self, congested=congested)
+        transport.set_protocol(taken)
+        transport.set_write_buffer_limits(self.limits.write_high_bytes, self.limits.write_low_bytes)
+        self._tune(transport)
+        return taken
+
+    def _tune(self, transport: asyncio.Transport) -> None:
+        tcp = transport.get_extra_info("socket")
+        if tcp is None or tcp.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        try:
+            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if TCP_NOTSENT_LOWAT is not None:
+                tcp.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, self.limits.unsent_low_bytes)
+        except OSError:
+            return  # the peer is gone already; connection_lost() is on its way, and it decides
+
+
+class TakenSocket(asyncio.Protocol):
+    """A `gateway.sockets.Socket` on a transport that was aiohttp's."""
+
+    __slots__ = (
+        "_at",
+        "_factory",
+        "_guard",
+        "_held",
+        "_ignoring",
+        "_listener",
+        "_peer_close",
+        "_pongs",
+        "_reader",
+        "_rest",
+        "_timer",
+        "_transport",
+        "_turn_due",
+        "is_congested",
+        "is_open",
+        "received_bytes",
+        "sent_close",
+    )
+
+    def __init__(self, transport: asyncio.Transport, factory: SocketFactory, *, congested: bool) -> None:
+        self.is_open = True
+        self.is_congested = congested
+        self.received_bytes = 0
+        self.sent_close: tuple[int, str] | None = None
+        self._transport = transport
+        self._factory = factory
+        self._listener: SocketListener = NOBODY
+        self._reader: WebSocketReader | None = None
+        self._guard: FrameGuard | None = None
+        self._rest: bytes = b""  # of a read, not yet fed from `_at` on
+        self._at = 0
+        self._held = False  # the listener has no credit
+        self._turn_due = False
+        self._ignoring = False
+        self._pongs: list[bytes] | None = None
+        self._peer_close: tuple[int, str] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def open(self, listener_factory: ListenerFactory, tail: bytes) -> None:
+        """Attaches the listener, then whatever came behind the upgrade request, in a later turn. Once, after `take`."""
+        try:
+            self._listener = listener_factory(self)
+        except Exception as error:
+            self._listener_failed(error)
+            return
+        if self.is_congested:
+            self._tell(self._listener.congested)
+        self.received_bytes = len(tail)
+        if not self._ignoring:
+            self._keep(tail, 0)
+
+    # -- what the connection asks ------------------------------------------------------------------------------------
+
+    @property
+    def unsent_bytes(self) -> int:
+        if self._transport.is_closing():
+            return 0
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        address = self._transport.get_extra_info("peername")
+        return (address[0], address[1]) if isinstance(address, tuple) else None
+
+    def write(self, data: bytes) -> None:
+        if self.is_open:
+            self._transport.write(data)
+
+    def write_control(self, frame: bytes) -> None:
+        if self.is_open and not self.is_congested:
+            self._transport.write(frame)
+
+    def pause_reading(self) -> None:
+        if self.is_open:
+            self._held = True
+            self._settle_reading()
+
+    def resume_reading(self) -> None:
+        self._held = False
+        self._go_on()
+
+    def close(self, code: int, reason: str = "") -> None:
+        if code != NO_STATUS:
+            validate_close(code, cut(reason))
+        if not self.is_open:
+            return
+        self._send_close(code, reason)
+        self._held = False
+        self._go_on()
+
+    def abort(self) -> None:
+        self.is_open = False
+        self._ignore_input()
+        self._transport.abort()
+
+    # -- what the transport tells ------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self.received_bytes += len(data)
+        if self._ignoring:
+            return
+        if self._rest or self._held:  # TLS may have more in hand after pause_reading()
+            self._keep(self._rest[self._at :] + data, 0)
+        else:
+            self._feed(data, 0)
+
+    def eof_received(self) -> None:
+        """
+        The peer will not send any more. The transport closes itself then: a WebSocket is not used in one direction.
+        """
+        self._end()
+
+    def pause_writing(self) -> None:
+        self.is_congested = True
+        if self.is_open:
+            self._tell(self._listener.congested)
+
+    def resume_writing(self) -> None:
+        self.is_congested = False
+        if self.is_open:
+            self._flush_pongs()
+            self._tell(self._listener.writable)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
+        self._ignore_input()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        listener, self._listener = self._listener, NOBODY
+        code, reason = self._peer_close or (LOST, "")
+        try:
+            listener.closed(code, reason, self._peer_close is not None and self.sent_close is not None)
+        except Exception as error:
+            self._report(error)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def _feed(self, data: bytes, at: int) -> None:
+        """
+        Feeds `data` from `at` on, slice by slice, as far as credit and this turn's share of frames go; keeps the rest.
+        """
+        guard = self._guard
+        if guard is None:
+            guard = self._guard = FrameGuard()
+        last_frame = guard.frames + FRAMES_PER_TURN
+        end = len(data)
+        while at < end and not self._ignoring:
+            stop = min(at + SLICE_BYTES, end)
+            self._feed_slice(guard, data, at, stop)
+            at = stop
+            if self._is_held() or guard.frames >= last_frame:
+                break
+        if at < end or self._held:
+            self._keep(data, at)
+
+    def _feed_slice(self, guard: FrameGuard, data: bytes, at: int, stop: int) -> None:
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = self._factory.reader()
+        safe = guard.scan(data, at, stop)
+        fault = self._factory.inbox.feed(self.receive, reader, data if safe - at == len(data) else data[at:safe])
+        if self._pongs is not None:
+            self._flush_pongs()
+        if fault is not None:
+            self._fail_for(fault)
+        elif guard.fault is not None:
+            self._fail(PROTOCOL_ERROR, guard.fault)
+
+    def _is_held(self) -> bool:
+        """
+        Whether the listener wants no more for now. Without one to hear messages, the way to the close frame is free.
+        """
+        if not self.is_open:
+            return False
+        if not self._held:
+            try:
+                self._held = not self._listener.has_credit()
+            except Exception as error:
+                self._listener_failed(error)
+        return self._held
+
+    def _keep(self, data: bytes, at: int) -> None:
+        """Remembers the place reached in a read; what was fed is let go only with the whole, so nothing is copied."""
+        if self._ignoring:
+            return
+        self._rest, self._at = (data, at) if at < len(data) else (b"", 0)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """
+        Sees to it that a rest is fed in the next turn, if it may be, and that the transport reads if nothing is kept.
+        """
+        if self._ignoring:
+            return
+        if self._rest and not self._held and not self._turn_due:
+            self._turn_due = True
+            self._factory.loop.call_soon(self._next_turn)
+        self._settle_reading()
+
+    def _next_turn(self) -> None:
+        self._turn_due = False
+        if self._rest and not self._held:
+            data, at = self._rest, self._at
+            self._rest, self._at = b"", 0
+            self._feed(data, at)
+            self._settle_reading()
+
+    def _settle_reading(self) -> None:
+        transport = self._transport
+        if transport.is_closing():
+            return
+        wanted = not (self._held or self._rest)
+        if wanted is not transport.is_reading():
+            if wanted:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+
+    def receive(self, message: WSMessage) -> None:
+        """One message or control frame, from inside the reader; nothing may escape but what ends the process."""
+        kind = message[0]
+        if self._ignoring:
+            return
+        if kind is CLOSE:
+            self._close_received(message[1] or NO_STATUS, message[2] or "")
+        elif not self.is_open:
+            return
+        elif kind is TEXT:
+            self._tell(self._listener.text_received, message[1])
+        elif kind is BINARY:
+            self._tell(self._listener.bytes_received, message[1])
+        elif kind is PING:
+            self._ping_received(bytes(message[1]))
+        else:
+            self._tell(self._listener.pong_received, bytes(message[1]))
+
+    def _ping_received(self, data: bytes) -> None:
+        """Answers leave joined at the end of the slice; a congested peer gets the newest only (RFC 6455 5.5.3)."""
+        pong = pong_frame(data)
+        if self._pongs is None or self.is_congested:
+            self._pongs = [pong]
+        else:
+            self._pongs.append(pong)
+
+    def _flush_pongs(self) -> None:
+        if self._pongs is None:
+            return
+        if self.is_congested:
+            del self._pongs[:-1]
+            return
+        pongs, self._pongs = self._pongs, None
+        if self.is_open:
+            self._transport.write(b"".join(pongs))
+
+    # -- ending ------------------------------------------------------------------------------------------------------
+
+    def _close_received(self, code: int, reason: str) -> None:
+        if not may_be_sent(code) and code != NO_STATUS:
+            self._fail(PROTOCOL_ERROR, f"close code {code} must not be sent")
+            return
+        self._peer_close = (code, reason)
+        if self.is_open:
+            self._send_close(code, "")
+        self._end()
+
+    def _send_close(self, code: int, reason: str) -> None:
+        """Our close frame, behind everything that was written; from here on the timer runs."""
+        self._flush_pongs()
+        self.is_open = False
+        reason = cut(reason)
+        self.sent_close = (code, reason)
+        self._transport.write(close_frame() if code == NO_STATUS else close_frame(code, reason))
+        self._arm()
+
+    def _end(self) -> None:
+        """
+        Lets the transport flush and close; bounded by the timer, for a peer that does not read never lets it flush.
+        """
+        self.is_open = False
+        self._ignore_input()
+        self._arm()
+        if not self._transport.is_closing():
+            self._transport.close()
+
+    def _fail_for(self, fault: BaseException) -> None:
+        if isinstance(fault, WebSocketError):
+            self._fail(int(fault.code), str(fault))
+        else:
+            self._listener_failed(fault)
+
+    def _fail(self, code: int, reason: str) -> None:
+        """
+        Fails the connection (RFC 6455 7.1.7): says why, then reads on into nothing until the peer has gone.
+
+        Closing at once would answer the bytes still under way with a reset, and a reset takes our close frame along.
+        """
+        if self._ignoring:
+            return
+        if self.is_open:
+            self._send_close(code, reason)
+        self._ignore_input()
+        self._settle_reading()
+        try:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            elif not self._transport.is_closing():
+                self._transport.close()  # TLS: sends close_notify, and reads on by itself
+        except OSError:
+            self._transport.abort()
+
+    def _ignore_input(self) -> None:
+        """Drops the parser and what it has not seen; no byte that comes in matters after this."""
+        self._ignoring = True
+        self._held = False
+        self._reader = self._guard = self._pongs = None
+        self._rest, self._at = b"", 0
+
+    def _arm(self) -> None:
+        if self._timer is None:
+            self._timer = self._factory.loop.call_later(self._factory.limits.close_timeout, self._give_up)
+
+    def _give_up(self) -> None:
+        self._timer = None
+        self.abort()
+
+    # -- the listener ------------------------------------------------------------------------------------------------
+
+    def _tell(self, tell: Callable[..., None], *data: object) -> None:
+        try:
+            tell(*data)
+        except Exception as error:
+            self._listener_failed(error)
+
+    def _listener_failed(self, error: BaseException) -> None:
+        self._report(error)
+        self._fail(INTERNAL_ERROR, "internal error")
+
+    def _report(self, error: BaseException) -> None:
+        context = {
+            "message": "could not tell a connection what its socket received: the listener failed; closing with 1011",
+            "exception": error,
+            "protocol": self,
+            "transport": self._transport,
+        }
+        self._factory.loop.call_exception_handler(context)

@@ -1,0 +1,221 @@
+"""
+From an aiohttp request to a WebSocket of our own: the opening handshake (RFC 6455 4.2), the 101, and the hand-over.
+
+Theory of operation: `Handshake.of` only looks; between it and `Upgrader.take_over` the caller checks origin and
+identity, and may still answer with any HTTP status. `take_over` sends the 101 through aiohttp's own response, so
+signals, middlewares and the access log see it, and then, without giving up control, changes the transport's protocol,
+makes aiohttp forget the connection and lets the listener be made. The handler has nothing left to do but return the
+response.
+
+What it refuses to know: compression (never negotiated), who may connect, and the sockets it has opened: aiohttp's
+runner does not close them when it stops, whoever made the listeners does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+from aiohttp import HttpVersion11, hdrs, web
+
+from gateway.sockets import ListenerFactory, SocketLimits
+from gateway.web.aiohttp_names import is_leaving, is_upgraded, let_go
+from gateway.web.takeover import SocketFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455 1.3."""
+
+CLIENT_CLOSED_REQUEST: Final = 499
+"""nginx' status for a client that left before its answer; only the access log ever sees it."""
+
+
+def listed(headers: Mapping[str, str], name: str) -> list[str]:
+    """The elements of a header that is a comma-separated list, however many lines it takes."""
+    lines: Iterable[str] = headers.getall(name, ())  # type: ignore[attr-defined]
+    return [element for line in lines for word in line.split(",") if (element := word.strip())]
+
+
+def accept_for(key: str) -> str:
+    """Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 4.2.2)."""
+    digest = hashlib.sha1(key.encode() + GUID).digest()  # noqa: S324  # the protocol's choice, no secret
+    return base64.b64encode(digest).decode()
+
+
+@attrs.frozen
+class Handshake:
+    """An opening handshake that is in order."""
+
+    accept: str
+    """The value of Sec-WebSocket-Accept that answers the client's key."""
+
+    subprotocols: tuple[str, ...] = ()
+    """What the client offers, the one it likes best first."""
+
+    @classmethod
+    def of(cls, request: web.Request) -> Handshake:
+        """
+        Looks at a request, changes nothing.
+
+        Raises:
+            web.HTTPException: It is no opening handshake; 405, 400 or 426 with the fault in plain text. To be raised
+            on.
+        """
+        check_method(request)
+        check_upgrade(request)
+        check_version(request)
+        return cls(accept_for(key_of(request)), tuple(listed(request.headers, hdrs.SEC_WEBSOCKET_PROTOCOL)))
+
+    def answer(self, subprotocol: str | None = None, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
+        """
+        The 101, not yet sent. Ours win over `headers` of the same name.
+
+        Raises:
+            ValueError: The client did not offer this subprotocol and would have to fail the connection (RFC 6455 4.1).
+        """
+        response = web.StreamResponse(status=101, headers=headers)
+        response.headers[hdrs.UPGRADE] = "websocket"
+        response.headers[hdrs.CONNECTION] = "Upgrade"
+        response.headers[hdrs.SEC_WEBSOCKET_ACCEPT] = self.accept
+        if subprotocol is not None:
+            self._check_offered(subprotocol)
+            response.headers[hdrs.SEC_WEBSOCKET_PROTOCOL] = subprotocol
+        response.force_close()
+        return response
+
+    def _check_offered(self, subprotocol: str) -> None:
+        if subprotocol not in self.subprotocols:
+            offered = ", ".join(self.subprotocols) or "none"
+            raise ValueError(
+                f"could not choose subprotocol {subprotocol!r}: client offers {offered}; choose one of these, or None"
+            )
+
+
+def check_method(request: web.Request) -> None:
+    if request.method != hdrs.METH_GET:
+        raise web.HTTPMethodNotAllowed(
+            request.method, [hdrs.METH_GET], text=f"a WebSocket opens with GET, not {request.method}\n"
+        )
+    if request.version < HttpVersion11:
+        raise web.HTTPBadRequest(text="a WebSocket opens over HTTP/1.1, not HTTP/1.0\n")
+    if request.can_read_body:
+        raise web.HTTPBadRequest(text="a WebSocket opens with a request without a body\n")
+
+
+def check_upgrade(request: web.Request) -> None:
+    upgrade = [word.lower() for word in listed(request.headers, hdrs.UPGRADE)]
+    if "websocket" not in upgrade:
+        raise upgrade_required(f"this address speaks WebSocket only: Upgrade is {', '.join(upgrade) or 'missing'}\n")
+    connection = [word.lower() for word in listed(request.headers, hdrs.CONNECTION)]
+    if "upgrade" not in connection:
+        fault = ", ".join(connection) or "missing"
+        raise web.HTTPBadRequest(
+            text=f"Connection is {fault}, not Upgrade; a proxy in between may have to pass it on\n"
+        )
+    if not is_upgraded(request.protocol):
+        raise web.HTTPBadRequest(text=f"Upgrade is {', '.join(upgrade)}, not websocket alone\n")
+
+
+def check_version(request: web.Request) -> None:
+    versions = listed(request.headers, hdrs.SEC_WEBSOCKET_VERSION)
+    if versions != ["13"]:
+        raise upgrade_required(f"Sec-WebSocket-Version is {', '.join(versions) or 'missing'}, not 13\n")
+
+
+def upgrade_required(text: str) -> web.HTTPException:
+    """426 says to what (RFC 9110 15.5.22), and which version of it (RFC 6455 4.4)."""
+    headers = {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade", hdrs.SEC_WEBSOCKET_VERSION: "13"}
+    return web.HTTPUpgradeRequired(text=text, headers=headers)
+
+
+def key_of(request: web.Request) -> str:
+    """The client's key: exactly one, 16 bytes in base64."""
+    keys = request.headers.getall(hdrs.SEC_WEBSOCKET_KEY, ())
+    if len(keys) != 1:
+        raise web.HTTPBadRequest(text=f"Sec-WebSocket-Key is there {len(keys)} times, not once\n")
+    key = keys[0].strip()
+    try:
+        size = len(base64.b64decode(key, validate=True))
+    except (binascii.Error, ValueError):
+        raise web.HTTPBadRequest(text="Sec-WebSocket-Key is not base64\n") from None
+    if size != 16:
+        raise web.HTTPBadRequest(text=f"Sec-WebSocket-Key is {size} bytes, not 16\n")
+    return key
+
+
+class Upgrader:
+    """Takes over the transports of one loop, all with the same limits. One per set of limits; it keeps no socket."""
+
+    def __init__(self, limits: SocketLimits | None = None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._sockets = SocketFactory(limits or SocketLimits(), loop or asyncio.get_running_loop())
+
+    async def take_over(
+        self,
+        request: web.Request,
+        handshake: Handshake,
+        listener_factory: ListenerFactory,
+        *,
+        subprotocol: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> web.StreamResponse:
+        """
+        Answers 101 and makes the connection ours. The handler returns what this returns, and touches the request no
+        more.
+
+        `listener_factory` is called exactly once if the switch happens, never if it does not: not for a peer that left
+        before (499 in the access log), nor on a server that is shutting down (503).
+
+        Cancellation: safe until the 101 is out; there is no suspension between it and the switch.
+
+        Args:
+            request: In its handler, unanswered, its body unread.
+            handshake: Of this very request.
+            listener_factory: Called at the switch, within this call; what it raises ends the socket with 1011.
+            subprotocol: One of `handshake.subprotocols`, or None.
+            headers: Added to the 101.
+
+        Raises:
+            ValueError: A subprotocol the client did not offer.
+        """
+        response = handshake.answer(subprotocol, headers)
+        if is_gone(request):
+            return left_early()
+        if is_leaving(request.protocol):
+            return web.Response(status=503, text="the server is shutting down; try again\n")
+        try:
+            await response.prepare(request)  # on_response_prepare signals run here, and may wait
+        except ConnectionError:
+            return left_early()
+        if is_gone(request):
+            return left_early()
+        self._switch(request, listener_factory)
+        return response
+
+    def _switch(self, request: web.Request, listener_factory: ListenerFactory) -> None:
+        handler, transport = request.protocol, request.transport
+        assert transport is not None
+        leaving = is_leaving(handler)
+        taken = self._sockets.take(transport, congested=handler.writing_paused)
+        tail = let_go(handler)
+        if leaving:
+            taken.abort()  # bytes behind the request were dropped while the signals ran
+            return
+        taken.open(listener_factory, tail)
+
+
+def is_gone(request: web.Request) -> bool:
+    """
+    Whether the transport has ended or is ending; its connection_lost() may be under way to aiohttp's protocol already.
+    """
+    transport = request.transport
+    return transport is None or transport.is_closing()
+
+
+def left_early() -> web.StreamResponse:
+    return web.Response(status=CLIENT_CLOSED_REQUEST, reason="Client Closed Request")

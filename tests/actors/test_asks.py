@@ -1,0 +1,268 @@
+"""Asks: one answer or one error, in time, and never a future that stays open."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from actors import Actor, ActorDeadError, ActorSystem, AskedSelf, AskTimeout, ChildSpec, WouldBlockLoop
+from actors.testkit import TestProbe
+
+
+class Answering(Actor):
+    """Returns what it is asked; sleeps over numbers, raises errors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lives = self.actor_ref.info().incarnation
+
+    async def on_receive(self, message: Any) -> Any:
+        if isinstance(message, BaseException):
+            raise message
+        if isinstance(message, float):
+            await asyncio.sleep(message)
+        if message == "cancel me":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(1)
+        return message
+
+
+async def test_a_request_gets_the_answer(system: ActorSystem) -> None:
+    """What the handler returns, whether it waited or not."""
+    ref = system.spawn(Answering)
+    assert await ref.request("a") == "a"
+    assert await ref.request(2.0) == 2.0
+
+
+async def test_an_error_answers_the_ask_and_the_actor_runs_on(system: ActorSystem, facts: list[Any]) -> None:
+    """pykka's default: the exception goes to the asker, and is a fact."""
+    ref = system.spawn(Answering)
+    with pytest.raises(LookupError):
+        await ref.request(LookupError("no"))
+    assert ref.info().restarts == 0
+    assert [type(fact).__name__ for fact in facts] == ["AskFailed"]
+
+
+@pytest.mark.allow_failures("ValueError")
+@pytest.mark.parametrize(("error", "restarts"), [(LookupError("domain"), 0), (ValueError("bug"), 1)])
+async def test_reply_errors_narrows_what_only_answers(system: ActorSystem, error: Exception, restarts: int) -> None:
+    """A domain error answers; anything else answers and fails the actor too."""
+
+    class Strict(Answering):
+        reply_errors = (LookupError,)
+
+    ref = system.spawn(Strict)
+    with pytest.raises(type(error)):
+        await ref.request(error)
+    assert await ref.request("alive") == "alive"
+    assert ref.info().restarts == restarts
+
+
+async def test_a_late_answer_is_dropped_without_a_dead_letter(system: ActorSystem) -> None:
+    """The asker gets AskTimeout at its deadline; the handler runs on to its end."""
+    ref = system.spawn(Answering, name="slow")
+    with pytest.raises(AskTimeout) as caught:
+        await ref.request(7.0, timeout=2.0)
+    assert asyncio.get_running_loop().time() == 2.0
+    error = caught.value
+    assert (error.waited, error.message_type, error.target) == (2.0, "float", "Answering (/slow)")
+    assert "in the middle of float" in error.state
+    assert await ref.request("next", timeout=10) == "next"
+    assert ref.counts().handled == 2
+
+
+@pytest.mark.allow_dead_letters("expired")
+async def test_an_expired_ask_is_dropped_before_it_is_handled_and_counted(system: ActorSystem) -> None:
+    """Nobody waits for it any more: no work is spent on it."""
+    ref = system.spawn(Answering)
+    ref.tell(5.0)
+    with pytest.raises(AskTimeout, match="1 queued"):
+        await ref.request("expires", timeout=1.0)
+    assert await ref.request("end", timeout=10) == "end"
+    assert system.dead_letters.counts == {"expired": 1}
+    assert (ref.counts().handled, ref.counts().lost) == (2, 1)
+
+
+async def test_a_cancelled_request_leaves_the_message(system: ActorSystem) -> None:
+    """Cancellation of the asker is safe: the message is handled, the answer dropped."""
+    ref = system.spawn(Answering)
+    ref.tell(1.0)
+    asking = asyncio.create_task(ref.request("still handled"))
+    await asyncio.sleep(0.5)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await ref.request("end")
+    assert ref.counts().handled == 3
+
+
+@pytest.mark.allow_failures("ValueError")
+async def test_asks_wait_through_a_restart(system: ActorSystem) -> None:
+    """Queued asks survive, in order, and the new instance answers them."""
+    ref = system.spawn(Answering)
+    ref.tell(1.0)
+    ref.tell(ValueError("boom"))
+    answers = [ref.ask(number, block=False) for number in range(3)]
+    assert [await answer for answer in answers] == [0, 1, 2]
+    assert ref.info().restarts == 1
+
+
+@pytest.mark.allow_failures("ValueError")
+@pytest.mark.allow_dead_letters("expired")
+async def test_the_deadline_of_an_ask_runs_on_through_a_restart(system: ActorSystem) -> None:
+    """Back-off does not stretch it: the ask expires, is dropped and counted."""
+    ref = system.spawn(Answering)
+    ref.tell(ValueError("first: mended at once"))
+    ref.tell(ValueError("second: mended after about 0.1 s"))
+    with pytest.raises(AskTimeout, match="restarting"):
+        await ref.request("too late", timeout=0.05)
+    assert await ref.request("in time") == "in time"
+    assert system.dead_letters.counts == {"expired": 1}
+
+
+@pytest.mark.allow_dead_letters("stopped")
+async def test_asks_that_nobody_will_answer_end_in_actor_dead_error(system: ActorSystem) -> None:
+    """On a final stop every queued ask is answered with the reason."""
+    ref = system.spawn(Answering)
+    ref.tell(1.0)
+    answers = [ref.ask(number, block=False) for number in range(3)]
+    ref.stop_now()
+    for answer in answers:
+        with pytest.raises(ActorDeadError) as caught:
+            await answer
+        assert caught.value.reason == "stopped"
+
+
+async def test_the_ask_in_hand_of_a_killed_actor_ends_in_actor_dead_error(system: ActorSystem) -> None:
+    """The asker sees who died, never the cancellation that killed it."""
+    ref = system.spawn(Answering, spec=ChildSpec("temporary"))
+    asking = asyncio.create_task(ref.request(3.0))
+    await asyncio.sleep(1)
+    ref.kill()
+    with pytest.raises(ActorDeadError) as caught:
+        await asking
+    assert caught.value.reason == "killed"
+    assert not ref.is_alive()
+
+
+@pytest.mark.allow_failures("CancelledError")
+async def test_a_handler_that_cancels_itself_does_not_cancel_its_asker(system: ActorSystem) -> None:
+    """`CancelledError` stays inside the actor that was cancelled."""
+    ref = system.spawn(Answering)
+    with pytest.raises(ActorDeadError):
+        await ref.request("cancel me")
+    assert await ref.request("runs again") == "runs again"
+
+
+@pytest.mark.allow_failures("GeneratorExit")
+async def test_a_base_exception_does_not_spread_to_the_asker(system: ActorSystem) -> None:
+    """It fails the actor that raised it; the asker gets an ordinary error with it as the cause."""
+    ref = system.spawn(Answering)
+    with pytest.raises(ActorDeadError) as caught:
+        await ref.request(GeneratorExit())
+    assert isinstance(caught.value.__cause__, GeneratorExit)
+    assert ref.info().restarts == 1
+
+
+async def test_asking_oneself_raises_at_once(system: ActorSystem) -> None:
+    """It would wait for its own next turn; also after the handler was suspended."""
+
+    class Narcissus(Actor):
+        async def on_receive(self, message: Any) -> Any:
+            if message == "later":
+                await asyncio.sleep(1)
+            return await self.actor_ref.request("mirror")
+
+    ref = system.spawn(Narcissus)
+    for message in ("now", "later"):
+        with pytest.raises(AskedSelf, match="itself"):
+            await ref.request(message)
+
+
+async def test_an_actor_may_ask_another_that_asks_a_third(system: ActorSystem) -> None:
+    """Asks chain without a deadlock; AskedSelf has no false alarms."""
+
+    class Relay(Actor):
+        def __init__(self, next_one: Any) -> None:
+            super().__init__()
+            self.next_one = next_one
+
+        async def on_receive(self, message: Any) -> Any:
+            return [message, await self.next_one.request(message)]
+
+    last = system.spawn(Answering)
+    first = system.spawn(Relay, system.spawn(Relay, last))
+    assert await first.request("m") == ["m", ["m", "m"]]
+
+
+async def test_blocking_calls_on_the_loop_s_thread_are_refused(system: ActorSystem) -> None:
+    """`ask` and `get` would stop the loop for everyone; nothing was sent, and the error names what to use."""
+    ref = system.spawn(Answering)
+    with pytest.raises(WouldBlockLoop, match="request"):
+        ref.ask("blocks")
+    assert ref.counts().accepted == 0
+    answer = ref.ask("does not", block=False)
+    with pytest.raises(WouldBlockLoop, match="await"):
+        answer.get()
+    assert await answer == "does not"
+
+
+@pytest.mark.actors(real_time=True)
+async def test_a_plain_thread_may_block_for_an_answer(system: ActorSystem) -> None:
+    """pykka's `ask` off the loop: blocks that thread, serves the rest."""
+    ref = system.spawn(Answering)
+    assert await asyncio.to_thread(ref.ask, "from a thread", timeout=5) == "from a thread"
+
+
+async def test_a_probe_can_be_asked_and_replies(system: ActorSystem) -> None:
+    """A stand-in answers when the test says so."""
+    probe = await TestProbe.start(system)
+    asking = asyncio.create_task(probe.ref.request("question"))
+    await probe.expect("question")
+    probe.reply("answer")
+    assert await asking == "answer"
+
+
+@pytest.mark.allow_dead_letters("stopped")
+async def test_every_stop_is_answered(system: ActorSystem) -> None:
+    """Several stops at once, and one on top of a stop that takes its time: each future is settled with True."""
+
+    class Slow(Answering):
+        async def on_stop(self) -> None:
+            await asyncio.sleep(1)
+
+    ref = system.spawn(Slow)
+    ref.tell(1.0)
+    stops = [ref.stop(), ref.stop()]
+    await asyncio.sleep(1.5)
+    stops.append(ref.stop())
+    assert [await stop for stop in stops] == [True, True, True]
+
+
+@pytest.mark.allow_abandoned()
+@pytest.mark.allow_dead_letters()
+async def test_a_stop_is_answered_when_its_actor_had_to_be_abandoned(system: ActorSystem) -> None:
+    """No path leaves a future open, not even that of a hook which swallows its cancellation."""
+
+    class Parent(Actor):
+        pass
+
+    class Stubborn(Answering):
+        async def on_stop(self) -> None:
+            while True:
+                try:
+                    await asyncio.sleep(3600)
+                except asyncio.CancelledError:
+                    continue
+
+    parent = system.spawn(Parent)
+    ref = system.spawn(Stubborn, under=parent, spec=ChildSpec(shutdown=1.0))
+    stop = ref.stop()
+    await asyncio.sleep(0.1)
+    await parent.stop()
+    assert stop.done()
+    assert await stop is True

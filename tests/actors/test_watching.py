@@ -1,0 +1,119 @@
+"""Watching: exactly one notice per watch, whatever the order of things."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from actors import Actor, ActorSystem, ChildSpec, Terminated
+from actors.testkit import TestProbe
+
+
+class Target(Actor):
+    def on_receive(self, message: Any) -> None:
+        if isinstance(message, Exception):
+            raise message
+
+
+async def test_a_watcher_gets_exactly_one_terminated(system: ActorSystem) -> None:
+    """Also when it watches twice."""
+    probe = await TestProbe.start(system)
+    target = system.spawn(Target)
+    probe.watch(target)
+    probe.watch(target)
+    await target.stop()
+    await probe.expect(Terminated(target, "stopped"))
+    await probe.expect_none(within=60)
+
+
+async def test_watching_the_dead_is_answered_at_once(system: ActorSystem) -> None:
+    """Each watch of a dead actor has its notice."""
+    probe = await TestProbe.start(system)
+    target = system.spawn(Target)
+    await target.stop()
+    probe.watch(target)
+    await probe.expect(Terminated(target, "stopped"))
+    probe.watch(target)
+    await probe.expect(Terminated(target, "stopped"))
+    await probe.expect_none(within=60)
+
+
+async def test_unwatch_takes_the_watch_back_also_when_its_notice_is_under_way(system: ActorSystem) -> None:
+    """Nothing arrives after `unwatch` returned."""
+
+    class Fickle(Actor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.told: list[Any] = []
+
+        def on_signal(self, signal: Any) -> None:
+            self.told.append(signal)
+
+        def on_receive(self, target: Any) -> list[Any]:
+            self.watch(target)
+            self.unwatch(target)
+            return self.told
+
+    ref = system.spawn(Fickle)
+    alive, dead = system.spawn(Target), system.spawn(Target)
+    await dead.stop()
+    for target in (alive, dead):
+        assert await ref.request(target) == []
+    await alive.stop()
+    await asyncio.sleep(1)
+    assert ref._actor.told == []
+
+
+async def test_watch_with_brings_a_message_of_one_s_own(system: ActorSystem) -> None:
+    """Through the handlers, on the system lane, instead of the signal."""
+    probe = await TestProbe.start(system)
+    target = system.spawn(Target)
+    probe.ref._actor.watch_with(target, ("gone", 7))
+    await target.stop()
+    await probe.expect(("gone", 7))
+    await probe.expect_none(within=60)
+
+
+@pytest.mark.allow_failures("ValueError")
+@pytest.mark.parametrize(("how", "reason"), [("stop", "stopped"), ("kill", "killed"), ("fail", "failed")])
+async def test_the_notice_says_how_it_ended(system: ActorSystem, how: str, reason: str) -> None:
+    """`stopped`, `killed` or `failed`."""
+    probe = await TestProbe.start(system)
+    target = system.spawn(Target, spec=ChildSpec("temporary"))
+    probe.watch(target)
+    {"stop": target.stop, "kill": target.kill, "fail": lambda: target.tell(ValueError())}[how]()
+    assert (await probe.expect_terminated(target)).reason == reason
+
+
+@pytest.mark.allow_failures("ValueError")
+async def test_a_restart_is_no_end(system: ActorSystem) -> None:
+    """Watchers are not told of it, and stay."""
+    probe = await TestProbe.start(system)
+    target = system.spawn(Target)
+    probe.watch(target)
+    target.tell(ValueError())
+    await probe.expect_none(within=10)
+    await target.stop()
+    await probe.expect_terminated(target)
+
+
+async def test_a_dead_watcher_is_forgotten(system: ActorSystem) -> None:
+    """Its watches end with it: the watched keep no trace."""
+    probe = await TestProbe.start(system)
+    target = system.spawn(Target)
+    probe.watch(target)
+    await probe.ref.stop()
+    family = target._family
+    assert family is not None
+    assert family.watchers == {}
+
+
+async def test_two_may_watch_each_other(system: ActorSystem) -> None:
+    """No cycle keeps either alive."""
+    first, second = await TestProbe.start(system), await TestProbe.start(system)
+    first.watch(second.ref)
+    second.watch(first.ref)
+    await first.ref.stop()
+    await second.expect_terminated(first.ref)

@@ -1,0 +1,277 @@
+"""The command teaches, refuses what it cannot obey with exit code 2, and prints what can be pasted into a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import attrs
+import pytest
+from click.testing import CliRunner, Result
+
+from actors.config import Leaf, leaves
+from gateway import cli
+from gateway.config import GatewaySettings, TopicSettings, load_settings, setting_leaves
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has an empty working directory and none of our variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("HUBBUB_")]:
+        monkeypatch.delenv(name)
+
+
+def invoke(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(cli.main, arguments, env=environ, prog_name="hubbub")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python as a person would, in the working directory of the test."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("arguments", [[], ["serve"], ["check"]])
+def test_help_teaches_with_an_example(arguments: list[str]) -> None:
+    """Who asks for help sees a line to copy."""
+    result = invoke(*arguments, "--help")
+    assert result.exit_code == 0
+    assert "  hubbub " + "".join(arguments) in result.output.partition("\n\n")[2]
+
+
+def test_help_says_the_rule_of_the_variables() -> None:
+    """Nobody has to guess how a setting is spelled in the environment."""
+    output = invoke("serve", "--help").output
+    assert "two underscores for each dot" in output
+    assert "HUBBUB_GATEWAY__LIMITS__MAX_MESSAGE=128KiB" in output
+
+
+def test_python_dash_m_gateway_is_the_same_command() -> None:
+    """It works without an installed script, and calls itself hubbub."""
+    done = run("-m", "gateway", "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: hubbub [OPTIONS] COMMAND")
+
+
+def test_the_version_is_printed() -> None:
+    """One line, for a bug report."""
+    assert invoke("--version").output.startswith("hubbub, version ")
+
+
+# --- check
+
+
+def test_the_printed_defaults_load_and_equal_the_defaults(tmp_path: Path) -> None:
+    """A file made of them changes nothing."""
+    file = tmp_path / "hubbub.toml"
+    file.write_text(invoke("check", "--print-defaults").output)
+    assert load_settings(file, {}, {}).settings == GatewaySettings()
+
+
+def test_the_printed_defaults_have_every_key_with_a_reason() -> None:
+    """Nothing can be configured that is not documented."""
+    output = invoke("check", "--print-defaults").output
+    said = {line.lstrip("# ").partition(" = ")[0].removesuffix(" is not set") for line in output.splitlines()}
+    every = [leaf for path, leaf in setting_leaves().items() if path != "topics"]
+    assert {leaf.path.rpartition(".")[2] for leaf in every} <= said
+    assert {field.name for field in attrs.fields(TopicSettings)} <= said
+    assert [leaf.path for leaf in [*every, *leaves(TopicSettings)] if not leaf.reason] == []
+
+
+def test_the_commented_topic_is_a_table_that_loads(tmp_path: Path) -> None:
+    """Who removes the # has a topic with the defaults."""
+    lines = cli.default_lines()
+    start = lines.index('# [topics."news:*"]')
+    file = tmp_path / "hubbub.toml"
+    file.write_text("\n".join(line.removeprefix("# ") for line in lines[start : lines.index("", start)]))
+    assert load_settings(file, {}, {}).settings.topics == {"news:*": TopicSettings()}
+
+
+def test_check_prints_each_setting_with_its_origin(tmp_path: Path) -> None:
+    """Why is the port 9000? The line says it."""
+    (tmp_path / "a.toml").write_text('[gateway]\nhost = "::1"\n[topics."a:*"]\nhistory = { size = 5 }\n')
+    result = invoke("check", "a.toml", HUBBUB_PORT="9000")
+    assert result.exit_code == 0
+    said = {line.partition("  # from ")[0].strip(): line.partition("# from ")[2] for line in result.output.splitlines()}
+    assert said['host = "::1"'] == "file a.toml"
+    assert said["port = 9000"] == "env HUBBUB_PORT"
+    assert said['uds = ""'] == "default"
+    assert said['history = { size = 5, ttl = "1h", max_bytes = "1MiB" }'] == "file a.toml"
+    assert said['join = "authenticated"'] == "default"
+    assert "# other topics: closed" in result.output
+
+
+def test_the_origins_stand_in_one_column() -> None:
+    """A page of settings is read by eye."""
+    lines = [line for line in invoke("check").output.splitlines() if "  # from " in line]
+    assert len({line.index("  # from ") for line in lines}) == 1
+
+
+def test_what_check_prints_can_be_loaded_again(tmp_path: Path) -> None:
+    """The effective settings are a file."""
+    (tmp_path / "a.toml").write_text('[gateway]\nport = 1\n[topics."game:{id}"]\nmax_members = 4\n')
+    again = tmp_path / "b.toml"
+    again.write_text(invoke("check", "a.toml", HUBBUB_GATEWAY__LIMITS__BURST="7").output)
+    settings = load_settings(again, {}, {}).settings
+    assert settings == load_settings(tmp_path / "a.toml", {"HUBBUB_GATEWAY__LIMITS__BURST": "7"}, {}).settings
+
+
+def test_hubbub_toml_of_the_working_directory_is_found(tmp_path: Path) -> None:
+    """A file with that name is not ignored in favour of open topics."""
+    (tmp_path / "hubbub.toml").write_text("[gateway]\nport = 1\n")
+    output = invoke("check").output
+    assert "file hubbub.toml" in output
+    assert "development = false" in output
+
+
+def test_without_a_file_check_shows_development_mode() -> None:
+    """What `hubbub serve` would do, before it does."""
+    values = tomllib.loads(invoke("check").output)
+    assert values["development"] is True
+    assert set(values["topics"]) == {"public:*", "private:*"}
+
+
+def test_a_secret_is_masked() -> None:
+    """The output of check goes into tickets."""
+    leaf = Leaf("a.token", GatewaySettings, str, "", secret=True)
+    assert cli.assignment("token", "hunter2", leaf) == 'token = "***"'
+
+
+def test_a_password_in_the_engine_s_url_is_masked(tmp_path: Path) -> None:
+    """The URL is no secret, a part of it is."""
+    (tmp_path / "a.toml").write_text('[engine]\nurl = "redis://me:hunter2@host/0"\n')
+    assert 'url = "redis://me:***@host/0"' in invoke("check", "a.toml").output
+
+
+def test_every_wrong_setting_is_a_letter_and_the_exit_code_is_2(tmp_path: Path) -> None:
+    """No traceback: the reader wrote the file, not the program."""
+    (tmp_path / "bad.toml").write_text('[gateway]\nport = "5"\nhots = "x"\n')
+    done = run("-m", "gateway", "check", "bad.toml")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        'cannot read gateway.hots (file bad.toml): there is no such setting; did you mean "host"?',
+        'cannot read gateway.port (file bad.toml): "5" is a text; write a whole number',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--port", "70000"], "cannot read gateway.port (flag --port): 70000 is out of range"),
+        (["--config", "none.toml"], "cannot read none.toml: no such file or directory; check the path"),
+        (["--host", "0.0.0.0"], 'cannot read gateway.host (flag --host): "0.0.0.0" is not loopback'),
+    ],
+)
+def test_serve_refuses_bad_settings_before_it_does_anything(arguments: list[str], said: str) -> None:
+    """Nothing listens with settings nobody meant."""
+    result = invoke("serve", *arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(said)
+
+
+# --- the application
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("chat", 'cannot serve chat: it is not module:name; write "chat:app"'),
+        (":app", 'cannot serve :app: it is not module:name; write "chat:app"'),
+        ("chat:", 'cannot serve chat:: it is not module:name; write "chat:app"'),
+        (".chat:app", "cannot serve .chat:app: .chat is a relative name"),
+        ("none_such:app", "cannot serve none_such:app: there is no module none_such; start in the directory"),
+        ("cli_found.none:app", "cannot serve cli_found.none:app: there is no module cli_found.none"),
+        ("cli_found:gatway", 'cannot serve cli_found:gatway: module cli_found has no gatway; did you mean "gateway"?'),
+    ],
+)
+def test_what_cannot_be_imported_is_a_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, said: str
+) -> None:
+    """Each way to misname an application says which it was."""
+    (tmp_path / "cli_found.py").write_text("gateway = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(cli.CannotServe) as caught:
+        cli.import_app(target)
+    assert str(caught.value).startswith(said)
+
+
+def test_serve_finds_modules_of_the_working_directory_and_exits_with_2(tmp_path: Path) -> None:
+    """The module was found there, or the letter would say that there is none."""
+    (tmp_path / "cli_app.py").write_text("gateway = 1\n")
+    done = run("-c", "from gateway.cli import main; import sys; sys.path.remove(''); main()", "serve", "cli_app:app")
+    assert done.stderr == 'cannot serve cli_app:app: module cli_app has no app; write one of "gateway"\n'
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "error"), [("import none_such_dependency", ModuleNotFoundError), ("1 / 0", ZeroDivisionError)]
+)
+def test_a_fault_of_the_application_keeps_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, error: type[Exception]
+) -> None:
+    """Its author needs the line, not a letter about a name."""
+    name = f"cli_broken_{error.__name__.lower()}"
+    (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(error):
+        cli.import_app(f"{name}:app")
+
+
+def test_only_a_gateway_is_served() -> None:
+    """A class in place of its instance is the usual slip."""
+    assert cli.expect(5, int, "a:b") == 5
+    with pytest.raises(cli.CannotServe, match="cannot serve a:b: it is of type str; name an instance of int"):
+        cli.expect("x", int, "a:b")
+    with pytest.raises(cli.CannotServe, match="it is the class int"):
+        cli.expect(int, int, "a:b")
+
+
+def test_the_reloaded_command_is_the_same_without_reload() -> None:
+    """What was not given stays not given."""
+    command = cli.child_command("a:b", Path("c.toml"), {"--host": None, "--port": 0})
+    assert command == [sys.executable, "-m", "gateway", "serve", "a:b", "--port", "0", "--config", "c.toml"]
+
+
+# --- logging
+
+
+def log(format_: str) -> str:
+    """Returns what a process with this format writes for one line of ours and one of the standard library."""
+    done = run(
+        "-c",
+        "import logging, structlog; from gateway.cli import configure_logging\n"
+        f"configure_logging({format_!r})\n"
+        "structlog.get_logger().info('room.joined', room='a')\n"
+        "structlog.get_logger().debug('too.quiet')\n"
+        "logging.getLogger('asyncio').warning('slow %s', 'callback')\n"
+        "logging.getLogger('aiohttp.access').info('GET /')\n",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize("format_", ["json", "auto"])
+def test_without_a_terminal_every_line_is_json(format_: str) -> None:
+    """Also those of the libraries; standard output stays free."""
+    ours, theirs = map(json.loads, log(format_).splitlines())
+    assert (ours["event"], ours["room"], ours["level"]) == ("room.joined", "a", "info")
+    assert (theirs["event"], theirs["level"]) == ("slow callback", "warning")
+
+
+def test_console_lines_are_for_people() -> None:
+    """Asked for, they come without a terminal too, and then without colours."""
+    ours, theirs = log("console").splitlines()
+    assert "room.joined" in ours
+    assert "room=a" in ours
+    assert "\x1b" not in ours
+    assert "slow callback" in theirs

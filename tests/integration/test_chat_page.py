@@ -1,0 +1,262 @@
+"""The chat page in a real browser, against a real gateway: what people see when all goes well, and when it does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
+
+import pytest
+
+from tests.support.browser import Browser, Tab, find_chromium
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium"),
+]
+
+HERE = "document.querySelector('.timeline:not([hidden])')"
+BACK = 30.0
+"""Seconds for coming back: two back-offs of at most 10 s, and a margin for a slow machine."""
+
+
+class DemoServer(Protocol):
+    """A gateway in development mode that serves the page; `restart` loses all rooms and keeps the port."""
+
+    url: str
+
+    async def restart(self) -> None: ...
+
+
+@asynccontextmanager
+async def people(server: DemoServer, *names: str) -> AsyncIterator[list[Tab]]:
+    """One tab for each name, each with storage of its own, all in the lobby; no page may complain of anything."""
+    async with Browser() as browser, AsyncExitStack() as checks:
+        tabs: list[Tab] = []
+        for name in names:
+            tab = await browser.open(server.url, isolated=True)
+            checks.callback(assert_no_errors, name, tab)
+            await introduce(tab, name)
+            tabs.append(tab)
+        yield tabs
+
+
+def assert_no_errors(name: str, tab: Tab) -> None:
+    assert not tab.errors, f"the page of {name} complained: {tab.errors}"
+
+
+async def introduce(tab: Tab, name: str) -> None:
+    await tab.type("#name-field", name)
+    await tab.press("Enter")
+    await in_room(tab)
+
+
+async def in_room(tab: Tab, *, timeout: float = 10.0) -> None:
+    await tab.wait_for(f"document.body.dataset.state === 'connected' && {HERE}.dataset.joined", timeout=timeout)
+
+
+async def say(tab: Tab, text: str) -> None:
+    """Types, sends, and waits until the server has given the message its offset."""
+    await tab.type("#draft", text)
+    await tab.press("Enter")
+    await tab.wait_for(message(text, state="sent"))
+
+
+def message(text: str, *, state: str = "sent") -> str:
+    """The condition that the room on screen shows `text` as a message, exactly once."""
+    wanted = f"m => m.querySelector('.text').textContent === {json.dumps(text)} && m.dataset.state === '{state}'"
+    return f"[...{HERE}.querySelectorAll('.message')].filter({wanted}).length === 1"
+
+
+def notice(words: str) -> str:
+    found = f"n => n.textContent.includes({json.dumps(words)})"
+    return f"[...{HERE}.querySelectorAll('.notice')].some({found})"
+
+
+def present(*names: str) -> str:
+    """The condition that exactly these people are listed as here."""
+    listed = "[...document.querySelectorAll('#people li')].map(li => li.dataset.name).sort().join('|')"
+    return f"{listed} === {json.dumps('|'.join(sorted(names)))}"
+
+
+async def texts(tab: Tab) -> list[str]:
+    """What the room on screen shows, top down."""
+    found: list[str] = await tab.evaluate(f"[...{HERE}.querySelectorAll('.text')].map(t => t.textContent)")
+    return found
+
+
+OVERLAP = """import('./assets/timeline.js').then(async ({ Timeline }) => {
+  const timeline = new Timeline('public:x', { resend: () => {} });
+  const event = (offset, extra) => ({ name: 'Ada', text: `${offset}`, time: offset, offset, epoch: 'e', ...extra });
+  timeline.startEra('e', 0);
+  timeline.addMessage(event(4));
+  const early = timeline.addPending({ id: 'early', name: 'Ada', text: '5', state: 'sending' });
+  const late = timeline.addPending({ id: 'late', name: 'Ada', text: '6', state: 'sending' });
+  timeline.confirm(early, { offset: 5, epoch: 'e' });
+  timeline.addMessage(event(6, { id: 'late', mine: true }));
+  timeline.confirm(late, { offset: 6, epoch: 'e' });
+  timeline.addMessage(event(5, { id: 'early', mine: true }));
+  for (const offset of [6, 5, 4, 3, 2, 1]) timeline.addMessage(event(offset));
+  await null;
+  return [...timeline.node.querySelectorAll('.text')].map((node) => node.textContent).join(' ');
+})"""
+"""Live before history, a reply before its event and after it, and a history that repeats all of these."""
+
+
+async def test_history_replies_and_live_events_may_overlap_in_any_order(demo_server: DemoServer) -> None:
+    """Whatever arrives first, each message shows once and in the order of the offsets."""
+    async with people(demo_server, "Ada") as (ada,):
+        assert await ada.evaluate(OVERLAP) == "1 2 3 4 5 6"
+
+
+async def test_two_people_talk_and_each_message_shows_once_in_one_order(demo_server: DemoServer) -> None:
+    """Both pages show every message once, in the server's order, and a sender's own is confirmed."""
+    async with people(demo_server, "Ada", "Grace") as (ada, grace):
+        await say(ada, "hello")
+        await grace.wait_for(message("hello"))
+        await say(grace, "hello yourself")
+        await ada.wait_for(message("hello yourself"))
+        await say(ada, "<b>not bold</b>")
+        await grace.wait_for(message("<b>not bold</b>"))
+        assert await texts(ada) == await texts(grace) == ["hello", "hello yourself", "<b>not bold</b>"]
+
+
+async def test_people_are_listed_by_name_and_their_tabs_are_counted(demo_server: DemoServer) -> None:
+    """A second tab of the same name is the same person, shown as two tabs; nobody is told they joined again."""
+    async with people(demo_server, "Ada", "Grace", "Grace") as (ada, grace, _second):
+        await ada.wait_for(present("Ada", "Grace"))
+        await ada.wait_for("document.querySelector('#people li[data-name=Grace]').innerText.includes('×2')")
+        await grace.wait_for("document.querySelector('#people li[data-name=Grace] .you')")
+        assert await ada.evaluate(f"{HERE}.innerText.match(/Grace joined/g).length") == 1
+
+
+async def test_who_comes_and_who_goes_is_told(demo_server: DemoServer) -> None:
+    """Joining and closing the tab are each one line for the others, and change who is here."""
+    async with people(demo_server, "Ada", "Grace") as (ada, grace):
+        await ada.wait_for(notice("Grace joined"))
+        await ada.wait_for(present("Ada", "Grace"))
+        await grace.close()
+        await ada.wait_for(notice("Grace left"))
+        await ada.wait_for(present("Ada"))
+
+
+async def test_who_comes_later_reads_what_was_said_before(demo_server: DemoServer) -> None:
+    """Joining shows the history, in order, once."""
+    async with people(demo_server, "Ada") as (ada,):
+        said = ["first", "second", "third"]
+        for text in said:
+            await say(ada, text)
+        async with people(demo_server, "Grace") as (grace,):
+            await grace.wait_for(message("third"))
+            assert await texts(grace) == said
+
+
+async def test_a_name_is_asked_once_and_a_new_one_is_seen_by_others(demo_server: DemoServer) -> None:
+    """The name survives a reload; changing it changes who is here, and repeats no message."""
+    async with people(demo_server, "Ada", "Grace") as (ada, grace):
+        await say(grace, "before")
+        await grace.reload()
+        await in_room(grace)
+        await grace.wait_for(message("before"))
+        await grace.click("#rename")
+        await grace.type("#name-field", "Admiral Hopper")
+        await grace.press("Enter")
+        await ada.wait_for(present("Ada", "Admiral Hopper"))
+        await say(grace, "after")
+        await ada.wait_for(message("after"))
+        assert await texts(grace) == ["before", "after"]
+
+
+async def test_other_rooms_count_what_was_not_read(demo_server: DemoServer) -> None:
+    """A message in a room that is not on screen counts as unread there until the room is opened."""
+    async with people(demo_server, "Ada", "Grace") as (ada, grace):
+        for tab in (ada, grace):
+            await tab.type("#join-field", "engines")
+            await tab.press("Enter")
+            await in_room(tab)
+        await ada.click(".room[data-room='public:lobby']")
+        await say(grace, "one")
+        await say(grace, "two")
+        await ada.wait_for("document.querySelector(\".room[data-room='public:engines']\").dataset.unread === '2'")
+        assert await texts(ada) == []
+        await ada.click(".room[data-room='public:engines']")
+        await ada.wait_for("document.querySelector(\".room[data-room='public:engines']\").dataset.unread === '0'")
+        assert await texts(ada) == ["one", "two"]
+
+
+async def test_who_was_cut_off_comes_back_and_has_lost_nothing(demo_server: DemoServer) -> None:
+    """Five messages said while a page is away arrive when it returns, each once, in order, and it says so."""
+    async with people(demo_server, "Ada", "Grace") as (ada, grace):
+        await say(ada, "before the cut")
+        await grace.wait_for(message("before the cut"))
+        await grace.set_offline(True)
+        await grace.click("#cut")
+        await grace.wait_for("['offline', 'reconnecting'].includes(document.body.dataset.state)")
+        missed = [f"missed {number}" for number in range(1, 6)]
+        for text in missed:
+            await say(ada, text)
+        assert await texts(grace) == ["before the cut"]
+        await grace.set_offline(False)
+        await grace.wait_for(notice("recovered 5 messages"), timeout=BACK)
+        await grace.wait_for(message("missed 5"))
+        assert await texts(grace) == ["before the cut", *missed]
+
+
+async def test_a_cut_connection_is_replaced_by_itself(demo_server: DemoServer) -> None:
+    """Cutting needs no reload: a new connection with a new id is there within the back-off, and works."""
+    async with people(demo_server, "Ada", "Grace") as (ada, grace):
+        before = await ada.evaluate("document.body.dataset.client")
+        await ada.click("#cut")
+        await ada.wait_for("document.body.dataset.connects === '2'", timeout=BACK)
+        await ada.wait_for(notice("nothing was missed"))
+        assert await ada.evaluate("document.querySelector('.client-id').textContent") != before
+        await say(ada, "back")
+        await grace.wait_for(message("back"))
+
+
+async def test_what_is_typed_while_away_is_sent_on_return(demo_server: DemoServer) -> None:
+    """A message written without a connection waits on the page and is sent once there is one."""
+    async with people(demo_server, "Ada", "Grace") as (ada, grace):
+        await ada.set_offline(True)
+        await ada.click("#cut")
+        await ada.type("#draft", "written in a tunnel")
+        await ada.press("Enter")
+        await ada.wait_for(message("written in a tunnel", state="waiting"))
+        await ada.set_offline(False)
+        await ada.wait_for(message("written in a tunnel"), timeout=BACK)
+        await grace.wait_for(message("written in a tunnel"))
+
+
+async def test_a_crash_of_the_room_throws_nobody_out(demo_server: DemoServer) -> None:
+    """The room's code is restarted and counted; connections, people and history stay, and messages flow."""
+    async with people(demo_server, "Ada", "Grace") as (ada, grace):
+        await say(ada, "before the crash")
+        await ada.click("#crash")
+        await ada.wait_for("document.getElementById('crash-outcome').textContent.includes('crashed and was restarted')")
+        for tab in (ada, grace):
+            await tab.wait_for("document.getElementById('restarts').textContent === '1'")
+            await tab.wait_for(notice("crashed and was restarted"))
+        await say(grace, "still here")
+        await ada.wait_for(message("still here"))
+        for tab in (ada, grace):
+            assert await tab.evaluate("document.body.dataset.connects") == "1"
+            assert await tab.evaluate(present("Ada", "Grace"))
+            assert await texts(tab) == ["before the crash", "still here"]
+
+
+async def test_after_a_restart_of_the_server_history_begins_anew_and_the_page_keeps_its_own(
+    demo_server: DemoServer,
+) -> None:
+    """A new epoch is a line across the page: what was there stays above it, what is said now comes below."""
+    async with people(demo_server, "Ada", "Grace") as (ada, grace):
+        await say(ada, "before the restart")
+        await grace.wait_for(message("before the restart"))
+        await demo_server.restart()
+        for tab in (ada, grace):
+            await tab.wait_for(f"{HERE}.querySelectorAll('.divider[data-kind=epoch]').length === 1", timeout=BACK)
+            await in_room(tab, timeout=BACK)
+        await say(grace, "after the restart")
+        await ada.wait_for(message("after the restart"))
+        shown = await ada.evaluate(f"[...{HERE}.querySelectorAll('.text, .divider .title')].map(n => n.textContent)")
+        assert shown[-3:] == ["before the restart", "History begins anew", "after the restart"]

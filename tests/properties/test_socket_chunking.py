@@ -1,0 +1,270 @@
+"""One law: what a socket hears, answers and closes with depends on the bytes, not on how they were cut into reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.sockets import Socket, SocketLimits
+from gateway.web.takeover import SocketFactory, TakenSocket
+from tests.support.raw_client import BINARY, CLOSE, PING, PONG, TEXT, close, frame
+
+MAX_MESSAGE = 10_000
+
+
+class Pipe(asyncio.Transport):
+    """A transport in memory: keeps what is written, and notes what was asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.protocol: asyncio.BaseProtocol | None = None
+        self.closing = False
+        self.reading = True
+
+    def write(self, data: Any) -> None:
+        assert not self.closing
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        self.closing = True
+
+    def abort(self) -> None:
+        self.closing = True
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def is_reading(self) -> bool:
+        return self.reading
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.limits = (high, low)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+class Loop:
+    """The two things a socket asks of its loop: a turn later, which `run` gives, and a deadline, which never comes."""
+
+    def __init__(self) -> None:
+        self.soon: list[Callable[[], None]] = []
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self.soon.append(callback)
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Loop:
+        return self
+
+    def cancel(self) -> None:
+        return
+
+    def run(self) -> None:
+        while self.soon:
+            self.soon.pop(0)()
+
+
+class Ear:
+    """Hears everything; takes `share` messages, then waits until it is given more."""
+
+    def __init__(self, socket: Socket, share: int) -> None:
+        self.socket = socket
+        self.share = self.left = share
+        self.heard: list[tuple[Any, ...]] = []
+
+    def has_credit(self) -> bool:
+        return self.left > 0
+
+    def more(self) -> None:
+        self.left = self.share
+        self.socket.resume_reading()
+
+    def text_received(self, data: str) -> None:
+        self.left -= 1
+        self.heard.append((TEXT, data))
+
+    def bytes_received(self, data: bytes) -> None:
+        self.left -= 1
+        self.heard.append((BINARY, data))
+
+    def pong_received(self, data: bytes) -> None:
+        self.heard.append((PONG, data))
+
+    def congested(self) -> None:
+        self.heard.append(("congested",))
+
+    def writable(self) -> None:
+        self.heard.append(("writable",))
+
+    def closed(self, code: int, reason: str, clean: bool) -> None:
+        self.heard.append(("closed", code, reason, clean))
+
+
+def play(
+    reads: list[bytes], share: int, tail: bytes = b"", patient: bool = True
+) -> tuple[list[tuple[Any, ...]], bytes, tuple[int, str] | None]:
+    """
+    Feeds the reads to a new socket; returns what was heard, written, and closed with.
+
+    A patient transport waits until it is to read again; the other has all in hand already, as TLS may.
+    """
+    loop, pipe = Loop(), Pipe()
+    factory = SocketFactory(SocketLimits(max_message_bytes=MAX_MESSAGE), loop)  # type: ignore[arg-type]
+    ears: list[Ear] = []
+
+    def introduce(socket: Socket) -> Ear:
+        ears.append(Ear(socket, share))
+        return ears[0]
+
+    taken = factory.take(pipe, congested=False)
+    taken.open(introduce, tail)
+    settle(loop, pipe, ears[0])
+    for read in reads:
+        if pipe.closing:
+            break
+        taken.data_received(read)
+        if patient:
+            settle(loop, pipe, ears[0])
+    settle(loop, pipe, ears[0])
+    taken.connection_lost(None)
+    return ears[0].heard, pipe.written, taken.sent_close
+
+
+def settle(loop: Loop, pipe: Pipe, ear: Ear) -> None:
+    """Gives turns and credit until the transport would be read again: before that no read comes."""
+    loop.run()
+    while not pipe.reading and not pipe.closing:
+        ear.more()
+        loop.run()
+
+
+masks = st.binary(min_size=4, max_size=4)
+payloads = st.one_of(
+    st.binary(max_size=300),
+    st.text(max_size=100).map(str.encode),
+    st.integers(0, MAX_MESSAGE + 2).map(lambda size: b"x" * size),
+)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> bytes:
+    """A message in one to four fragments, pings and pongs between them."""
+    pieces = draw(st.lists(payloads, min_size=1, max_size=4))
+    out = b""
+    for number, piece in enumerate(pieces):
+        opcode = draw(st.sampled_from([TEXT, BINARY])) if number == 0 else 0
+        out += frame(piece, opcode, fin=number == len(pieces) - 1, mask=draw(masks))
+        out += draw(st.one_of(st.just(b""), controls))
+    return out
+
+
+controls = st.builds(frame, st.binary(max_size=125), st.sampled_from([PING, PONG]), mask=masks)
+closes = st.one_of(st.builds(close, st.integers(0, 65535)), st.just(close(None)))
+wild = st.builds(
+    frame,
+    st.binary(max_size=130),
+    st.integers(0, 15),
+    fin=st.booleans(),
+    mask=st.one_of(masks, st.none()),
+    rsv=st.sampled_from([0, 0, 0, 1, 2, 4]),
+)
+floods = st.builds(
+    lambda one, count: one * count, st.sampled_from([frame(b""), frame(b"", PING)]), st.integers(0, 3000)
+)
+lawful = st.one_of(messages(), messages(), controls, floods)
+endings = st.one_of(st.just(b""), closes, wild, st.binary(max_size=20))
+streams = st.tuples(st.lists(lawful, max_size=8).map(b"".join), endings, st.one_of(st.just(b""), lawful)).map(b"".join)
+"""Mostly what a client may send; then an end, or a fault, or something broken off; then perhaps more, which must not matter."""
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    """The data in pieces, cut at `places` modulo its length."""
+    ends = sorted({place % (len(data) + 1) for place in places} | {len(data)})
+    return [data[start:end] for start, end in zip([0, *ends], ends, strict=False) if end > start]
+
+
+places_to_cut = st.lists(st.integers(0, 1 << 30), max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams, places_to_cut, st.integers(1, 1000), st.integers(0, 1 << 30), st.booleans())
+def test_chunking_does_not_matter(data: bytes, places: list[int], share: int, tail: int, patient: bool) -> None:
+    """Any cut, any credit, any part of it behind the upgrade request: the same is heard, answered, and closed with."""
+    whole = play([data] if data else [], share=1 << 30)
+    behind = tail % (len(data) + 1)
+    assert play(cut(data[behind:], places), share, data[:behind], patient) == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.one_of(messages(), controls, closes, wild), max_size=4)
+    .map(b"".join)
+    .filter(lambda data: len(data) < 3000)
+)
+def test_byte_by_byte_is_the_same_as_whole(data: bytes) -> None:
+    """The finest cut there is: every header, length and mask arrives in pieces."""
+    whole = play([data] if data else [], share=1 << 30)
+    assert play([data[at : at + 1] for at in range(len(data))], share=1) == whole
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([TEXT, BINARY]), st.text(max_size=200)), max_size=50), st.integers(1, 7))
+def test_every_message_is_heard_once_and_in_order(sent: list[tuple[int, str]], share: int) -> None:
+    """What was sent is heard, whatever the credit, and then the close."""
+    data = b"".join(frame(text.encode(), opcode) for opcode, text in sent) + close(1000)
+    heard, written, _ = play([data], share)
+    expected: list[tuple[Any, ...]] = [(opcode, text if opcode == TEXT else text.encode()) for opcode, text in sent]
+    assert heard == [*expected, ("closed", 1000, "", True)]
+    assert written == bytes((0x80 | CLOSE, 2)) + (1000).to_bytes(2, "big")
+
+
+def test_what_comes_after_the_pause_waits_behind_what_was_kept() -> None:
+    """TLS may have more in hand when it is told to stop: that is heard after the rest, not before."""
+    texts = [f"{number:04}" for number in range(2000)]
+    frames = [frame(text.encode()) for text in texts]
+    reads = [b"".join(frames[start : start + 1000]) for start in (0, 1000)]
+    heard, _, _ = play(reads, share=100, patient=False)
+    assert [text for kind, text in heard[:-1]] == texts
+
+
+def test_only_the_newest_pong_is_kept_for_a_peer_that_became_congested() -> None:
+    """Answers not yet sent when the transport fills up shrink to the last of them (RFC 6455 5.5.3)."""
+    pipe = Pipe()
+    taken = SocketFactory(SocketLimits(), Loop()).take(pipe, congested=False)  # type: ignore[arg-type]
+
+    class Filling(Ear):
+        def text_received(self, data: str) -> None:
+            taken.pause_writing()
+
+    taken.open(lambda socket: Filling(socket, 9), b"")
+    taken.data_received(frame(b"1", PING) + frame(b"2", PING) + frame(b"now it is full"))
+    assert pipe.written == b""
+    taken.resume_writing()
+    assert pipe.written == bytes((0x80 | PONG, 1)) + b"2"
+
+
+def test_a_socket_is_the_protocol_of_its_transport() -> None:
+    """Taking a transport makes it talk to the socket, with the limits of the socket."""
+    pipe = Pipe()
+    taken = SocketFactory(SocketLimits(write_high_bytes=9, write_low_bytes=3), Loop()).take(pipe, congested=True)  # type: ignore[arg-type]
+    assert isinstance(taken, TakenSocket)
+    assert pipe.protocol is taken
+    assert taken.is_congested
+    assert pipe.limits == (9, 3)

@@ -83,7 +83,7 @@ class Gateway:
         """
         parsed = TopicPattern(pattern)
         given = {"history": history, "slow": slow, "max_members": max_members, "presence": presence}
-        changes = {name: value for name, value in given.items() if value is not None}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
 
         def add(behaviour: type[Room]) -> type[Room]:
             if any(one.pattern.shape == parsed.shape for one in self._topics):
@@ -171,8 +171,8 @@ class Gateway:
 
     def session_factory(self, endpoint: Any, arguments: dict[str, Any]) -> Callable[[ConnectionActor, WebSocket], ActorRef[Any]]:
         """How the app code of an endpoint is started below its connection's machine."""
-        if isinstance(endpoint, type) and issubclass(endpoint, EndpointSession):
-            return lambda machine, ws: machine.spawn_session(endpoint, ws)
+        if isinstance(endpoint, type):
+            return lambda machine, ws: machine.spawn_session(EndpointSession, ws, endpoint)
         return lambda machine, ws: machine.spawn_session(FunctionSession, ws, endpoint, arguments)
 
     def _behaviour_for(self, name: str) -> type[Behaviour] | None:

@@ -15,7 +15,7 @@ from actors import Actor, NotCharged, handles
 from . import wire_json
 from .commands import Handled, Published, Result
 from .messages import ClientEvent, Emptied, MemberJoining, MemberLeft
-from .publications import DEFAULT_EVENT, Publication, clients, encode_payload
+from .publications import DEFAULT_EVENT, Publication, Sender, clients, encode_payload
 from .reasons import Refused
 from .receipts import Receipt
 
@@ -101,19 +101,22 @@ class Behaviour(Actor):
         event: str = DEFAULT_EVENT,
         exclude: object = (),
         save_history: bool | None = None,
+        sender: Member | None = None,
     ) -> Receipt[Published]:
         """
         Publishes to everybody here, at once and in the order of the calls.
 
+        A handler that returns this receipt answers its client with the position.
+
         Args:
+            sender: Who is shown as the sender; None: nobody, it comes from the room itself.
             payload: Anything JSON; a `str` is a text, bytes are binary.
             exclude: A member, a connection, its id, or several.
             save_history: None as the topic is set; False ephemeral: ordered, no offset, not recovered.
         """
         encoded, kind = encode_payload(payload)
-        publication = Publication(
-            self.name, encoded, self._node.wall(), kind, event, None, clients(exclude)
-        )
+        who = None if sender is None else Sender(sender.id, sender.principal.id)
+        publication = Publication(self.name, encoded, self._node.wall(), kind, event, who, clients(exclude))
         receipt: Receipt[Published] = Receipt(f"broadcast to {self.name}", self._node.receipt_lost)
         self._topic.accept(publication, save_history, None, lambda result: _settle(receipt, result))
         return receipt
@@ -149,10 +152,10 @@ class Behaviour(Actor):
             self._answer(message, error)
             return None
         except Exception as error:
-            raise self._failed(member, message, error) from error
+            raise self._failed(member, message, error)  # noqa: B904  # says itself what caused it
         if isinstance(result, CoroutineType):
             return self._finish(member, message, result)
-        self._answer(message, Handled(result))
+        self._answer_with(message, result)
         return None
 
     async def _finish(self, member: Member, message: ClientEvent | MemberJoining, running: Any) -> None:
@@ -161,27 +164,37 @@ class Behaviour(Actor):
         except Refused as error:
             self._answer(message, error)
         except Exception as error:
-            raise self._failed(member, message, error) from error
+            raise self._failed(member, message, error)  # noqa: B904
         except BaseException:
             self._answer(message, Refused("internal"))
             raise
         else:
-            self._answer(message, Handled(result))
+            self._answer_with(message, result)
+
+    def _answer_with(self, message: ClientEvent | MemberJoining, value: Any) -> None:
+        if isinstance(value, Receipt) and isinstance(message, ClientEvent):
+            value.then(lambda result: self._answer(message, result))
+        else:
+            self._answer(message, Handled(value))
 
     def _failed(self, member: Member, message: ClientEvent | MemberJoining, error: Exception) -> Exception:
         """The peer learns `internal`; what is raised says whether the room's budget pays."""
         self._answer(message, Refused("internal"))
+        if isinstance(error, NotCharged):
+            return error
         if self._topic.blame(member.id, member.principal):
             return error
-        return NotCharged(f"{type(error).__name__} while handling for {member.id}")
+        charged = NotCharged(f"{type(error).__name__} while handling for {member.id}")
+        charged.__cause__ = error
+        return charged
 
-    def _answer(self, message: ClientEvent | MemberJoining, result: Handled | Refused) -> None:
+    def _answer(self, message: ClientEvent | MemberJoining, result: Result) -> None:
         if isinstance(message, ClientEvent):
             self._topic.answer_event(message, result)
+        elif isinstance(result, Handled):
+            self._topic.allow_join(message.ticket, result.value)
         elif isinstance(result, Refused):
             self._topic.refuse_join(message.ticket, result)
-        else:
-            self._topic.allow_join(message.ticket, result.value)
 
 
 class Room(Behaviour):

@@ -531,6 +531,14 @@ class ConnectionActor(Actor):
         self._closing = self._closing or Close("shutdown", ended_by="shutdown")
         self._abandon()
 
+    def on_undelivered(self, messages: list[object]) -> None:
+        """Told after the farewell: nobody reads what was delivered, but whoever holds a receipt learns that."""
+        error = WebSocketDisconnect(*self._ending())
+        for message in messages:
+            receipt = getattr(message, "receipt", None) or getattr(getattr(message, "reply", None), "receipt", None)
+            if receipt is not None:
+                receipt.fail(error)
+
     def _abandon(self) -> None:
         self._farewell()
         if self._socket is not None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .publications import DEFAULT_EVENT
-from .session import EndpointSession
 
 if TYPE_CHECKING:
     from .identity import Principal
@@ -14,13 +13,18 @@ if TYPE_CHECKING:
     from .websocket import WebSocket
 
 
-class WebSocketEndpoint(EndpointSession):
+class WebSocketEndpoint:
     """
     `@app.ws("/chat/{room}") class Chat(WebSocketEndpoint)`: override what you need.
 
     `encoding` is "json", "text", "bytes", or None for what came: what `on_receive` gets. An exception in a handler
     closes this connection with 1011 and nobody else notices; `on_disconnect` runs all the same, on a fresh instance.
     """
+
+    encoding: Literal["json", "text", "bytes"] | None = None
+
+    def __init__(self, ws: WebSocket) -> None:
+        self.ws = ws
 
     def on_connect(self, ws: WebSocket) -> Any:
         """May accept, refuse or close; if it does none of these, the connection is accepted after it."""

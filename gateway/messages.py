@@ -185,6 +185,8 @@ class ClientEvent:
     publication: Publication
     origin: Origin
     reply: Reply
+    key: str | None = None
+    """Under which its answer is remembered."""
 
 
 @attrs.frozen(eq=False)

@@ -168,7 +168,9 @@ class Node:
             raise Refused("limit_exceeded", f"this node has {self.limits.max_topics} topics already", temporary=True)
         check_topic_name(name, max_bytes=self.limits.max_topic_name_bytes)
         settings, behaviour = self.topics.settings_for(name), self._behaviour_for(name)
-        ref = self.system.spawn(TopicActor, self, name, settings, behaviour, under=self._topics)
+        # one that is ending may still have the name: it hands over to this one what it was told and did not handle
+        free = name if name not in self._topics._relations().children else None
+        ref = self.system.spawn(TopicActor, self, name, settings, behaviour, under=self._topics, name=free)
         self._live[name] = ref
         return ref
 

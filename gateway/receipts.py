@@ -10,10 +10,10 @@ from actors import LoopFuture
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 
-class Receipt(LoopFuture[T_co]):
+class Receipt(LoopFuture[T]):
     """
     The outcome of `send`, `join`, `leave`, `publish`, `broadcast`, `close`: the act happened at the call.
 
@@ -55,10 +55,15 @@ class Receipt(LoopFuture[T_co]):
         if not self._watched and self._on_lost is not None:
             self._on_lost(self.act, error)
 
-    def get(self, *, timeout: float | None = None) -> T_co:
+    def then(self, callback: Callable[[Any], None]) -> None:
+        """Calls it with the value, or with the error that refused it; counts as awaiting."""
+        self._watched = True
+        self.add_done_callback(lambda: callback(self._result))
+
+    def get(self, *, timeout: float | None = None) -> T:
         self._watched = True
         return super().get(timeout=timeout)
 
-    def __await__(self) -> Generator[Any, None, T_co]:
+    def __await__(self) -> Generator[Any, None, T]:
         self._watched = True
         return super().__await__()

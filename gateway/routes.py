@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 import attrs
 
+from .endpoint import WebSocketEndpoint
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -77,6 +79,11 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
         TypeError: Neither a coroutine function nor a class of endpoint; or it wants an argument the path has not.
     """
     if inspect.isclass(endpoint):
+        if not issubclass(endpoint, WebSocketEndpoint):
+            raise TypeError(f"could not route {path.text!r} to {endpoint.__name__}: it is no WebSocketEndpoint")
+        if endpoint.encoding not in (None, "json", "text", "bytes"):
+            wrong = endpoint.encoding
+            raise TypeError(f'{endpoint.__name__}.encoding is {wrong!r}; write "json", "text", "bytes" or None')
         return
     if not inspect.iscoroutinefunction(endpoint):
         raise TypeError(f"could not route {path.text!r} to {endpoint!r}: it is no coroutine function; write `async def`")

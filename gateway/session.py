@@ -17,11 +17,12 @@ from actors import Actor, handles
 
 from .messages import Close, Ended, SessionDone
 from .reasons import WebSocketDisconnect
+from .websocket import ConnectionState, Frame, WebSocket
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .websocket import WebSocket
+    from .endpoint import WebSocketEndpoint
 
 GOODBYE = 5.0
 """Seconds an endpoint may still run after its socket is gone; then it is cancelled."""
@@ -107,10 +108,12 @@ class FunctionSession(Session):
 
 
 class EndpointSession(Session):
-    """An endpoint that is a class; the base of `WebSocketEndpoint`, without what its users see."""
+    """An endpoint that is a class: an instance of it per connection, one handler at a time."""
 
-    encoding: str | None = None
-    _disconnected = False
+    def __init__(self, ws: WebSocket, endpoint_class: type[WebSocketEndpoint]) -> None:
+        super().__init__(ws)
+        self._endpoint = endpoint_class(ws)
+        self._is_over = False
 
     def on_start(self) -> Any:
         if self.ws._gone is None:  # else it was made for the last word only
@@ -118,53 +121,48 @@ class EndpointSession(Session):
         return None
 
     async def _connect(self) -> None:
-        await _result(self.on_connect(self.ws))
-        if self.ws.state.value == "connecting":
-            await self.ws.accept()
+        try:
+            await _result(self._endpoint.on_connect(self.ws))
+            if self.ws.state is ConnectionState.CONNECTING:
+                await self.ws.accept()
+        except WebSocketDisconnect:
+            return
 
     @handles(FrameReady)
     def frame_ready(self, _: FrameReady) -> Any:
         if not self.ws._has_frame():
             return None
         frame = self.ws._take()
-        data: Any = frame.data
-        if self.encoding == "json":
-            data = frame.json()
-        elif self.encoding == "text":
-            data = frame.text()
-        elif self.encoding == "bytes":
-            data = frame.bytes()
-        return self._end_normally(self.on_receive(self.ws, data))
-
-    def _end_normally(self, result: Any) -> Any:
-        """A `WebSocketDisconnect` that escapes a handler is a normal end."""
-        return _until_gone(result) if isinstance(result, CoroutineType) else None
+        read = _READERS[self._endpoint.encoding]
+        return _until_gone(self._endpoint.on_receive(self.ws, read(frame)))
 
     @handles(Ended)
     async def ended(self, ended: Ended) -> None:
-        if self._disconnected:
+        if self._is_over:
             return
-        self._disconnected = True
+        self._is_over = True
         try:
-            await _result(self.on_disconnect(self.ws, ended.code))
-        except WebSocketDisconnect:
-            pass  # it tried to send: the socket is gone, as it was told
+            await _until_gone(self._endpoint.on_disconnect(self.ws, ended.code))
         finally:
             self._machine(SessionDone())
 
-    def on_connect(self, ws: WebSocket) -> Any: ...
 
-    def on_receive(self, ws: WebSocket, data: Any) -> Any: ...
-
-    def on_disconnect(self, ws: WebSocket, code: int) -> Any: ...
+_READERS: dict[str | None, Callable[[Frame], Any]] = {
+    None: lambda frame: frame.data,
+    "json": Frame.json,
+    "text": Frame.text,
+    "bytes": Frame.bytes,
+}
+"""What `on_receive` of an endpoint gets, by its `encoding`."""
 
 
 async def _result(result: Any) -> Any:
     return await result if isinstance(result, CoroutineType) else result
 
 
-async def _until_gone(running: Any) -> None:
+async def _until_gone(result: Any) -> None:
+    """A `WebSocketDisconnect` that escapes a handler is a normal end."""
     try:
-        await running
+        await _result(result)
     except WebSocketDisconnect:
         return

@@ -57,6 +57,7 @@ from .outbox import Entry
 from .presence import Presence, PresenceDiff, Present
 from .publications import Delivery, Item, PresenceChange, Publication, Sender
 from .reasons import Refused
+from .seen import Seen
 from .stream import History, Page, Position, Recovery
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class TopicActor(Actor):
         self._joining: dict[str, Joining] = {}
         self._last_number = 0
         self._flush_asked = False
+        self._seen = Seen()
         self._failures: deque[tuple[float, str, str]] = deque(maxlen=BLAME_LIMIT * 16)
 
     def on_start(self) -> None:
@@ -143,6 +145,7 @@ class TopicActor(Actor):
     def on_stop(self) -> None:
         self._flush()
         self._remove_all("shutdown")
+        self._node.topic_ended(self._name, self.actor_ref)
         self._node.events.publish(TopicClosed(self._name, "stopped"))
 
     def on_failure(self, *_: object) -> None:
@@ -196,10 +199,17 @@ class TopicActor(Actor):
             self._name, command.payload, self._node.wall(), command.kind, command.event, sender, exclude
         )
         if self._is_handled(origin, command.event):
-            member = self._node.member(self, self._members.get(origin.client), origin)
-            self._behaviour.tell(ClientEvent(member, command.event, publication, origin, command.reply))  # type: ignore[union-attr]
+            self._hand_over(origin, command, publication)
             return
         self.accept(publication, command.save, command.key, lambda result: answer(origin, command.reply, result))
+
+    def _hand_over(self, origin: Origin, command: Publish, publication: Publication) -> None:
+        """To app code; one that was sent again under the same key gets the first one's answer."""
+        key = None if command.key is None else f"{origin.user}\0{command.key}"
+        if key is None or self._seen.is_new(key, lambda result: answer(origin, command.reply, result)):
+            member = self._node.member(self, self._members.get(origin.client), origin)
+            assert self._behaviour is not None
+            self._behaviour.tell(ClientEvent(member, command.event, publication, origin, command.reply, key))
 
     def _is_handled(self, origin: Origin, event: str) -> bool:
         """Whether app code takes this event: of clients only, or a handler that publishes would call itself."""
@@ -242,8 +252,9 @@ class TopicActor(Actor):
         self._flush()
         submit, command = joining.submit, joining.submit.command
         assert isinstance(command, Join)
-        assert submit.variant is not None
         origin = submit.origin
+        assert submit.variant is not None
+        assert origin.connection is not None
         if self._joining.get(origin.client) is not joining:  # it left, or joined once more, while the engine looked
             answer(origin, command.reply, Refused("not_joined", "left before it had joined"))
             return
@@ -364,6 +375,8 @@ class TopicActor(Actor):
         return True
 
     def answer_event(self, event: ClientEvent, result: Result) -> None:
+        if event.key is not None:
+            self._seen.settle(event.key, result, keep=not isinstance(result, Refused))
         answer(event.origin, event.reply, result)
 
     def blame(self, client: str, principal: Principal) -> bool:

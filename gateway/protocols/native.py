@@ -53,6 +53,10 @@ DEFAULT_HISTORY_LIMIT = 50
 """Events in an answer to `history` without a limit: a screenful and its scrollback."""
 
 
+_ABSENT = msgspec.Raw()
+_NULL = msgspec.Raw(b"null")
+
+
 class Since(msgspec.Struct):
     offset: int
     epoch: str = ""
@@ -67,16 +71,16 @@ class Frame(msgspec.Struct):
     room: str | None = None
     channel: str | None = None
     event: str = DEFAULT_EVENT
-    payload: msgspec.Raw | None = None
-    info: msgspec.Raw | None = None
+    payload: msgspec.Raw = _ABSENT
+    info: msgspec.Raw = _ABSENT
     since: Since | None = None
     presence: bool = False
     echo: bool = True
     id: str | None = None
     limit: int | None = None
     reverse: bool = False
-    user: msgspec.Raw | None = None
-    message: msgspec.Raw | None = None
+    user: msgspec.Raw = _ABSENT
+    message: msgspec.Raw = _ABSENT
 
 
 class Head(msgspec.Struct):
@@ -88,7 +92,6 @@ class Head(msgspec.Struct):
 
 _frames = msgspec.json.Decoder(Frame)
 _heads = msgspec.json.Decoder(Head)
-_NULL = msgspec.Raw(b"null")
 
 
 class NativeVariant(Variant):
@@ -139,8 +142,7 @@ class NativeWire(Wire):
         if frame.type == "pong":
             return (Nothing(reply),)
         if not frame.action:
-            error = Refused("bad_request", 'the frame has no "action"')
-            return (Invalid(reply, error),)
+            return (Invalid(reply, Refused("bad_request", 'the frame has no "action"')),)
         hint = nearest(frame.action, _ACTIONS)
         said = f"there is no action {frame.action[:64]!r}" + (f"; did you mean {hint!r}?" if hint else "")
         return (Invalid(reply, Refused("unknown_action", said), counts=False),)
@@ -228,8 +230,8 @@ def _topic(reply: Reply) -> str | Invalid:
     return reply.topic
 
 
-def _bytes(raw: msgspec.Raw | None) -> bytes | None:
-    return None if raw is None else bytes(raw)
+def _bytes(raw: msgspec.Raw) -> bytes | None:
+    return bytes(raw) or None
 
 
 def _join(frame: Frame, reply: Reply) -> Command:

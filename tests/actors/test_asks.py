@@ -243,8 +243,8 @@ async def test_every_stop_is_answered(system: ActorSystem) -> None:
     assert [await stop for stop in stops] == [True, True, True]
 
 
-@pytest.mark.allow_abandoned()
-@pytest.mark.allow_dead_letters()
+@pytest.mark.allow_abandoned
+@pytest.mark.allow_dead_letters
 async def test_a_stop_is_answered_when_its_actor_had_to_be_abandoned(system: ActorSystem) -> None:
     """No path leaves a future open, not even that of a hook which swallows its cancellation."""
 

@@ -205,6 +205,18 @@ async def test_the_tree_is_down_before_on_stop_of_its_parent(system: ActorSystem
     assert (seen, child.is_alive()) == ([[]], False)
 
 
+async def test_two_kills_are_one(system: ActorSystem) -> None:
+    """The second does not cut short the `on_stop` that the first one owes; a later one does."""
+    ends: list[Any] = []
+    ref = system.spawn(Sleeper, ends, 2.0, name="a", spec=ChildSpec("temporary"))
+    ref.tell(3600.0)
+    await asyncio.sleep(1)
+    ref.kill()
+    ref.kill()
+    await ref.terminated
+    assert ends == [("a", 3.0)]
+
+
 async def test_nobody_is_spawned_under_the_dying(system: ActorSystem) -> None:
     """A parent that is gone, or going, takes no children."""
     parent = system.spawn(Sleeper, [], 5.0)

@@ -191,7 +191,7 @@ floods = st.builds(
 lawful = st.one_of(messages(), messages(), controls, floods)
 endings = st.one_of(st.just(b""), closes, wild, st.binary(max_size=20))
 streams = st.tuples(st.lists(lawful, max_size=8).map(b"".join), endings, st.one_of(st.just(b""), lawful)).map(b"".join)
-"""Mostly what a client may send; then an end, or a fault, or something broken off; then perhaps more, which must not matter."""
+"""What a client may send; then an end, a fault, or something broken off; then perhaps more, which must not matter."""
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:

@@ -1,0 +1,219 @@
+"""Running in place: quicker, and otherwise not to be told from being queued."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import attrs
+import pytest
+
+from actors import Actor, ActorSystem, handles, tell_many
+from actors.clock import VirtualClock
+
+
+@attrs.frozen
+class Publish:
+    number: int
+
+
+@attrs.frozen
+class Delivery:
+    number: int
+
+
+class Topic(Actor):
+    """Broadcasts in its end-of-turn hook, as the connection machine's sender does."""
+
+    def __init__(self, receivers: list[Any]) -> None:
+        super().__init__()
+        self.receivers = tuple(receivers)
+        self.pending: list[Delivery] = []
+
+    @handles(Publish)
+    def publish(self, message: Publish) -> None:
+        self.pending.append(Delivery(message.number))
+
+    def on_turn_end(self) -> None:
+        pending, self.pending = self.pending, []
+        for delivery in pending:
+            tell_many(self.receivers, delivery)
+
+
+class Receiver(Actor):
+    """Declares its handler for running in place; notes on which stack it ran."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: list[int] = []
+
+    @handles(Delivery, in_place=True)
+    def deliver(self, message: Delivery) -> None:
+        self.got.append(message.number)
+
+    def on_receive(self, message: Any) -> Any:
+        return self.got
+
+
+async def _publish(system: ActorSystem, receivers: list[Any], count: int = 1) -> Any:
+    topic = system.spawn(Topic, receivers)
+    for number in range(count):
+        topic.tell(Publish(number))
+    return topic
+
+
+async def test_an_idle_receiver_runs_within_its_sender_s_turn(system: ActorSystem) -> None:
+    """Handled before anything was queued for it: its context exists, the run queue never held it."""
+    queued: list[Any] = []
+
+    class Noting(Receiver):
+        @handles(Delivery, in_place=True)
+        def deliver(self, message: Delivery) -> None:
+            queued.append(self.actor_ref._queue.qsize())
+            super().deliver(message)
+
+    receiver = system.spawn(Noting)
+    topic = await _publish(system, [receiver])
+    await topic.stop()
+    assert (receiver._actor.got, queued) == ([0], [0])
+    assert receiver.counts().handled == 1
+
+
+@pytest.mark.actors(in_place="never")
+async def test_never_means_queued(system: ActorSystem) -> None:
+    """The setting of the system decides; the result is the same."""
+    receiver = system.spawn(Receiver)
+    await _publish(system, [receiver], 3)
+    await asyncio.sleep(1)
+    assert receiver._actor.got == [0, 1, 2]
+
+
+async def test_outside_of_a_hook_nothing_runs_in_place(system: ActorSystem) -> None:
+    """From the middle of a handler, and from a task, `tell_many` only queues."""
+    receiver = system.spawn(Receiver)
+    tell_many([receiver], Delivery(1))
+    assert receiver._actor.got == []
+    assert await receiver.request("got") == [1]
+
+
+@pytest.mark.allow_failures("ValueError")
+@pytest.mark.parametrize("in_place", ["always", "never"])
+async def test_a_failing_receiver_fails_alone(system: ActorSystem, in_place: Any) -> None:
+    """Its supervisor mends it; the sender and the other receivers notice nothing."""
+
+    class Failing(Receiver):
+        @handles(Delivery, in_place=True)
+        def deliver(self, message: Delivery) -> None:
+            raise ValueError
+
+    system.env.dispatcher.in_place = in_place
+    receivers = [system.spawn(Receiver), system.spawn(Failing), system.spawn(Receiver)]
+    topic = await _publish(system, receivers)
+    await topic.stop()
+    assert [await ref.request("got") for ref in receivers] == [[0], [], [0]]
+    assert [ref.info().restarts for ref in (topic, *receivers)] == [0, 0, 1, 0]
+    assert receivers[1].counts().failed == 1
+
+
+async def test_what_a_receiver_sends_is_queued(system: ActorSystem) -> None:
+    """Depth one: a receiver that broadcasts itself does not run others on the sender's stack."""
+    last = system.spawn(Receiver)
+    depth: list[int] = []
+
+    class Relaying(Receiver):
+        @handles(Delivery, in_place=True)
+        def deliver(self, message: Delivery) -> None:
+            tell_many([last], message)
+            depth.append(len(last._actor.got))
+
+    topic = await _publish(system, [system.spawn(Relaying)])
+    await topic.stop()
+    assert depth == [0]
+    assert await last.request("got") == [0]
+
+
+@pytest.mark.parametrize("in_place", ["always", "never"])
+async def test_a_receiver_s_own_end_of_turn_hook_runs_too(system: ActorSystem, in_place: Any) -> None:
+    """A delivery in place is a turn: what its hook sends is sent, now, not with some later message."""
+    system.env.dispatcher.in_place = in_place
+    flushed: list[list[int]] = []
+
+    class Flushing(Receiver):
+        def on_turn_end(self) -> None:
+            flushed.append(list(self.got))
+
+    topic = await _publish(system, [system.spawn(Flushing)])
+    await topic.stop()
+    await asyncio.sleep(1)
+    assert flushed[-1:] == [[0]]
+
+
+async def test_a_busy_receiver_is_queued(system: ActorSystem) -> None:
+    """Suspended, restarting, with messages waiting: in order behind what it has."""
+
+    class Busy(Receiver):
+        @handles(float)
+        async def wait(self, message: float) -> None:
+            await asyncio.sleep(message)
+            self.got.append(-1)
+
+    receiver = system.spawn(Busy)
+    receiver.tell(1.0)
+    await asyncio.sleep(0.5)
+    await _publish(system, [receiver], 2)
+    await asyncio.sleep(1)
+    assert receiver._actor.got == [-1, 0, 1]
+
+
+class Steps(VirtualClock):
+    """Real slices, in steps: each look at the clock is 1 ms later."""
+
+    def __init__(self, loop: Any) -> None:
+        super().__init__(loop)
+        self.looks = 0
+        self.tick = self._look
+
+    def _look(self) -> float:
+        self.looks += 1
+        return self.looks / 1000
+
+
+@pytest.mark.actors
+async def test_a_used_up_slice_queues_the_rest_in_order() -> None:
+    """Charged to the sender: beyond it the loop gets its turn, and nobody is left out."""
+    async with ActorSystem(clock=Steps(asyncio.get_running_loop())) as system:
+        receivers = [system.spawn(Receiver) for _ in range(500)]
+        topic = await _publish(system, receivers, 3)
+        await topic.stop()
+        assert [await ref.request("got") for ref in receivers] == [[0, 1, 2]] * 500
+
+
+@pytest.mark.actors(real_time=True)
+async def test_receivers_of_another_system_run_on_their_own_loop(system: ActorSystem) -> None:
+    """`tell_many` across systems: each receiver is handled by its own dispatcher, on its own thread."""
+    threads: list[int] = []
+    ready, done = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    elsewhere: list[Any] = []
+
+    class Far(Receiver):
+        @handles(Delivery, in_place=True)
+        def deliver(self, message: Delivery) -> None:
+            threads.append(threading.get_ident())
+            loop.call_soon_threadsafe(done.set)
+
+    async def other() -> int:
+        async with ActorSystem("other") as far:
+            ref = far.spawn(Far)
+            elsewhere.append(ref)
+            ready.set()
+            await ref.terminated
+            return threading.get_ident()
+
+    running = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(other())))
+    await asyncio.to_thread(ready.wait, 10)
+    await _publish(system, [system.spawn(Receiver), *elsewhere])
+    await asyncio.wait_for(done.wait(), 10)
+    elsewhere[0].stop_now()
+    assert threads == [await asyncio.wait_for(running, 10)]

@@ -166,6 +166,25 @@ async def test_a_busy_receiver_is_queued(system: ActorSystem) -> None:
     assert receiver._actor.got == [-1, 0, 1]
 
 
+@pytest.mark.allow_failures("ValueError")
+@pytest.mark.parametrize("in_place", ["always", "never"])
+async def test_a_failing_hook_loses_no_message(system: ActorSystem, facts: list[Any], in_place: Any) -> None:
+    """The delivery was handled; what failed is the hook, and the fact says so."""
+    system.env.dispatcher.in_place = in_place
+
+    class Failing(Receiver):
+        def on_turn_end(self) -> None:
+            if self.got:
+                raise ValueError
+
+    receiver = system.spawn(Failing)
+    topic = await _publish(system, [receiver])
+    await topic.stop()
+    await asyncio.sleep(1)
+    assert [fact.doing for fact in facts if type(fact).__name__ == "ActorFailed"] == ["on_turn_end"]
+    assert (receiver.counts().handled, receiver.counts().failed, receiver.info().restarts) == (1, 0, 1)
+
+
 class Steps(VirtualClock):
     """Real slices, in steps: each look at the clock is 1 ms later."""
 

@@ -146,6 +146,7 @@ async function fetchHistory(room) {
 function onJoined({ room: roomName, reply, again, anew }) {
   const room = rooms.get(roomName);
   if (!room) return;
+  if (reply.response?.restarts !== undefined) onStatus(room, reply.response); // what its on_join returned
   room.epoch = reply.epoch;
   if (!again) room.timeline.startEra(reply.epoch, reply.offset);
   if (again && reply.recovered) tellRecovered(room, reply.missed ?? 0);

@@ -44,8 +44,8 @@ MAX_FILE_BYTES = 1_048_576
 SHOWN_CHARACTERS = 60
 """Characters of a wrong value that a letter repeats: enough to find it, too few to flood a terminal."""
 
-_DURATION = re.compile(r"(\d{1,40}(?:\.\d{1,40})?(?:e[+-]?\d{1,3})?)(ms|s|m|h|d)")
-_SIZE = re.compile(r"(\d{1,20})(B|KiB|MiB|GiB|TiB)")
+_DURATION = re.compile(r"(\d{1,40}(?:\.\d{1,40})?(?:e[+-]?\d{1,3})?)(ms|s|m|h|d)", re.ASCII)
+_SIZE = re.compile(r"(\d{1,20})(B|KiB|MiB|GiB|TiB)", re.ASCII)
 _VALIDATOR = re.compile(r"'(\w+)' must be (.*): (.*)", re.DOTALL)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _TOML_PLACE = re.compile(r"\s*\(at (.*)\)$")
@@ -156,9 +156,8 @@ def format_duration(seconds: float) -> str:
     for unit, length in DURATION_UNITS.items():
         if seconds and seconds % length == 0 and seconds < 1e9 * length:
             return f"{int(seconds / length)}{unit}"
-    thousandths = round(seconds * 1_000)
-    if 0 < seconds < 1 and thousandths / 1_000 == seconds:
-        return f"{thousandths}ms"
+    if 0 < seconds < 1 and round(seconds * 1_000) / 1_000 == seconds:
+        return f"{round(seconds * 1_000)}ms"
     return f"{seconds!r}s" if seconds else "0s"
 
 
@@ -193,12 +192,20 @@ class Leaf:
     """One setting: its dotted path, what shape it has, and what its field says about itself."""
 
     path: str
+    owner: type
+    """The settings class whose field it is."""
     shape: Any
     """The resolved annotation, `Duration` and `Size` kept."""
     default: object
-    unit: str
-    reason: str
-    secret: bool
+    unit: str = ""
+    secret: bool = False
+
+    @property
+    def reason(self) -> str:
+        """What the field says, or the text under it. Reads source code, so it is for printing only."""
+        name = self.path.rpartition(".")[2]
+        said: str = getattr(attrs.fields(self.owner), name).metadata.get("reason", "")
+        return said or field_docstrings(self.owner).get(name, "")
 
 
 def setting(
@@ -247,22 +254,21 @@ def shapes_of(kind: type, shapes: Shapes = NO_SHAPES) -> dict[str, Any]:
 
 def leaves(kind: type, prefix: str = "", shapes: Shapes = NO_SHAPES) -> Iterator[Leaf]:
     """Yields every setting of a settings class and of the classes below it, in the order of declaration."""
-    own, reasons = shapes_of(kind, shapes), field_docstrings(kind)
+    own = shapes_of(kind, shapes)
     for field in (field for field in attrs.fields(kind) if field.init):
         path, shape = join_path(prefix, field.name), own[field.name]
         if isinstance(shape, type) and attrs.has(shape):
             yield from leaves(shape, path, shapes)
         else:
             said = field.metadata
-            reason = said.get("reason") or reasons.get(field.name, "")
-            yield Leaf(path, shape, field.default, said.get("unit", ""), reason, said.get("secret", False))
+            yield Leaf(path, kind, shape, field.default, said.get("unit", ""), said.get("secret", False))
 
 
 def field_docstrings(kind: type) -> dict[str, str]:
     """Returns the text under each field of a class, on one line; nothing where the source is not at hand."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    except (OSError, TypeError, SyntaxError):  # built without sources, or in an interactive session
+    except (OSError, TypeError, SyntaxError):  # built without sources, or typed interactively
         return {}
     body = typing.cast(ast.ClassDef, tree.body[0]).body
     return {

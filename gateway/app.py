@@ -104,7 +104,9 @@ class Gateway:
             self._channels[name] = ChannelHandle(self, name)
         return self._channels[name]
 
-    def actor(self, actor_class: type[Actor], /, *args: Any, name: str | None = None, restart: str = "permanent") -> None:
+    def actor(
+        self, actor_class: type[Actor], /, *args: Any, name: str | None = None, restart: str = "permanent"
+    ) -> None:
         """An actor of the app, started under /app with the gateway."""
         spec = ChildSpec(restart=restart)  # type: ignore[arg-type]
         self._actors.append((actor_class, args, {"name": name, "spec": spec}))
@@ -169,7 +171,9 @@ class Gateway:
 
         return run(self, settings)
 
-    def session_factory(self, endpoint: Any, arguments: dict[str, Any]) -> Callable[[ConnectionActor, WebSocket], ActorRef[Any]]:
+    def session_factory(
+        self, endpoint: Any, arguments: dict[str, Any]
+    ) -> Callable[[ConnectionActor, WebSocket], ActorRef[Any]]:
         """How the app code of an endpoint is started below its connection's machine."""
         if isinstance(endpoint, type):
             return lambda machine, ws: machine.spawn_session(EndpointSession, ws, endpoint)

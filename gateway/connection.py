@@ -15,12 +15,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from actors import Actor, ActorRef, ChildSpec, Terminated, handles
 
-from .commands import Done, Invalid, Join, Joined, Leave, Left, Nothing, Ping, Pong, Publish, Reply
-from .credit import Credit
+from .commands import Done, Invalid, Join, Leave, Left, Nothing, Ping, Pong, Publish, Reply
 from .events import (
     CommandRefused,
     ConnectionClosed,
@@ -30,10 +27,11 @@ from .events import (
     PublicationDropped,
 )
 from .frames import ping_frame
+from .gate import Gate
 from .heartbeat import Close as GiveUp
 from .heartbeat import Ping as SendPing
 from .inlet import Inlet
-from .limits import Strikes, TokenBucket, check_topic_name
+from .limits import check_topic_name
 from .messages import (
     Accept,
     Answer,
@@ -54,36 +52,25 @@ from .messages import (
     Taken,
     Writable,
 )
-from .outbox import Entry, Outbox
+from .outlet import Outlet
 from .protocols.base import close_reason
 from .reasons import Refused, WebSocketDisconnect
 from .session import GOODBYE, FrameReady
+from .subscriptions import Subscriptions
 from .topic import settle
 
 if TYPE_CHECKING:
-    from .commands import Command, Face, TopicCommand
+    from .commands import Command, TopicCommand
     from .identity import Principal
     from .node import Node
+    from .outbox import Entry
     from .protocols.base import Wire
     from .receipts import Receipt
     from .sockets import Socket
     from .tickets import Ticket
 
-WRITE_AHEAD = 64 * 1024
-"""Bytes handed to a transport at once when it has room again: its own high-water mark, so that it may say stop."""
-
 SEND_PATIENCE = 10.0
 """Seconds an awaited send waits for a slow reader before it fails; the age at which its outbox ends it as well."""
-
-
-@attrs.define(eq=False)
-class Subscription:
-    """One topic of this connection."""
-
-    generation: int
-    face: Face
-    reply: Reply
-    is_live: bool = False
 
 
 class SendOverdue:
@@ -105,23 +92,17 @@ class ConnectionActor(Actor):
         self._ticket = ticket
         self._origin = Origin(self.actor_ref, ticket.client, ticket.principal)
         self._wire: Wire = ticket.wire
-        self._socket: Socket | None = None
         self._session: ActorRef[Any] | None = None
-        self._credit = Credit(limits.in_flight_commands, limits.in_flight_bytes)
+        self._gate = Gate(limits)
         self._inlet: Inlet | None = None
-        self._subscriptions: dict[str, Subscription] = {}
-        self._generation = 0
-        self._out: list[bytes] = []
-        self._outbox: Outbox | None = None
-        self._bucket: TokenBucket | None = None
-        self._excess: Strikes | None = None
-        self._errors: Strikes | None = None
+        self._subscriptions = Subscriptions(limits.max_topics_per_connection)
+        self._outlet = Outlet(limits, node.now, self._slowed, self._dropped, self._overflowed)
         self._accepting: Receipt[None] | None = None
         self._sending: list[Receipt[None]] | None = None
         self._last_ping: float | None = None
         self._missed = 0
         self._since = node.now()
-        self._received = self._sent = 0
+        self._received = 0
         self._closing: Close | None = None
         self._closed: SocketClosed | None = None
         self._has_left = False
@@ -130,17 +111,17 @@ class ConnectionActor(Actor):
 
     def inlet(self, socket: Socket) -> Inlet:
         """Called at the hand-over, synchronously: from now on the socket talks to this machine."""
-        inlet = self._inlet = Inlet(self.actor_ref, self._credit, self._node.clock)
+        inlet = self._inlet = Inlet(self.actor_ref, self._gate.credit, self._node.clock)
         self.actor_ref.tell(Opened(socket))
         return inlet
 
     @handles(Opened)
     def opened(self, opened: Opened) -> None:
-        self._socket = opened.socket
+        self._outlet.socket = opened.socket
         ticket = self._ticket
         fact = ConnectionOpened(ticket.client, self._wire.name, ticket.path, ticket.address, ticket.principal.id)
         self._node.events.publish(fact)
-        self._put(self._wire.opened(ticket.client, self._node.heartbeat_config.ping_interval))
+        self._outlet.put(self._wire.opened(ticket.client, self._node.heartbeat_config.ping_interval))
         self._node.call_at(self.actor_ref, "heartbeat", self._node.first_ping())
         if self._accepting is not None:
             self._accepting.resolve(None)
@@ -155,7 +136,7 @@ class ConnectionActor(Actor):
         if self._closing is not None or self._closed is not None:
             self._give(size)
             return
-        wait = self._tokens().take(self._node.now())
+        wait = self._gate.wait(self._node.now())
         if wait > 0:
             self._too_fast(size, wait)
         elif self._wire.uses_app_frames:
@@ -163,30 +144,24 @@ class ConnectionActor(Actor):
         else:
             self._give(size)
             for command in self._wire.decode(received.data):
-                self._credit.take(command.reply.size_bytes)
+                self._gate.credit.take(command.reply.size_bytes)
                 self._carry_out(command)
 
     @handles(Writable)
     def writable(self, _: Writable) -> None:
-        socket, outbox = self._socket, self._outbox
-        if socket is None or outbox is None:
-            return
-        while outbox and not socket.is_congested:
-            frames = outbox.take(WRITE_AHEAD)
-            self._sent += len(frames)
-            socket.write(b"".join(frames))
-        if not outbox:
-            self._outbox = None
+        self._outlet.go_on()
+        if self._outlet.outbox is None:
             self._node.cancel_call(self.actor_ref, "outbox")
-        if self._sending and (self._outbox is None or outbox.size_bytes <= outbox.max_bytes // 2):
+        if self._sending and not self._outlet.is_behind:
             receipts, self._sending = self._sending, None
             for receipt in receipts:
+                self.timers.cancel(receipt)
                 receipt.resolve(None)
 
     @handles(SocketClosed)
     def socket_closed(self, closed: SocketClosed) -> None:
         self._closed = closed
-        self._socket = None
+        self._outlet.socket = None
         self._node.cancel_calls(self.actor_ref)
         code, reason = self._ending()
         self._fail_waiting(WebSocketDisconnect(code, reason))
@@ -227,7 +202,7 @@ class ConnectionActor(Actor):
         generation = 0
         variant = None
         if isinstance(command, Join):
-            generation = self._subscribe(name, command)
+            generation = self._subscriptions.begin(name, command)
             variant = self._wire.variant(command.reply.face, presence=command.presence)
         elif isinstance(command, Leave):
             subscription = self._subscriptions.get(name)
@@ -237,52 +212,26 @@ class ConnectionActor(Actor):
             generation = subscription.generation
         self._node.tell_topic(name, Submit(self._origin, command, generation, variant))
 
-    def _subscribe(self, name: str, command: Join) -> int:
-        known = self._subscriptions.get(name)
-        limit = self._node.limits.max_topics_per_connection
-        if known is None and len(self._subscriptions) >= limit:
-            raise Refused("limit_exceeded", f"this connection is in {limit} topics already; leave one first")
-        self._generation += 1
-        self._subscriptions[name] = Subscription(self._generation, command.reply.face, command.reply)
-        return self._generation
-
     def _invalid(self, command: Invalid) -> None:
         self._answer(command.reply, command.error)
-        if command.counts:
-            if self._errors is None:
-                self._errors = Strikes(self._node.limits.max_errors)
-            if self._errors.strike(self._node.now()):
-                self._close(Close("too_many_errors", ended_by="client"))
+        if command.counts and self._gate.is_hopeless(self._node.now()):
+            self._close(Close("too_many_errors", ended_by="client"))
 
     def _too_fast(self, size: int, wait: float) -> None:
         """Over the rate: answered with when to come again; who does not listen is closed."""
         self._give(size)
         error = Refused("too_many_requests", f"wait {wait:.2f} s", retry_after=round(wait, 3))
         self._node.events.publish(CommandRefused(self._ticket.client, "", error.reason))
-        self._put(self._wire.answer(Reply(), error))
-        if self._excess is None:
-            self._excess = Strikes()
-        if self._excess.strike(self._node.now()):
+        self._outlet.put(self._wire.answer(Reply(), error))
+        if self._gate.is_deaf(self._node.now()):
             self._close(Close("rate_limited", ended_by="rate_limit"))
 
     @handles(Answer)
     def answered(self, answer: Answer) -> None:
         reply, result = answer.reply, answer.result
         if reply.topic is not None:
-            self._note(reply, result)
+            self._subscriptions.note(reply, result)
         self._answer(reply, result)
-
-    def _note(self, reply: Reply, result: object) -> None:
-        """Keeps the list of topics true: a join that was refused, a leave that is done."""
-        subscription = self._subscriptions.get(reply.topic or "")
-        if subscription is None:
-            return
-        if subscription.reply is reply:
-            subscription.is_live = isinstance(result, Joined)
-            if isinstance(result, Refused):
-                del self._subscriptions[reply.topic or ""]
-        elif isinstance(result, Left) and subscription.is_live:
-            del self._subscriptions[reply.topic or ""]
 
     def _answer(self, reply: Reply, result: Any) -> None:
         if isinstance(result, Refused):
@@ -290,66 +239,35 @@ class ConnectionActor(Actor):
         if reply.receipt is not None:
             settle(reply, result)
         else:
-            self._put(self._wire.answer(reply, result))
+            self._outlet.put(self._wire.answer(reply, result))
             self._give(reply.size_bytes)
 
     @handles(Removed)
     def removed(self, removed: Removed) -> None:
-        subscription = self._subscriptions.get(removed.topic)
-        if subscription is not None and subscription.generation == removed.generation:
-            self._unsubscribe(removed.topic, removed.reason, may_return=removed.may_return)
+        self._unsubscribe(removed.topic, removed.generation, removed.reason, may_return=removed.may_return)
 
-    def _unsubscribe(self, topic: str, reason: str, *, may_return: bool) -> None:
-        subscription = self._subscriptions.pop(topic)
-        self._put(self._wire.removed(topic, subscription.face, reason, may_return=may_return))
+    def _unsubscribe(self, topic: str, generation: int, reason: str, *, may_return: bool) -> None:
+        """Tells the client that the server ended a membership, unless it is another one by now."""
+        ended = self._subscriptions.end(topic, generation)
+        if ended is not None:
+            self._outlet.put(self._wire.removed(topic, ended.face, reason, may_return=may_return))
 
     # --- what goes out
 
     @handles(Deliver, in_place=True)
     def deliver(self, message: Deliver) -> None:
         """The hot path: one call per member and turn of a topic."""
-        socket = self._socket
-        if socket is None:
-            return
-        if self._outbox is None and not socket.is_congested:
-            self._out.append(message.joined)
-            self._sent += len(message.entries)
-        else:
-            for entry in message.entries:
-                self._hold(entry)
+        self._outlet.deliver(message)
 
     def on_turn_end(self) -> None:
-        out = self._out
-        if out and self._socket is not None:
-            self._socket.write(out[0] if len(out) == 1 else b"".join(out))
-            out.clear()
+        self._outlet.flush()
 
-    def _put(self, frames: Any) -> None:
-        """Frames that no policy may drop: answers, and what app code sends."""
-        socket = self._socket
-        if socket is None:
-            return
-        for frame in frames:
-            if self._outbox is None and not socket.is_congested:
-                self._out.append(frame)
-                self._sent += 1
-            else:
-                self._hold(Entry(frame, self._node.now(), None, None, None, "disconnect"))
-
-    def _hold(self, entry: Entry) -> None:
-        outbox = self._outbox or self._slow_down()
-        verdict = outbox.push(entry, self._node.now())
-        for dropped in verdict.dropped:
-            self._dropped(dropped)
-        if verdict.overflow:
-            self._close(Close("slow_consumer", ended_by="slow_consumer"))
-
-    def _slow_down(self) -> Outbox:
-        limits = self._node.limits
-        outbox = self._outbox = Outbox(limits.outbox_bytes, limits.outbox_age, limits.outbox_entries)
+    def _slowed(self) -> None:
         self._node.events.publish(ConsumerSlowed(self._ticket.client))
-        self._node.call_at(self.actor_ref, "outbox", self._node.now() + limits.outbox_age)
-        return outbox
+        self._node.call_at(self.actor_ref, "outbox", self._node.now() + self._node.limits.outbox_age)
+
+    def _overflowed(self) -> None:
+        self._close(Close("slow_consumer", ended_by="slow_consumer"))
 
     def _dropped(self, entry: Entry) -> None:
         """A hole: whoever reads by position must come back and recover."""
@@ -358,17 +276,16 @@ class ConnectionActor(Actor):
         subscription = self._subscriptions.get(topic)
         if entry.offset is not None and subscription is not None:
             self._node.tell_topic(topic, Depart(self._ticket.client, subscription.generation, "insufficient_state"))
-            self._unsubscribe(topic, "insufficient_state", may_return=True)
+            self._unsubscribe(topic, subscription.generation, "insufficient_state", may_return=True)
 
     @handles(Send)
     def send(self, send: Send) -> None:
         """App code sends to its own client; who awaits it waits for a slow reader, a broadcast does not."""
-        if self._socket is None or self._closing is not None:
+        if self._outlet.socket is None or self._closing is not None:
             send.receipt.fail(WebSocketDisconnect(*self._ending()))
             return
-        self._put((send.frame,))
-        outbox = self._outbox
-        if outbox is None or outbox.size_bytes <= outbox.max_bytes // 2:
+        self._outlet.put((send.frame,))
+        if not self._outlet.is_behind:
             send.receipt.resolve(None)
             return
         if self._sending is None:
@@ -453,7 +370,7 @@ class ConnectionActor(Actor):
         if self._closing is not None or self._closed is not None:
             return
         self._closing = close
-        if self._socket is not None:
+        if self._outlet.socket is not None:
             self._shut(close)
         elif close.reason is None and close.code >= 4000 and self._ticket.decide(None):
             return  # upgraded only to be closed with that code: browsers see no other
@@ -462,9 +379,9 @@ class ConnectionActor(Actor):
 
     def _shut(self, close: Close) -> None:
         code, reason = self._code_of(close)
-        self.on_turn_end()
-        assert self._socket is not None
-        self._socket.close(code, reason)
+        self._outlet.flush()
+        assert self._outlet.socket is not None
+        self._outlet.socket.close(code, reason)
 
     def _code_of(self, close: Close) -> tuple[int, str]:
         if close.reason is None:
@@ -482,17 +399,18 @@ class ConnectionActor(Actor):
 
     @handles(Due)
     def due(self, due: Due) -> None:
-        if self._socket is None or self._inlet is None:
+        if self._outlet.socket is None or self._inlet is None:
             return
         if due.what == "heartbeat":
             self._beat(self._inlet.last_seen)
-        elif self._outbox is not None:
-            oldest, now = self._outbox.oldest_at, self._node.now()
-            if self._outbox.too_old(now):
-                self._close(Close("slow_consumer", ended_by="slow_consumer"))
-            else:
-                at = (oldest if oldest is not None else now) + self._outbox.max_age
-                self._node.call_at(self.actor_ref, "outbox", at)
+            return
+        overdue_at = self._outlet.overdue_at()
+        if overdue_at is None:
+            return
+        if overdue_at <= self._node.now():
+            self._overflowed()
+        else:
+            self._node.call_at(self.actor_ref, "outbox", overdue_at)
 
     def _beat(self, last_seen: float) -> None:
         decision = self._node.heartbeat.after(self._node.now(), last_seen, self._last_ping, self._missed)
@@ -503,8 +421,8 @@ class ConnectionActor(Actor):
             if decision.missed:
                 self._node.events.publish(HeartbeatMissed(self._ticket.client, decision.missed))
             self._last_ping, self._missed = decision.at, decision.missed
-            assert self._socket is not None
-            self._socket.write_control(ping_frame())
+            assert self._outlet.socket is not None
+            self._outlet.socket.write_control(ping_frame())
         self._node.call_at(self.actor_ref, "heartbeat", decision.until)
 
     def _farewell(self) -> None:
@@ -541,9 +459,9 @@ class ConnectionActor(Actor):
 
     def _abandon(self) -> None:
         self._farewell()
-        if self._socket is not None:
-            self._socket.close(*self._code_of(self._closing or Close()))
-            self._socket = None
+        socket, self._outlet.socket = self._outlet.socket, None
+        if socket is not None:
+            socket.close(*self._code_of(self._closing or Close()))
         self._fail_waiting(WebSocketDisconnect(*self._ending()))
 
     def _fail_waiting(self, error: WebSocketDisconnect) -> None:
@@ -567,29 +485,14 @@ class ConnectionActor(Actor):
             connection=ticket.client, principal=ticket.principal.id, address=ticket.address, wire=self._wire.name,
             path=ticket.path, seconds=node.now() - self._since, code=code, reason=reason, ended_by=ended_by,
             last_inbound_age=node.now() - last_seen, missed_pings=self._missed,
-            outbox_bytes=self._outbox.size_bytes if self._outbox is not None else 0,
-            received=self._received, sent=self._sent, topics=tuple(self._subscriptions), at=node.wall(),
+            outbox_bytes=self._outlet.waiting_bytes, received=self._received, sent=self._outlet.sent,
+            topics=self._subscriptions.topics, at=node.wall(),
         )  # fmt: skip
-
-    # --- limits
-
-    def _tokens(self) -> TokenBucket:
-        if self._bucket is None:
-            limits = self._node.limits
-            self._bucket = TokenBucket(limits.messages_per_second, limits.burst)
-        return self._bucket
 
     def _give(self, size: int) -> None:
         """Credit comes back; reading goes on when enough has."""
-        was_spent = self._credit.is_spent
-        self._credit.give(size)
-        if self._socket is not None and self._credit.is_plenty and (was_spent or self._is_held):
-            self._is_held = False
-            self._socket.resume_reading()
-        elif was_spent:
-            self._is_held = True
-
-    _is_held = False
+        if self._gate.give(size) and self._outlet.socket is not None:
+            self._outlet.socket.resume_reading()
 
 
 def _check_permission(who: str, principal: Principal) -> None:

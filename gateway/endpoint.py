@@ -53,4 +53,3 @@ class WebSocketEndpoint:
 
     async def members(self, room: str) -> tuple[Member, ...]:
         return await self.ws._node.members(room)
-

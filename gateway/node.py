@@ -20,9 +20,9 @@ from actors import Actor, ActorDeadError, ActorRef, ActorSystem, ChildSpec, Dyna
 from .commands import PresenceRead, Publish, Published, Reply
 from .connection import ConnectionActor
 from .engines.memory import MemoryEngine
-from .events import ConnectionClosed, EngineRestarted, ReceiptFailed
+from .events import EngineRestarted, ReceiptFailed
 from .heartbeat import Heartbeat
-from .identity import ANONYMOUS, Principal
+from .identity import Principal
 from .ids import Ids
 from .limits import check_topic_name
 from .member import Member
@@ -295,4 +295,3 @@ class Node:
 
 APP = Origin(None, "", Principal("app", frozenset(("app",))))
 """Who publishes when app code does: no connection, and no permission is asked."""
-

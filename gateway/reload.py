@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess  # the command is this very interpreter and module
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType, MappingProxyType
 from typing import TypeAlias
 
@@ -122,8 +122,9 @@ class Reloader:
     ) -> None:
         self._command, self._root, self._files = list(command), root, tuple(files)
         self._patience, self._report, self._poll_every = patience, report, poll_every
-        self._woken = threading.Event()
-        self._signals: deque[int] = deque(maxlen=16)  # more unanswered Ctrl-C than that say nothing new
+        # Not an Event: a signal handler runs on the thread that waits, and `set()` inside of its `clear()` would wait
+        # for a lock that this very thread holds. `SimpleQueue.put` is documented to be safe there.
+        self._signals: SimpleQueue[int] = SimpleQueue()
         self._is_ending = False
 
     def run(self) -> int:
@@ -144,8 +145,7 @@ class Reloader:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self._signals.append(number)
-        self._woken.set()
+        self._signals.put(number)
 
     def _run(self) -> int:
         snapshot = self._look()
@@ -178,8 +178,7 @@ class Reloader:
         """Returns the path that changed; None once it is time to end."""
         is_reported = False
         while True:
-            self._wait(self._poll_every)
-            self._pass_on(child)
+            self._wait(child, self._poll_every)
             if self._is_ending or child.poll() == 0:
                 return None
             if child.poll() is not None and not is_reported:
@@ -189,14 +188,14 @@ class Reloader:
             if changed is not None:
                 return changed
 
-    def _wait(self, seconds: float) -> None:
-        self._woken.wait(seconds)
-        self._woken.clear()
-
-    def _pass_on(self, child: subprocess.Popen[bytes]) -> None:
-        while self._signals:
-            self._is_ending = True
-            child.send_signal(self._signals.popleft())  # does nothing once the child is gone
+    def _wait(self, child: subprocess.Popen[bytes], seconds: float) -> None:
+        """Waits, less if a signal comes, which is passed on."""
+        try:
+            number = self._signals.get(timeout=seconds)
+        except Empty:
+            return
+        self._is_ending = True
+        child.send_signal(number)  # does nothing once the child is gone
 
     def _stop(self, child: subprocess.Popen[bytes]) -> int:
         """Waits for the end of the child, which is told to stop unless a signal did that already."""
@@ -205,8 +204,7 @@ class Reloader:
         for _ in range(ceil(self._patience / LOOK_AT_CHILD_EVERY)):
             if child.poll() is not None:
                 break
-            self._wait(LOOK_AT_CHILD_EVERY)
-            self._pass_on(child)
+            self._wait(child, LOOK_AT_CHILD_EVERY)
         if child.poll() is None:
             self._report(f"the server did not stop within {self._patience:g} s; it is killed")
             child.kill()

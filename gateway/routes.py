@@ -12,7 +12,7 @@ import attrs
 from .endpoint import WebSocketEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}|:([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -66,7 +66,9 @@ class Route:
         hints = get_type_hints(self.endpoint)
         given = {name: value for name, value in parameters.items() if takes_all or name in wanted}
         try:
-            return {name: hints.get(name, str)(value) if hints.get(name) is int else value for name, value in given.items()}
+            return {
+                name: hints.get(name, str)(value) if hints.get(name) is int else value for name, value in given.items()
+            }
         except ValueError:
             return None
 
@@ -86,7 +88,9 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
             raise TypeError(f'{endpoint.__name__}.encoding is {wrong!r}; write "json", "text", "bytes" or None')
         return
     if not inspect.iscoroutinefunction(endpoint):
-        raise TypeError(f"could not route {path.text!r} to {endpoint!r}: it is no coroutine function; write `async def`")
+        raise TypeError(
+            f"could not route {path.text!r} to {endpoint!r}: it is no coroutine function; write `async def`"
+        )
     wanted = list(inspect.signature(endpoint).parameters.values())[1:]
     missing = [
         one.name
@@ -130,5 +134,3 @@ class Routes:
             if arguments is not None:
                 return route, parameters, arguments
         return None
-
-

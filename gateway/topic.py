@@ -1,7 +1,7 @@
 """
 The machine of a topic: members, the order of what is published, presence, and fan-out.
 
-Theory of operation. Whatever is accepted in a turn is appended to `_pending`, in order; at the end of the turn it is
+Theory of operation. Whatever is accepted in a turn is handed to the fan-out, in order; at the end of the turn it is
 framed once per variant, joined, and each member is told once. Whatever changes or reads membership or position flushes
 first, so that turns of publish, join, leave and crash, in any order, equal one message per turn.
 
@@ -15,13 +15,13 @@ come back, and nothing of this machine changes.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from actors import Actor, ActorRef, ChildSpec, SupervisorSpec, Terminated, handles, tell_many
+from actors import Actor, ActorRef, ChildSpec, SupervisorSpec, Terminated, handles
 
+from .blame import Blame
 from .commands import (
     Done,
     HistoryRead,
@@ -31,19 +31,19 @@ from .commands import (
     Left,
     PresenceRead,
     Publish,
-    Published,
     ReadHistory,
     ReadPresence,
     Reply,
     Result,
 )
-from .engines.base import PENDING, Call, Pending
+from .engines.base import Call, Pending
 from .events import HistoryRecovered, MessagePublished, RoomJoined, RoomLeft, TopicClosed, TopicOpened
-from .members import Members, Membership, excluded
+from .fan_out import FanOut, is_beyond
+from .line import Line, Waiting
+from .members import Membership, excluded
 from .messages import (
     Answer,
     ClientEvent,
-    Deliver,
     Depart,
     Emptied,
     EngineAnswer,
@@ -53,7 +53,6 @@ from .messages import (
     Removed,
     Submit,
 )
-from .outbox import Entry
 from .presence import Presence, PresenceDiff, Present
 from .publications import Delivery, Item, PresenceChange, Publication, Sender
 from .reasons import Refused
@@ -63,21 +62,16 @@ from .stream import History, Page, Position, Recovery
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .behaviour import Behaviour
     from .config import TopicSettings
     from .identity import Principal
-    from .behaviour import Behaviour
     from .node import Node
-    from .protocols.base import Variant
 
 JOIN_TIMEOUT = 3.0
 """Seconds a behaviour may take to allow a join: below the 5 s after which clients give up and reconnect."""
 
 ADDED_HISTORY = History(size=100, ttl=3600.0)
 """What a topic without history keeps when a publication asks to be saved."""
-
-BLAME_LIMIT = 3
-BLAME_PERIOD = 30.0
-"""Failures of app code by one connection's messages in so many seconds, after which that connection is closed."""
 
 
 @attrs.frozen(eq=False)
@@ -93,15 +87,6 @@ class Passivate:
 @attrs.frozen(eq=False)
 class Flush:
     """Somebody else's turn left something to deliver."""
-
-
-@attrs.define(eq=False)
-class Waiting:
-    """A publication in line for its position, or an ephemeral one behind it."""
-
-    publication: Publication
-    answer: Callable[[Result], None]
-    position: Position | Pending | Refused | None
 
 
 @attrs.define(eq=False)
@@ -125,17 +110,17 @@ class TopicActor(Actor):
         self._settings = settings
         self._behaviour_class = behaviour
         self._behaviour: ActorRef[Any] | None = None
-        self._members = Members()
+        self._fan_out = FanOut(name, settings.slow, node.now)
+        self._members = self._fan_out.members
         self._presence = Presence() if settings.presence else None
-        self._pending: list[Item] = []
-        self._line: deque[Waiting] = deque()
+        self._line = Line()
         self._asked: dict[int, Callable[[Any], None]] = {}
         self._tickets: dict[int, Submit] = {}
         self._joining: dict[str, Joining] = {}
         self._last_number = 0
         self._flush_asked = False
         self._seen = Seen()
-        self._failures: deque[tuple[float, str, str]] = deque(maxlen=BLAME_LIMIT * 16)
+        self._blame = Blame()
 
     def on_start(self) -> None:
         self._node.events.publish(TopicOpened(self._name))
@@ -260,8 +245,15 @@ class TopicActor(Actor):
             return
         del self._joining[origin.client]
         member = Membership(
-            origin.connection, origin.client, origin.principal, submit.generation, submit.variant, command.reply.face,
-            self._node.ids.presence_ref(), command.params, command.info,
+            origin.connection,
+            origin.client,
+            origin.principal,
+            submit.generation,
+            submit.variant,
+            command.reply.face,
+            self._node.ids.presence_ref(),
+            command.params,
+            command.info,
         )
         self._members.add(member)
         self.timers.cancel(Passivate)
@@ -290,10 +282,9 @@ class TopicActor(Actor):
 
     def _catch_up(self, member: Membership, items: list[Item], position: Position) -> None:
         """What was delivered to the others while the engine answered, beyond what it knew."""
-        newer = [item for item in items if _is_beyond(item, position) and member.client not in excluded(item)]
+        newer = [item for item in items if is_beyond(item, position) and member.client not in excluded(item)]
         if newer:
-            frames = [member.variant.frame(item) for item in newer]
-            member.connection.tell(self._deliver(newer, frames))
+            self._fan_out.tell_one(member, newer)
 
     def _leave(self, submit: Submit, command: Leave) -> None:
         client = submit.origin.client
@@ -338,7 +329,7 @@ class TopicActor(Actor):
             waiting.position = self._node.engine.publish(call, publication, key)
             if not isinstance(waiting.position, Pending):
                 del self._asked[call.token]
-        self._line.append(waiting)
+        self._line.push(waiting)
         self._advance()
 
     def allow_join(self, ticket: int, response: object) -> None:
@@ -361,8 +352,7 @@ class TopicActor(Actor):
         if member is None:
             return False
         self._flush()
-        items: list[Item] = [Delivery(publication, None)]
-        member.connection.tell(self._deliver(items, [member.variant.frame(items[0])]))
+        self._fan_out.tell_one(member, [Delivery(publication, None)])
         return True
 
     def kick(self, client: str, reason: str, *, may_return: bool) -> bool:
@@ -383,15 +373,12 @@ class TopicActor(Actor):
         """
         Charges a failure of the behaviour to the member whose message it was; whether the room is charged as well.
 
-        Three in 30 s close that connection. The room pays only when at least two principals make it fail in that time.
+        What is charged to whom is decided in `blame`.
         """
-        now = self._node.now()
-        while self._failures and now - self._failures[0][0] >= BLAME_PERIOD:
-            self._failures.popleft()
-        self._failures.append((now, client, principal.id or client))
-        if sum(one == client for _, one, _ in self._failures) >= BLAME_LIMIT:
+        charge = self._blame.charge(self._node.now(), client, principal.id)
+        if charge.closes_connection:
             self._node.close_connection(client, "rate_limited", "crash")
-        return len({who for _, _, who in self._failures}) > 1
+        return charge.room_pays
 
     def members(self) -> tuple[Membership, ...]:
         return tuple(self._members)
@@ -414,20 +401,13 @@ class TopicActor(Actor):
 
     def _advance(self) -> None:
         """Delivers the head of the line for as long as it has its position."""
-        while self._line and not isinstance(self._line[0].position, Pending):
-            waiting = self._line.popleft()
-            position = waiting.position
-            if isinstance(position, Refused):
-                waiting.answer(position)
-                continue
-            assert not isinstance(position, Pending)
-            self._pending.append(Delivery(waiting.publication, position))
-            waiting.answer(Published(position))
+        for delivery in self._line.advance():
+            self._fan_out.add(delivery)
             self._ask_for_flush()
 
     def _ask_for_flush(self) -> None:
         """In a turn of its own the end of it delivers; in anybody else's it tells itself to have one."""
-        if self._pending and not self._flush_asked and not self._node.is_current(self.actor_ref):
+        if self._fan_out.is_pending and not self._flush_asked and not self._node.is_current(self.actor_ref):
             self._flush_asked = True
             self.actor_ref.tell(Flush())
 
@@ -436,43 +416,13 @@ class TopicActor(Actor):
         self._flush_asked = False
 
     def _flush(self) -> None:
-        items = self._pending
-        if not items:
+        if not self._fan_out.is_pending:
             return
-        self._pending = []
+        items = self._fan_out.flush()
         for joining in self._joining.values():
             joining.missed_live.extend(items)
-        but = frozenset(client for item in items for client in excluded(item))
-        for variant, group in self._members.groups.items():
-            self._deliver_group(variant, group.refs, items, [client for client in but if client in group.members])
         if self._node.events.wants(MessagePublished):
             self._count(items)
-
-    def _deliver_group(
-        self, variant: Variant, refs: tuple[ActorRef[Any], ...], items: list[Item], apart: list[str]
-    ) -> None:
-        frames = [variant.frame(item) for item in items]
-        if apart:
-            own = {client: member for client in apart if (member := self._members.get(client)) is not None}
-            theirs = {member.connection for member in own.values()}
-            refs = tuple(ref for ref in refs if ref not in theirs)
-            for client, member in own.items():
-                kept = [(item, frame) for item, frame in zip(items, frames, strict=True) if client not in excluded(item)]
-                mine = self._deliver([item for item, _ in kept], [frame for _, frame in kept])
-                if mine.joined:
-                    member.connection.tell(mine)
-        deliver = self._deliver(items, frames)
-        if deliver.joined:
-            tell_many(refs, deliver)
-
-    def _deliver(self, items: list[Item], frames: list[bytes]) -> Deliver:
-        now, slow = self._node.now(), self._settings.slow
-        entries = tuple(
-            Entry(frame, now, self._name, _offset(item), None, slow)
-            for item, frame in zip(items, frames, strict=True)
-            if frame
-        )
-        return Deliver(frames[0] if len(frames) == 1 else b"".join(frames), entries)
 
     def _count(self, items: list[Item]) -> None:
         for item in items:
@@ -503,7 +453,7 @@ class TopicActor(Actor):
 
     def _change(self, diff: PresenceDiff | None, exclude: frozenset[str]) -> None:
         if diff is not None:
-            self._pending.append(PresenceChange(self._name, diff, exclude))
+            self._fan_out.add(PresenceChange(self._name, diff, exclude))
             self._ask_for_flush()
 
     def _remove_all(self, reason: str) -> None:
@@ -556,12 +506,3 @@ def settle(reply: Reply, result: Result) -> None:
         reply.receipt.fail(result)
     else:
         reply.receipt.resolve(None if isinstance(result, Done) else result)
-
-
-def _offset(item: Item) -> int | None:
-    return item.position.offset if isinstance(item, Delivery) and item.position is not None else None
-
-
-def _is_beyond(item: Item, position: Position) -> bool:
-    offset = _offset(item)
-    return offset is None or offset > position.offset

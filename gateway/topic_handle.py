@@ -95,7 +95,9 @@ class ChannelHandle(TopicHandle):
         """The class that runs these handlers in the topic; None without any."""
         if not self._handlers:
             return None
-        methods = {f"on_{number}": _method(event, function) for number, (event, function) in enumerate(self._handlers.items())}
+        methods = {
+            f"on_{number}": _method(event, function) for number, (event, function) in enumerate(self._handlers.items())
+        }
         return type("ChannelBehaviour", (Behaviour,), methods)
 
 

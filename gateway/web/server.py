@@ -222,4 +222,3 @@ def _url_of(runner: web.AppRunner, uds: str) -> str:
     address: Any = runner.addresses[0]
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
     return f"http://{host}:{address[1]}"
-

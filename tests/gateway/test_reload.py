@@ -214,6 +214,17 @@ def test_each_signal_reaches_the_server_once(start: Callable[..., Running]) -> N
     assert running.ended() == 1
 
 
+def test_signals_in_any_number_never_stall_the_parent(start: Callable[..., Running]) -> None:
+    """A signal that comes while another one is noted does not wait for itself: the handler takes no lock."""
+    running = start(SERVER.replace('print("up")', 'signal.signal(signal.SIGINT, signal.SIG_IGN)\nprint("up")'), 600)
+    assert running.lines(1) == ["up"]
+    for _ in range(2_000):
+        running.process.send_signal(signal.SIGINT)
+    running.process.send_signal(signal.SIGTERM)
+    assert running.lines(1) == ["drained"]
+    assert running.ended() == 7
+
+
 def test_a_server_that_cannot_start_waits_for_the_next_change(start: Callable[..., Running]) -> None:
     """A typing error does not end the afternoon."""
     running = start("import sys; sys.exit(2)")

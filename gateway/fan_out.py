@@ -1,0 +1,106 @@
+"""
+What a topic has for its members at the end of a turn: framed once per variant, joined, told once.
+
+Rules: items leave in the order in which they came; whoever changes or reads membership or position flushes first. A
+member that an item excludes gets its own selection, everybody else of its group the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actors import ActorRef, tell_many
+
+from .members import Members, Membership, excluded
+from .messages import Deliver
+from .outbox import Entry, SlowPolicy
+from .publications import Delivery, Item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .protocols.base import Variant
+    from .stream import Position
+
+
+class FanOut:
+    """
+    The members of a topic and what is pending for them.
+
+    Args:
+        slow: What a congested member's outbox may do with these items.
+        now: Monotonic seconds; an item's age in an outbox counts from its flush.
+    """
+
+    def __init__(self, name: str, slow: SlowPolicy, now: Callable[[], float]) -> None:
+        self._name = name
+        self._slow = slow
+        self._now = now
+        self._pending: list[Item] = []
+        self.members = Members()
+
+    def add(self, item: Item) -> None:
+        self._pending.append(item)
+
+    @property
+    def is_pending(self) -> bool:
+        return bool(self._pending)
+
+    def flush(self) -> list[Item]:
+        """Tells every member what is pending; returns it."""
+        items, self._pending = self._pending, []
+        if items and len(self.members):
+            but = frozenset(client for item in items for client in excluded(item))
+            for variant, group in self.members.groups.items():
+                self._tell(variant, group.refs, items, [client for client in but if client in group.members])
+        return items
+
+    def tell_one(self, member: Membership, items: list[Item]) -> None:
+        """To one member alone, in order with what the others get."""
+        deliver = self._deliver(items, [member.variant.frame(item) for item in items])
+        if deliver.joined:
+            member.connection.tell(deliver)
+
+    def _tell(self, variant: Variant, refs: tuple[ActorRef[Any], ...], items: list[Item], apart: list[str]) -> None:
+        frames = [variant.frame(item) for item in items]
+        if apart:
+            refs = self._tell_apart(refs, items, frames, apart)
+        deliver = self._deliver(items, frames)
+        if deliver.joined:
+            tell_many(refs, deliver)
+
+    def _tell_apart(
+        self, refs: tuple[ActorRef[Any], ...], items: list[Item], frames: list[bytes], apart: list[str]
+    ) -> tuple[ActorRef[Any], ...]:
+        """Those who are excluded from some get the rest; returns everybody else."""
+        theirs = set()
+        for client in apart:
+            member = self.members.get(client)
+            if member is None:
+                continue
+            theirs.add(member.connection)
+            kept = [(item, frame) for item, frame in zip(items, frames, strict=True) if client not in excluded(item)]
+            deliver = self._deliver([item for item, _ in kept], [frame for _, frame in kept])
+            if deliver.joined:
+                member.connection.tell(deliver)
+        return tuple(ref for ref in refs if ref not in theirs)
+
+    def _deliver(self, items: list[Item], frames: list[bytes]) -> Deliver:
+        now, slow, name = self._now(), self._slow, self._name
+        entries = tuple(
+            Entry(frame, now, name, offset_of(item), None, slow)
+            for item, frame in zip(items, frames, strict=True)
+            if frame
+        )
+        return Deliver(frames[0] if len(frames) == 1 else b"".join(frames), entries)
+
+
+def offset_of(item: Item) -> int | None:
+    """None: ephemeral, or no publication."""
+    return item.position.offset if isinstance(item, Delivery) and item.position is not None else None
+
+
+def is_beyond(item: Item, position: Position) -> bool:
+    """Whether somebody who has everything up to `position` lacks this item."""
+    offset = offset_of(item)
+    return offset is None or offset > position.offset

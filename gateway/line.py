@@ -1,0 +1,50 @@
+"""Publications in the order in which they were accepted, each until it has its position. Pure but for its answers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from .commands import Published, Result
+from .engines.base import PENDING, Pending
+from .publications import Delivery, Publication
+from .reasons import Refused
+from .stream import Position
+
+Answer = Callable[[Result], None]
+
+
+@attrs.define(eq=False)
+class Waiting:
+    """A publication in line; `position` is None for an ephemeral one, which only keeps its place."""
+
+    publication: Publication
+    answer: Answer
+    position: Position | Refused | Pending | None = PENDING
+
+
+class Line:
+    """The engine may answer late: then what is behind waits too, so that the order of acceptance is the order of all."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Waiting] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def push(self, waiting: Waiting) -> None:
+        self._waiting.append(waiting)
+
+    def advance(self) -> Iterator[Delivery]:
+        """What may be delivered now, in order; each is answered after it was taken."""
+        while self._waiting and not isinstance(self._waiting[0].position, Pending):
+            waiting = self._waiting.popleft()
+            position = waiting.position
+            if isinstance(position, Refused):
+                waiting.answer(position)
+                continue
+            assert not isinstance(position, Pending)
+            yield Delivery(waiting.publication, position)
+            waiting.answer(Published(position))

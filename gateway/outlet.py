@@ -1,0 +1,126 @@
+"""
+What a connection writes: everything of a turn in one write, and while the transport is full, into the outbox.
+
+Rules: while anything waits in the outbox, everything new goes behind it; control frames are the socket's. After the
+transport said stop nothing is handed to it. It decides nothing about closing: it says that it overflowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .outbox import Entry, Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .limits import Limits
+    from .messages import Deliver
+    from .sockets import Socket
+
+WRITE_AHEAD = 64 * 1024
+"""Bytes handed to a transport at once when it has room again: its own high-water mark, so that it may say stop."""
+
+
+class Outlet:
+    """
+    The writing half of one connection; its outbox exists only while the peer is slow.
+
+    Args:
+        on_slow: The transport is full for the first time; an outbox was made.
+        on_dropped: An entry was dropped, as its topic's policy allows.
+        on_overflow: Something that may not be dropped has no room: the connection must end.
+    """
+
+    __slots__ = ("_limits", "_now", "_on_dropped", "_on_overflow", "_on_slow", "_out", "outbox", "sent", "socket")
+
+    def __init__(
+        self,
+        limits: Limits,
+        now: Callable[[], float],
+        on_slow: Callable[[], None],
+        on_dropped: Callable[[Entry], None],
+        on_overflow: Callable[[], None],
+    ) -> None:
+        self._limits = limits
+        self._now = now
+        self._on_slow = on_slow
+        self._on_dropped = on_dropped
+        self._on_overflow = on_overflow
+        self._out: list[bytes] = []
+        self.outbox: Outbox | None = None
+        self.socket: Socket | None = None
+        self.sent = 0
+        """Frames that left, or were joined into what left."""
+
+    def deliver(self, message: Deliver) -> None:
+        """The hot path: one call per member and turn of a topic."""
+        socket = self.socket
+        if socket is None:
+            return
+        if self.outbox is None and not socket.is_congested:
+            self._out.append(message.joined)
+            self.sent += len(message.entries)
+        else:
+            for entry in message.entries:
+                self._hold(entry)
+
+    def put(self, frames: Iterable[bytes]) -> None:
+        """Frames that no policy may drop: answers, and what app code sends."""
+        socket = self.socket
+        if socket is None:
+            return
+        for frame in frames:
+            if self.outbox is None and not socket.is_congested:
+                self._out.append(frame)
+                self.sent += 1
+            else:
+                self._hold(Entry(frame, self._now(), None, None, None, "disconnect"))
+
+    def flush(self) -> None:
+        """One write for everything since the last."""
+        out = self._out
+        if out and self.socket is not None:
+            self.socket.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
+
+    def go_on(self) -> None:
+        """The transport has room: writes from the outbox until it has none; the outbox goes when it is empty."""
+        socket, outbox = self.socket, self.outbox
+        if socket is None or outbox is None:
+            return
+        while outbox and not socket.is_congested:
+            frames = outbox.take(WRITE_AHEAD)
+            self.sent += len(frames)
+            socket.write(b"".join(frames))
+        if not outbox:
+            self.outbox = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the outbox is more than half full: who awaits a send waits until it is not."""
+        outbox = self.outbox
+        return outbox is not None and outbox.size_bytes > outbox.max_bytes // 2
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self.outbox.size_bytes if self.outbox is not None else 0
+
+    def overdue_at(self) -> float | None:
+        """When the oldest entry becomes too old; None if nothing waits."""
+        outbox = self.outbox
+        if outbox is None:
+            return None
+        return (outbox.oldest_at if outbox.oldest_at is not None else self._now()) + outbox.max_age
+
+    def _hold(self, entry: Entry) -> None:
+        if self.outbox is None:
+            limits = self._limits
+            self.outbox = Outbox(limits.outbox_bytes, limits.outbox_age, limits.outbox_entries)
+            self._on_slow()
+        verdict = self.outbox.push(entry, self._now())
+        for dropped in verdict.dropped:
+            self._on_dropped(dropped)
+        if verdict.overflow:
+            self._on_overflow()

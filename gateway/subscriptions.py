@@ -1,0 +1,73 @@
+"""The topics of one connection, as its client and its topics agree on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .commands import Joined, Left, Reply, Result
+from .reasons import Refused
+
+if TYPE_CHECKING:
+    from .commands import Face, Join
+
+
+@attrs.define(eq=False)
+class Subscription:
+    """One topic of this connection, live once its join was answered."""
+
+    generation: int
+    face: Face
+    reply: Reply
+    is_live: bool = False
+
+
+class Subscriptions:
+    """Bounded; each join is a new generation, so that what concerns an earlier one can be told from it."""
+
+    __slots__ = ("_by_topic", "_generation", "_max_topics")
+
+    def __init__(self, max_topics: int) -> None:
+        self._max_topics = max_topics
+        self._generation = 0
+        self._by_topic: dict[str, Subscription] = {}
+
+    def get(self, topic: str) -> Subscription | None:
+        return self._by_topic.get(topic)
+
+    def items(self) -> Iterator[tuple[str, Subscription]]:
+        return iter(self._by_topic.items())
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(self._by_topic)
+
+    def begin(self, topic: str, join: Join) -> int:
+        """The generation of a join that is under way. Raises Refused("limit_exceeded")."""
+        if topic not in self._by_topic and len(self._by_topic) >= self._max_topics:
+            raise Refused("limit_exceeded", f"this connection is in {self._max_topics} topics already; leave one first")
+        self._generation += 1
+        self._by_topic[topic] = Subscription(self._generation, join.reply.face, join.reply)
+        return self._generation
+
+    def note(self, reply: Reply, result: Result) -> None:
+        """Keeps the list true: a join that was refused is none, a leave that is done is done."""
+        topic = reply.topic or ""
+        subscription = self._by_topic.get(topic)
+        if subscription is None:
+            return
+        if subscription.reply is reply:
+            subscription.is_live = isinstance(result, Joined)
+            if isinstance(result, Refused):
+                del self._by_topic[topic]
+        elif isinstance(result, Left) and subscription.is_live:
+            del self._by_topic[topic]
+
+    def end(self, topic: str, generation: int) -> Subscription | None:
+        """The subscription that the server ended; None if it is another one by now, or none."""
+        subscription = self._by_topic.get(topic)
+        if subscription is None or subscription.generation != generation:
+            return None
+        return self._by_topic.pop(topic)

@@ -9,9 +9,11 @@ from .blocking import BlockingActor, run_blocking
 from .cell import ActorInfo, ActorRef
 from .clock import Clock
 from .dispatcher import DispatcherSettings
+from .entities import EntityRef
 from .environment import Counts
 from .errors import (
     ActorDeadError,
+    AskCycleError,
     AskedSelf,
     AskTimeout,
     BadActor,
@@ -25,12 +27,16 @@ from .errors import (
 )
 from .future import LoopFuture
 from .mailbox import Mailbox
-from .messages import ChildFailed, HighWater, Request, Signal, Terminated
+from .messages import ChildFailed, HighWater, Passivate, ReceiveTimeout, Request, Signal, Terminated
+from .piping import PipeFailed
+from .stash import StashFull
 from .supervision import Backoff, ChildSpec, SupervisorSpec
 from .supervisor import Child, DynamicSupervisor, Supervisor
 from .system import ActorSystem
 from .timers import Timers
+from .tree import ClassMetrics, TreeNode
 from .turn import tell_many
+from .watchdog import patiently
 
 __all__ = [
     "Actor",
@@ -39,6 +45,7 @@ __all__ = [
     "ActorProxy",
     "ActorRef",
     "ActorSystem",
+    "AskCycleError",
     "AskTimeout",
     "AskedSelf",
     "Backoff",
@@ -47,10 +54,12 @@ __all__ = [
     "Child",
     "ChildFailed",
     "ChildSpec",
+    "ClassMetrics",
     "Clock",
     "Counts",
     "DispatcherSettings",
     "DynamicSupervisor",
+    "EntityRef",
     "HighWater",
     "LoopFuture",
     "Mailbox",
@@ -58,16 +67,22 @@ __all__ = [
     "NameTaken",
     "NotCharged",
     "NotInSystem",
+    "Passivate",
+    "PipeFailed",
+    "ReceiveTimeout",
     "Request",
     "RestartsExceeded",
     "Signal",
+    "StashFull",
     "Supervisor",
     "SupervisorSpec",
     "SystemFailed",
     "Terminated",
     "Timers",
+    "TreeNode",
     "WouldBlockLoop",
     "handles",
+    "patiently",
     "run_blocking",
     "tell_many",
     "traversable",

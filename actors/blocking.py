@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import queue
 import threading
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
 from .actor import Actor, HandlerTable
 from .errors import BadActor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+HOOKS = ("on_start", "on_stop", "on_failure", "pre_restart", "post_restart", "on_signal", "on_receive")
+"""What runs on the thread beside the handlers."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +29,7 @@ class Worker:
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
         self._calls: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._loop = loop
+        self._is_stuck = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -32,11 +37,18 @@ class Worker:
         """
         Runs it on the thread, in a copy of the caller's context.
 
-        Cancellation: the wait ends, the call does not: Python cannot stop a thread. Its result is dropped.
+        Cancellation: the wait ends, the call does not: Python cannot stop a thread. Its result is dropped. Later calls
+        queue up behind it and are not waited for any more.
         """
         waiter: asyncio.Future[R] = self._loop.create_future()
         self._calls.put((waiter, partial(copy_context().run, function, *args)))
-        return await waiter
+        if self._is_stuck:
+            return cast("R", None)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            self._is_stuck = True
+            raise
 
     def end(self) -> None:
         """The thread ends after what it has been given."""
@@ -103,6 +115,13 @@ class BlockingActor(Actor):
         super()._learn()
         if cls._in_place or cls._end_of_turn is not None:
             raise BadActor(f"{cls.__name__} cannot run in place or use on_turn_end: it is a BlockingActor")
+        handlers = [handler for handler in cls._handlers.values() if handler is not None]
+        for function in (*handlers, *(getattr(cls, hook) for hook in HOOKS)):
+            if inspect.iscoroutinefunction(function):
+                raise BadActor(
+                    f"{function.__qualname__} of {cls.__name__} cannot be a coroutine: its thread runs no event loop; "
+                    "make it a plain function, or make the class an Actor"
+                )
         threaded = ThreadedTable(cls._handlers)
         threaded.high_water = cls._handlers.high_water
         cls._handlers = threaded

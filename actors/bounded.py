@@ -10,7 +10,8 @@ import pykka
 from .cell import ActorRef
 from .errors import MailboxFull
 from .events import MailboxOverflowed
-from .messages import TailStop
+from .leftovers import undeliverable
+from .messages import TailStop, Tick
 from .ops import StopNow
 
 if TYPE_CHECKING:
@@ -36,18 +37,24 @@ class BoundedRef(ActorRef[A]):
             raise MailboxFull(str(self), self._queue.qsize())
         if policy.overflow == "drop_newest":
             self._accepted += 1
-            self._undeliverable(message, "mailbox_full")
+            undeliverable(self, message, "mailbox_full")
             return False
         self._drop_oldest()
         return True
 
     def _drop_oldest(self) -> None:
-        try:
-            oldest = self._queue.get_nowait()
-        except queue.Empty:
+        """Ticks are exempt: a dropped one would never set its timer again. They go to the end of the queue."""
+        for _ in range(self._queue.qsize()):
+            try:
+                oldest = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(oldest, Tick):
+                self._queue.put(oldest)
+                continue
+            if isinstance(oldest, TailStop):  # exempt; its turn has come, as everything before it was dropped
+                self._handled += 1
+                self._post_from_any_thread(StopNow(oldest.reason, oldest.reply_to))
+            else:
+                undeliverable(self, oldest, "mailbox_full")
             return
-        if isinstance(oldest, TailStop):  # exempt; its turn has come, as everything before it was dropped
-            self._handled += 1
-            self._post_from_any_thread(StopNow(oldest.reason, oldest.reply_to))
-        else:
-            self._undeliverable(oldest, "mailbox_full")

@@ -29,12 +29,12 @@ import attrs
 import pykka
 
 from .environment import Counts
-from .errors import ActorDeadError, AskedSelf, AskTimeout, NameTaken, WouldBlockLoop
-from .events import DeadLetter
+from .errors import ActorDeadError, AskCycleError, AskedSelf, AskTimeout, NameTaken, WouldBlockLoop
 from .family import Family
 from .future import LoopFuture
+from .leftovers import drain
 from .messages import Ask, Request, TailStop, Tick
-from .ops import Kill, Op, StopNow
+from .ops import Kill, Op, StopNow, settle
 from .pykka_names import ActorStop, Envelope
 from .pykka_views import Proxy, Stopped
 from .rare import Rare
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
     from .dispatcher import Suspension
     from .environment import Environment
+    from .idle import Idle
+    from .piping import Pipes
     from .supervision import ExitReason, RestartRecord
     from .timers import Timers
 
@@ -88,6 +90,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "_env",
         "_failed",
         "_family",
+        "_front",
         "_handled",
         "_incarnation",
         "_lane",
@@ -102,6 +105,12 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "_suspension",
         "actor_class",
     )
+    _aside: Rare[deque[Any]] = Rare()
+    _idle: Rare[Idle] = Rare()
+    _rest: Rare[Idle] = Rare()
+    _patient: Rare[bool] = Rare()
+    _pipes: Rare[Pipes] = Rare()
+    _waits_for: Rare[ActorRef[Any]] = Rare()
     _reason: Rare[ExitReason] = Rare()
     _record: Rare[RestartRecord] = Rare()
     _timers: Rare[Timers] = Rare()
@@ -136,6 +145,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._suspension: Suspension | None = None
         self._family: Family | None = None
         self._rare: dict[str, Any] | None = None
+        self._front: deque[Any] | None = None
 
     # --- sending: any thread
 
@@ -158,13 +168,13 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             self._scheduled = True
             self._env.dispatcher.schedule(self)
         if self._phase == DEAD:
-            self._drain()
+            drain(self)
 
     @overload
-    async def request(self, message: Request[R], *, timeout: float = 5.0) -> R: ...
+    async def request(self, message: Request[R], *, timeout: float | None = None) -> R: ...
     @overload
-    async def request(self, message: object, *, timeout: float = 5.0) -> Any: ...
-    async def request(self, message: object, *, timeout: float = 5.0) -> Any:
+    async def request(self, message: object, *, timeout: float | None = None) -> Any: ...
+    async def request(self, message: object, *, timeout: float | None = None) -> Any:
         """
         Sends a message and waits for the answer.
 
@@ -175,25 +185,33 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
         Args:
             message: Any immutable value; the actor sees this very object.
-            timeout: Seconds from now. An expired message is dropped before it is handled, and counted.
+            timeout: Seconds from now; None for the system's `ask_timeout`, 5 s unless configured. An expired message is
+                dropped before it is handled, and counted.
 
         Raises:
             AskTimeout: No answer within `timeout`.
             ActorDeadError: The actor was gone, or stopped before answering.
             MailboxFull: The mailbox refused the message.
             AskedSelf: The actor asks itself and would wait for its own next turn.
+            AskCycleError: The actor that would answer waits, through others, for the one that asks.
         """
         env = self._env
+        timeout = env.ask_timeout if timeout is None else timeout
         loop = asyncio.get_running_loop()
-        if loop is env.dispatcher.loop and env.dispatcher.hosted(asyncio.current_task()) is self:
-            raise AskedSelf(f"{self} cannot ask itself: it would wait for its own next turn; call the method, or tell")
+        asker = env.dispatcher.hosted(asyncio.current_task()) if loop is env.dispatcher.loop else None
+        if asker is not None:
+            self._refuse_cycle(asker)
         reply: LoopFuture[Any] = LoopFuture()
         self._send(Ask(message, reply, env.clock.now() + timeout))
         expiry = loop.call_later(timeout, self._expire, reply, message, timeout)
+        if asker is not None:
+            asker._waits_for = self
         try:
             return await reply
         finally:
             expiry.cancel()
+            if asker is not None:
+                asker._waits_for = None
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """
@@ -266,7 +284,9 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """Settled when the actor is gone for good: await it, or `get` it on a plain thread."""
         future = self._termination
         if future is None:
-            future = self._termination = LoopFuture()
+            if self._rare is None:
+                self._rare = {}
+            future = self._rare.setdefault("_termination", LoopFuture())  # atomic: two threads get the same one
         if self._phase == DEAD:
             future.resolve(None)
         return future
@@ -277,7 +297,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
     def counts(self) -> Counts:
         """What became of its messages; exact between its turns."""
-        queued = self._queue.qsize() + (self._doing is not None)
+        queued = self._queue.qsize() + len(self._front or ()) + len(self._aside or ()) + (self._doing is not None)
         return Counts(self._accepted, self._handled, self._failed, self._lost, queued)
 
     def info(self) -> ActorInfo:
@@ -350,7 +370,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             self._scheduled = True
             self._env.dispatcher.schedule(self)
         if self._phase == DEAD:
-            self._drain()
+            drain(self)
 
     def _put_tick(self, tick: Tick) -> None:
         """No bound applies: at most one tick per timer waits."""
@@ -365,9 +385,13 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def _post(self, op: Op) -> None:
         """Puts into the system lane and has it looked at; a suspended turn looks at its end. Loop thread only."""
         if self._phase == DEAD:
+            settle(op)
             return
         if self._lane is None:
             self._lane = deque()
+        if isinstance(op, Kill):
+            for waiting in [one for one in self._lane if isinstance(one, Kill)]:
+                self._lane.remove(waiting)  # two kills are one: the second must not cut short what the first began
         self._lane.append(op)
         if self._suspension is None:
             self._scheduled = True
@@ -377,7 +401,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
     def _post_from_any_thread(self, op: Op) -> None:
         dispatcher = self._env.dispatcher
-        if asyncio._get_running_loop() is dispatcher.loop:
+        if self._phase == DEAD or asyncio._get_running_loop() is dispatcher.loop:  # that of the dead may be closed
             self._post(op)
         else:
             dispatcher.loop.call_soon_threadsafe(self._post, op)
@@ -385,62 +409,16 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def _not_found(self) -> ActorDeadError:
         return ActorDeadError(f"{self} not found", self._reason or "stopped")
 
-    def _undeliverable(self, message: object, reason: str) -> None:
-        """One accepted message will not be handled: an asker learns it, everybody else can read it."""
-        self._lost += 1
-        if isinstance(message, Ask):
-            error = ActorDeadError(f"{self} stopped before handling the message", reason)
-            message.reply_to.fail(error)  # type: ignore[union-attr]
-            message = message.message
-        self._env.dead_letters.add(DeadLetter(self, message, reason))
-
-    def _take_undelivered(self) -> list[object]:
-        """What nobody will handle and nobody asked for, for `on_undelivered`; counted as lost. Asks are answered."""
-        taken: list[object] = []
-        for _ in range(self._queue.qsize()):
-            message = self._queue.get_nowait()
-            if isinstance(message, Ask | TailStop | Tick):
-                self._discard(message)
-            else:
-                self._lost += 1
-                taken.append(message)
-        return taken
-
-    def _fail_in_hand(self, reason: str) -> None:
-        """The message in hand is lost with its handler."""
-        message = self._doing
-        self._failed += 1
-        if isinstance(message, Ask):
-            error = ActorDeadError(f"{self} was {reason} while handling the message", reason)
-            message.reply_to.fail(error)  # type: ignore[union-attr]
-
-    def _drain(self) -> None:
-        """Empties the mailbox of a dead actor. Any thread; each message is taken by exactly one drainer."""
-        while True:
-            try:
-                message = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            self._discard(message)
-        self._settle()
-
-    def _discard(self, message: object) -> None:
-        if isinstance(message, TailStop):
-            self._handled += 1
-            if message.reply_to is not None:
-                message.reply_to.resolve(True)  # type: ignore[attr-defined]
-        elif isinstance(message, Tick):  # nobody sent it
-            self._handled += 1
-        else:
-            self._undeliverable(message, self._reason or "stopped")
-
-    def _settle(self) -> None:
-        """Moves the counts into the system's ledger; no thread switch lies between a load and its store of 0."""
-        accepted, self._accepted = self._accepted, 0
-        handled, self._handled = self._handled, 0
-        failed, self._failed = self._failed, 0
-        lost, self._lost = self._lost, 0
-        self._env.ledger.settle(Counts(accepted, handled, failed, lost))
+    def _refuse_cycle(self, asker: ActorRef[Any]) -> None:
+        """Each actor suspended in a request handles nothing meanwhile: a ring of them would wait for its deadlines."""
+        if asker is self:
+            raise AskedSelf(f"{self} cannot ask itself: it would wait for its own next turn; call the method, or tell")
+        path, waiting = [asker, self], self._waits_for
+        while waiting is not None and waiting not in path:
+            path.append(waiting)
+            waiting = waiting._waits_for
+        if waiting is asker:
+            raise AskCycleError([str(ref) for ref in (*path, asker)])
 
     def _expire(self, reply: LoopFuture[Any], message: object, waited: float) -> None:
         doing = f", in the middle of {_type_name(self._doing)}" if self._doing is not None else ""
@@ -448,9 +426,13 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         reply.fail(AskTimeout(str(self), type(message).__name__, waited, state))
 
     def _relations(self) -> Family:
-        if self._family is None:
-            self._family = Family(getattr(self.actor_class, "supervision", ONE_FOR_ONE))
-        return self._family
+        family = self._family
+        if family is None:
+            family = Family(getattr(self.actor_class, "supervision", ONE_FOR_ONE))
+            if self._family is None:  # no thread switch lies between this look and the store
+                self._family = family
+            family = self._family
+        return family
 
     def _adopt(self, child: ActorRef[Any]) -> None:
         """Takes a child in. Any thread: `setdefault` is atomic. Raises NameTaken."""

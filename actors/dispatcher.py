@@ -12,8 +12,9 @@ actor, none per message. A coroutine that does suspend was stepped inside the ow
 
 A host ends with its handler and is never used again. So a cancellation that somebody still holds for it (a timeout, a
 task group, a stored `current_task()`) can only hit a finished task, never another actor's handler. The price is one
-task per real suspension, 2-4 us (2026-11, 3.11). For the same reason an owner that was cancelled by the turn it just
-ran (`current_task().cancel()` in a plain function) hands the queue over before the next turn.
+task per real suspension, 2-4 us (2026-11, 3.11). For the same reason an owner hands the queue over before the next turn
+if the turn it just ran cancelled it (`current_task().cancel()` in a plain function) or kept it (it has one reference
+more than before: a stored `current_task()` may be cancelled when this task hosts somebody else).
 
 Rules: `schedule` may be called on any thread; everything else on the loop's. A cell may stand in the queue twice; its
 turn tolerates that. It knows nothing of messages, mailboxes or supervision.
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from sys import getrefcount
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -42,10 +44,13 @@ InPlace = Literal["always", "never", "random"]
 class DispatcherSettings:
     """How turns are cut."""
 
-    throughput: int = 64
+    throughput: int = attrs.field(default=64, validator=attrs.validators.ge(1))
     """Messages one actor handles before the next gets its turn: enough to amortise a turn, few enough to be fair."""
 
-    slice: float = 0.001
+    stuck_warn: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
+    """Seconds after which a handler that blocks the loop, or is still suspended, is named: see `watchdog`."""
+
+    slice: float = attrs.field(default=0.001, validator=attrs.validators.gt(0))
     """Seconds before the loop serves its sockets again. 1 ms keeps loop lag near 2 ms under load; 5 ms made it 14."""
 
 
@@ -58,7 +63,7 @@ class Suspension:
     hand, or None for a hook.
     """
 
-    __slots__ = ("abandoned", "context", "coroutine", "ended", "host", "message", "yielded")
+    __slots__ = ("abandoned", "context", "coroutine", "ended", "host", "message", "since", "yielded")
 
     def __init__(
         self,
@@ -66,7 +71,9 @@ class Suspension:
         yielded: object,
         ended: Callable[[Any, BaseException | None], None],
         message: object = None,
+        since: float = 0.0,
     ) -> None:
+        self.since = since
         self.coroutine = coroutine
         self.message = message
         self.yielded = yielded
@@ -94,6 +101,8 @@ class Suspension:
             try:
                 sent = yield waits_for
             except BaseException as error:
+                if self.abandoned:
+                    return None
                 step: Callable[..., Any] = coroutine.throw
                 argument: Any = error
             else:
@@ -111,8 +120,10 @@ class Suspension:
     def abandon(self) -> None:
         """Lets go of a handler that swallowed its cancellation: closes it, and ends its host."""
         self.abandoned = True
-        self.coroutine.close()
-        self.cancel()
+        try:
+            self.coroutine.close()
+        finally:  # it may swallow that as well
+            self.cancel()
 
 
 class Dispatcher:
@@ -139,6 +150,9 @@ class Dispatcher:
         self.current: Any | None = None
         self.flushing = False
         self.slice_ends = 0.0
+        self.turns = 0
+        self.on_host: Callable[[], None] | None = None
+        """Called when a handler has been suspended and a host begins."""
         self.hosts: dict[asyncio.Task[None], Any] = {}
         self._owner: asyncio.Task[None] | None = None
         self._parked: asyncio.Future[None] | None = None
@@ -218,6 +232,8 @@ class Dispatcher:
         self.hosts[me] = cell
         suspension.host = me
         self._appoint()
+        if self.on_host is not None:
+            self.on_host()
         try:
             await suspension
         finally:
@@ -227,13 +243,16 @@ class Dispatcher:
         """Runs turns until the slice is used up or one suspends; then `current` still names its cell."""
         ready, tick, take_turn, throughput = self.ready, self.clock.tick, self.take_turn, self.settings.throughput
         self.slice_ends = ends = tick() + self.settings.slice
+        references = getrefcount(me)
         while ready:
             self.current = cell = ready.popleft() if self.order is None else self._any()
+            self.turns += 1
             suspension = take_turn(cell, throughput)
             if suspension is not None:
                 return suspension
             self.current = None
-            if me._must_cancel:  # type: ignore[attr-defined]  # a getter of asyncio's Task, in C and in Python
+            # _must_cancel: a getter of asyncio's Task, in C and in Python
+            if me._must_cancel or getrefcount(me) > references:  # type: ignore[attr-defined]
                 self._appoint()
                 return None
             if tick() >= ends:

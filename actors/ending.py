@@ -18,8 +18,9 @@ from pykka import ActorRegistry
 from .cell import DEAD, RUNNING, STARTING, STOPPING, ActorRef
 from .death_watch import notify_all
 from .events import ActorFailed, ActorStopped, HandlerAbandoned
-from .ops import Kill, StopNow
-from .supervision import WORKER_SHUTDOWN, ExitReason
+from .leftovers import drain, lose_in_hand, take_for_hook, undeliverable
+from .ops import Kill, StopNow, settle
+from .supervision import WORKER_SHUTDOWN, ExitReason, ends_supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,8 +39,7 @@ async def end(cell: Cell, reason: ExitReason, error: BaseException | None = None
     if cell._parent is None and error is not None and cell._env.fatal is None:
         cell._env.fatal = error
     await stop_children(cell, drain=reason in ("stopped", "shutdown"))
-    if cell._timers is not None:
-        cell._timers.cancel_all()
+    end_side_jobs(cell)
     if cell._actor is not None and not (error is not None and cell._env.pykka_compatible):
         await call_hook(cell, "on_stop", cell._actor.on_stop)
     _bury(cell)
@@ -53,7 +53,7 @@ async def stop_children(cell: Cell, *, drain: bool) -> None:
     together = family.supervision.strategy == "dynamic"
     while family.children:
         children = list(family.children.values())
-        await _stop(children if together else children[-1:], drain=drain)
+        await stop_children_of(children if together else children[-1:], drain=drain)
 
 
 async def call_hook(cell: Cell, name: str, hook: Callable[..., object], *args: object) -> None:
@@ -63,7 +63,8 @@ async def call_hook(cell: Cell, name: str, hook: Callable[..., object], *args: o
         if isinstance(result, CoroutineType):
             await result
     except BaseException as error:
-        cell._env.events.publish(ActorFailed(cell, error, name))
+        if cell._suspension is None or not cell._suspension.abandoned:  # else HandlerAbandoned says it already
+            cell._env.events.publish(ActorFailed(cell, error, name))
 
 
 def is_registered(cell: Cell) -> bool:
@@ -81,6 +82,18 @@ def close(cell: Cell, reason: ExitReason) -> None:
         ActorRegistry.unregister(cell)
 
 
+def end_side_jobs(cell: Cell) -> None:
+    """Timers, piped awaitables and the receive timeout belong to one instance."""
+    if cell._rare is None:
+        return
+    for job in (cell._timers, cell._pipes):
+        if job is not None:
+            job.cancel_all()
+    if cell._idle is not None:
+        cell._idle.cancel()
+    cell._pipes = cell._idle = None
+
+
 def drop_instance(cell: Cell) -> None:
     """The instance goes; its ref may get another."""
     actor, cell._actor = cell._actor, None
@@ -92,10 +105,15 @@ def _bury(cell: Cell) -> None:
     if cell._actor is not None and getattr(cell.actor_class, "_takes_undelivered", False):
         _offer_undelivered(cell, cell._actor)
     cell._phase = DEAD
-    cell._drain()
+    if cell._rest is not None:
+        cell._rest.cancel()
+    drain(cell)
+    for op in cell._lane or ():
+        settle(op)
     notify_all(cell)
     if cell._parent is not None:
         cell._parent._disown(cell)
+        _end_supervisor_with(cell, cell._parent)
     drop_instance(cell)
     if cell._env.events.wants(ActorStopped):
         cell._env.events.publish(ActorStopped(cell, cell._reason or "stopped"))
@@ -103,9 +121,18 @@ def _bury(cell: Cell) -> None:
         cell._termination.resolve(None)
 
 
+def _end_supervisor_with(cell: Cell, parent: Cell) -> None:
+    """A significant child that ended by itself may end its supervisor, normally."""
+    if not cell._spec.significant or cell._reason == "shutdown" or parent._phase >= STOPPING:
+        return
+    left = sum(child._spec.significant for child in parent.children())
+    if ends_supervisor(parent._relations().supervision, left):
+        parent._post(StopNow())
+
+
 def _offer_undelivered(cell: Cell, actor: Any) -> None:
     """The last instance may take what it will not handle; if it fails to, they become dead letters."""
-    messages = cell._take_undelivered()
+    messages = take_for_hook(cell)
     try:
         if messages:
             actor.on_undelivered(messages)
@@ -113,11 +140,12 @@ def _offer_undelivered(cell: Cell, actor: Any) -> None:
         cell._env.events.publish(ActorFailed(cell, error, "on_undelivered"))
         for message in messages:
             cell._lost -= 1
-            cell._undeliverable(message, cell._reason or "stopped")
+            undeliverable(cell, message, cell._reason or "stopped")
 
 
-async def _stop(children: Sequence[Cell], *, drain: bool) -> None:
-    patience = max(_patience(child) for child in children)
+async def stop_children_of(children: Sequence[Cell], *, drain: bool) -> None:
+    """Stops these together, under the longest of their deadlines; then kills, then abandons."""
+    patience = max(patience_for(child) for child in children)
     for child in children:
         if patience <= 0:
             child._post(Kill("shutdown"))
@@ -128,10 +156,11 @@ async def _stop(children: Sequence[Cell], *, drain: bool) -> None:
     for child in await _still_there(children, patience):
         child._post(Kill("shutdown"))
     for child in await _still_there(children, KILL_GRACE * (1 + _depth(children))):
-        _abandon(child)
+        abandon(child)
 
 
-def _patience(child: Cell) -> float:
+def patience_for(child: Cell) -> float:
+    """Seconds it may take to stop before it is killed."""
     if child._spec.shutdown is not None:
         return child._spec.shutdown
     return inf if child.children() else WORKER_SHUTDOWN
@@ -175,20 +204,21 @@ def _release(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-def _abandon(cell: Cell) -> None:
+def abandon(cell: Cell) -> None:
     """The last resort, for what swallows its cancellation: the coroutine is closed and the life ends without it."""
     for child in cell.children():
-        _abandon(child)
+        abandon(child)
     if cell._phase == DEAD:
         return
     cell._env.events.publish(HandlerAbandoned(cell, KILL_GRACE))
     if cell._doing is not None:
-        cell._fail_in_hand("killed")
-    suspension, cell._suspension = cell._suspension, None
-    if suspension is not None:
+        lose_in_hand(cell, "killed")
+    if cell._suspension is not None:
         try:
-            suspension.abandon()
+            cell._suspension.abandon()
         except RuntimeError as error:  # it swallowed GeneratorExit as well
             cell._env.events.publish(ActorFailed(cell, error, "close"))
-    close(cell, "killed")
-    _bury(cell)
+        cell._suspension = None
+    if cell._phase != DEAD:  # an ending that was closed in a hook has gone through to its end
+        close(cell, "killed")
+        _bury(cell)

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .variants import Variants
+
 if TYPE_CHECKING:
     import random
 
     from .clock import Clock
     from .dispatcher import Dispatcher
     from .events import DeadLetters, EventStream
+
+
+ASK_TIMEOUT = 5.0
+"""Seconds; below the 10 s after which people reload a page, far above any handler that is not stuck."""
 
 
 @attrs.frozen
@@ -57,6 +63,9 @@ class Environment:
     dead_letters: DeadLetters
     random: random.Random
     pykka_compatible: bool = False
+    ask_timeout: float = ASK_TIMEOUT
+    """Seconds a `request` waits that does not say how long."""
+    variants: Variants = attrs.Factory(Variants)
     ledger: Ledger = attrs.Factory(Ledger)
     fatal: BaseException | None = None
     """What ended the system by itself, or the SystemExit or KeyboardInterrupt a handler raised; raised on leaving."""

@@ -37,6 +37,16 @@ class AskedSelf(RuntimeError):
     """An actor asked itself and would have waited for its own next turn for ever."""
 
 
+class AskCycleError(RuntimeError):
+    """Actors that wait for each other's answers in a ring. `path` begins and ends with the one that would close it."""
+
+    def __init__(self, path: list[str]) -> None:
+        super().__init__(
+            f"could not ask: {' -> '.join(path)} would wait for each other; tell instead of asking, or pipe_to_self"
+        )
+        self.path = path
+
+
 class NameTaken(ValueError):
     """Another child of the same parent has this name and is alive."""
 

@@ -72,6 +72,19 @@ class HandlerAbandoned:
 
 
 @attrs.frozen
+class HandlerStuck:
+    """A handler has been at one message for longer than `stuck_warn`."""
+
+    ref: pykka.ActorRef[Any]
+    message_type: str
+    seconds: float
+    """At least; a blocking one is named as soon as it is seen."""
+    stack: str
+    blocks_loop: bool
+    """Whether it blocks everybody, or is suspended and only keeps its own actor waiting."""
+
+
+@attrs.frozen
 class MessageUnhandled:
     """An actor has no handler for this type of message and did not override `on_receive`."""
 
@@ -104,6 +117,7 @@ Fact = (
     | SupervisorGaveUp
     | MailboxOverflowed
     | HandlerAbandoned
+    | HandlerStuck
     | MessageUnhandled
     | AskFailed
     | DeadLetter

@@ -13,20 +13,23 @@ It refuses to know budgets and back-off (supervision), how a life ends (ending),
 
 from __future__ import annotations
 
+import asyncio
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka import ActorRegistry
 
 from .bounded import BoundedRef
-from .cell import DEAD, RUNNING, STOPPING, SUSPENDED, ActorRef, Arguments
-from .ending import call_hook, close, drop_instance, end, is_registered, stop_children
+from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef, Arguments
+from .ending import call_hook, close, drop_instance, end, end_side_jobs, is_registered, stop_children
 from .errors import ActorDeadError, NotCharged, RestartsExceeded
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from .mailbox import UNBOUNDED
 from .messages import ChildFailed
-from .ops import Fail, Kill, Notify, Op, Rebuild, Start, StopNow
-from .supervision import STOP, ChildSpec, Decision, ExitReason, GiveUp, Restart, RestartRecord, decide
+from .ops import Fail, Kill, Notify, Op, Rebuild, Regroup, Retire, Revive, Start, StopNow, settle
+from .siblings import regroup, revive
+from .stash import take_up
+from .supervision import STOP, TRANSIENT, ChildSpec, Decision, ExitReason, GiveUp, Restart, RestartRecord, decide
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     Cell = ActorRef[Any]
     Doing = Coroutine[Any, Any, None]
 
+NEVER_RAN = ("on_start", "restart")
+"""What an instance was doing if it failed before its first message: no hook of an ending is due to it."""
+
 
 def spawn(
     env: Environment,
@@ -45,15 +51,22 @@ def spawn(
     actor_class: type[pykka.Actor],
     arguments: Arguments,
     name: str | None,
-    spec: ChildSpec,
+    spec: ChildSpec | None,
 ) -> Cell:
     """
     Makes an actor below `parent`. `__init__` runs here, in the caller, and what it raises is raised here.
+
+    Args:
+        spec: None for what `parent` gives to its children.
 
     Raises:
         NameTaken: A living child of `parent` has that name.
         ActorDeadError: `parent` has ended or is ending.
     """
+    if spec is None:
+        spec = TRANSIENT if parent is None else getattr(parent.actor_class, "child_spec", TRANSIENT)
+    if spec.mailbox is not None:
+        actor_class = env.variants.with_mailbox(actor_class, spec.mailbox)
     ref_class = ActorRef if getattr(actor_class, "mailbox", UNBOUNDED).capacity is None else BoundedRef
     cell: Cell = ref_class(actor_class, env, parent, name, spec, arguments if any(arguments) else None)
     if parent is not None:
@@ -62,11 +75,15 @@ def spawn(
             raise ActorDeadError(f"cannot spawn {actor_class.__name__}: {parent} not found", reason)
         parent._adopt(cell)
     try:
+        if parent is not None and parent._closed:  # on another thread, while it took this one in
+            raise ActorDeadError(f"cannot spawn {actor_class.__name__}: {parent} ended", parent._reason or "stopped")
         construct(cell)
     except BaseException:
         cell._phase = DEAD
         if parent is not None:
             parent._disown(cell)
+        if cell._termination is not None:
+            cell._termination.resolve(None)
         raise
     if spec.restart == "temporary":
         cell._arguments = None  # never built again: nothing it was given is kept alive
@@ -92,14 +109,20 @@ def perform(cell: Cell, op: Op) -> Doing | None:
     if isinstance(op, Notify):
         return _deliver_signal(cell, op)
     if cell._phase >= STOPPING:
-        _answer(op)
+        settle(op)
         return None
     if isinstance(op, Start):
         return _start(cell)
     if isinstance(op, Fail):
         return _mend(cell, op.error, op.doing)
     if isinstance(op, Rebuild):
-        return _rebuild(cell, op.delay) if cell._phase == SUSPENDED and cell._actor is None else None
+        return _rebuild(cell, op)
+    if isinstance(op, Retire):
+        return _make_way(cell, op)
+    if isinstance(op, Regroup):
+        return regroup(cell, op)
+    if isinstance(op, Revive):
+        return revive(op)
     reply_to = None if isinstance(op, Kill) else op.reply_to
     return _leave(cell, op.reason, reply_to)
 
@@ -112,7 +135,7 @@ def fail(cell: Cell, error: BaseException, doing: str) -> None:
         env.fatal = error
     if cell._phase >= STOPPING:
         return
-    cell._phase = SUSPENDED
+    cell._phase = STARTING if doing in NEVER_RAN else SUSPENDED
     cell._scheduled = True
     if env.pykka_compatible and not isinstance(error, Exception):
         ActorRegistry.stop_all(block=False)
@@ -124,6 +147,9 @@ def fail(cell: Cell, error: BaseException, doing: str) -> None:
 def _begin(cell: Cell) -> None:
     if getattr(cell.actor_class, "_has_on_start", True):
         cell._post_from_any_thread(Start())
+        return
+    if cell._phase != STARTING:  # its parent ended, on another thread, while it was made
+        drop_instance(cell)
         return
     cell._phase, cell._scheduled = RUNNING, False
     if not cell._queue.empty() and not cell._scheduled:  # its own __init__ told it something
@@ -148,9 +174,17 @@ async def _start_later(cell: Cell, starting: Doing) -> None:
     try:
         await starting
     except BaseException as error:
-        fail(cell, error, "on_start")
+        _not_up(cell, error, "on_start")
     else:
         cell._phase = RUNNING
+
+
+def _not_up(cell: Cell, error: BaseException, doing: str) -> None:
+    """A start that raised is a failure; one that a kill cut short is none, the kill waits in the lane."""
+    if not (isinstance(error, asyncio.CancelledError) and any(isinstance(op, Kill) for op in cell._lane or ())):
+        fail(cell, error, doing)
+    elif doing in NEVER_RAN:
+        drop_instance(cell)
 
 
 async def _mend(cell: Cell, error: BaseException, doing: str) -> None:
@@ -159,13 +193,13 @@ async def _mend(cell: Cell, error: BaseException, doing: str) -> None:
         close(cell, "gave_up" if isinstance(decision, GiveUp) else "failed")
     if cell._actor is not None:
         await call_hook(cell, "on_failure", cell._actor.on_failure, type(error), error, error.__traceback__)
-    if doing in ("on_start", "restart"):
+    if doing in NEVER_RAN:
         drop_instance(cell)  # it never ran: no hook of an ending for it
     parent = cell._parent
     if parent is not None and getattr(parent.actor_class, "_has_on_signal", False):
         parent._post(Notify(ChildFailed(cell, error)))
     if isinstance(decision, Restart):
-        await _retire(cell, error, decision.delay)
+        await _replace(cell, error, decision)
     elif isinstance(decision, GiveUp):
         await _give_up(cell, error, decision)
     else:
@@ -175,14 +209,16 @@ async def _mend(cell: Cell, error: BaseException, doing: str) -> None:
 async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | None) -> None:
     """A stop or a kill: the end, unless its child spec says that this kind of exit is mended."""
     decision = _judge(cell, reason)
-    if isinstance(decision, Restart):
-        await _retire(cell, None, decision.delay)
-    elif isinstance(decision, GiveUp):
-        await _give_up(cell, None, decision)
-    else:
-        await end(cell, reason)
-    if reply_to is not None:
-        reply_to.resolve(True)  # type: ignore[attr-defined]
+    try:
+        if isinstance(decision, Restart):
+            await _replace(cell, None, decision)
+        elif isinstance(decision, GiveUp):
+            await _give_up(cell, None, decision)
+        else:
+            await end(cell, reason)
+    finally:  # also when this is closed in the middle, because a hook had to be abandoned
+        if reply_to is not None:
+            reply_to.resolve(True)  # type: ignore[attr-defined]
 
 
 def _judge(cell: Cell, reason: ExitReason, *, charged: bool = True) -> Decision:
@@ -197,34 +233,63 @@ def _judge(cell: Cell, reason: ExitReason, *, charged: bool = True) -> Decision:
     return decide(supervision, budget, cell._spec, record, reason, now, random, charged=charged)
 
 
-async def _retire(cell: Cell, error: BaseException | None, delay: float) -> None:
-    """The end of an instance whose ref lives on: its hook, its children, its timers; the next one after `delay`."""
+async def _replace(cell: Cell, error: BaseException | None, decision: Restart) -> None:
+    """The instance goes; the next one comes after the back-off, or with its siblings."""
+    await _retire(cell, error)
+    if cell._phase >= STOPPING:
+        return
+    if decision.with_siblings and cell._parent is not None:
+        cell._parent._post(Regroup(cell, decision.delay))
+    elif decision.delay <= 0:
+        cell._post(Rebuild(0.0))
+    else:
+        cell._env.dispatcher.loop.call_later(decision.delay, cell._post, Rebuild(decision.delay))
+
+
+async def _make_way(cell: Cell, op: Retire) -> None:
+    try:
+        await _retire(cell, None)
+    finally:
+        settle(op)
+
+
+async def _retire(cell: Cell, error: BaseException | None) -> None:
+    """The end of an instance whose ref lives on: its hook, its children, its timers; its stash goes back in front."""
+    if cell._phase == STARTING:
+        drop_instance(cell)  # it never ran: no hook for it
     cell._phase = SUSPENDED
+    cell._scheduled = True
     if cell._actor is not None:
         await call_hook(cell, "pre_restart", cell._actor.pre_restart, error)
     await stop_children(cell, drain=False)
-    if cell._timers is not None:
-        cell._timers.cancel_all()
+    end_side_jobs(cell)
+    take_up(cell)
     drop_instance(cell)
-    if delay <= 0:
-        cell._post(Rebuild(0.0))
-    else:
-        cell._env.dispatcher.loop.call_later(delay, cell._post, Rebuild(delay))
 
 
-async def _rebuild(cell: Cell, delay: float) -> None:
+async def _rebuild(cell: Cell, op: Rebuild) -> None:
+    if cell._phase != SUSPENDED or cell._actor is not None:  # an earlier back-off of one that came back otherwise
+        settle(op)
+        return
+    doing = "restart"
     try:
         construct(cell)
-        actor = cell._actor
-        for hook in (actor.on_start, actor.post_restart):
-            result = actor._run_hook(hook)
-            if isinstance(result, CoroutineType):
-                await result
+        await _run_hook(cell._actor, "on_start")
+        doing = "post_restart"  # from here on it has started, and will be stopped
+        await _run_hook(cell._actor, "post_restart")
+        cell._phase = RUNNING
     except BaseException as error:
-        fail(cell, error, "restart")
+        _not_up(cell, error, doing)
         return
-    cell._phase = RUNNING
-    cell._env.events.publish(ActorRestarted(cell, cell._incarnation, delay))
+    finally:
+        settle(op)
+    cell._env.events.publish(ActorRestarted(cell, cell._incarnation, op.delay))
+
+
+async def _run_hook(actor: Any, name: str) -> None:
+    result = actor._run_hook(getattr(actor, name))
+    if isinstance(result, CoroutineType):
+        await result
 
 
 async def _give_up(cell: Cell, error: BaseException | None, decision: GiveUp) -> None:
@@ -244,10 +309,3 @@ def _deliver_signal(cell: Cell, op: Notify) -> Doing | None:
         return None
     result = cell._actor._receive_signal(op.signal if op.message is None else op.message, op.message is None)
     return result if isinstance(result, CoroutineType) else None
-
-
-def _answer(op: Op) -> None:
-    """An op for an actor that is ending already: a second stop is answered, the rest has no object any more."""
-    reply_to = getattr(op, "reply_to", None)
-    if reply_to is not None:
-        reply_to.resolve(True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -48,13 +48,20 @@ class TailStop:
         self.reason = reason
 
 
+class TickSource(Protocol):
+    """A timer, or what awaited something for the actor."""
+
+    def take(self) -> bool:
+        """Whether its tick still counts, now that it is taken from the mailbox."""
+
+
 class Tick:
-    """What a timer puts into the mailbox; dropped when its timer was cancelled or its incarnation is over."""
+    """What an actor's own timers and pipes put into its mailbox; dropped if its source or incarnation is over."""
 
-    __slots__ = ("key", "message", "timer")
+    __slots__ = ("message", "source")
 
-    def __init__(self, key: object, message: object, timer: object) -> None:
-        self.key, self.message, self.timer = key, message, timer
+    def __init__(self, message: object, source: TickSource) -> None:
+        self.message, self.source = message, source
 
 
 @attrs.frozen
@@ -81,5 +88,17 @@ class HighWater:
     queued: int
 
 
-Signal = Terminated | ChildFailed | HighWater
+@attrs.frozen
+class ReceiveTimeout:
+    """No user message for as long as `set_receive_timeout` said; again after each such while."""
+
+    seconds: float
+
+
+@attrs.frozen
+class Passivate:
+    """An entity should end, because nobody needed it for a while; what it is told meanwhile goes to the next one."""
+
+
+Signal = Terminated | ChildFailed | HighWater | ReceiveTimeout | Passivate
 """What arrives in `on_signal`, on the system lane, before any user message."""

@@ -43,8 +43,32 @@ class Fail:
 
 @attrs.frozen
 class Rebuild:
-    """The back-off is over: make the next instance."""
+    """The back-off is over: make the next instance. `done` is told whether it runs."""
 
+    delay: float
+    done: pykka.Future[Any] | None = None
+
+
+@attrs.frozen
+class Retire:
+    """The instance ends because a sibling failed; its ref waits for the next one. `done` is told when it has."""
+
+    done: pykka.Future[Any]
+
+
+@attrs.frozen
+class Regroup:
+    """To a supervisor whose strategy concerns siblings: a child has failed and is retired."""
+
+    failed: pykka.ActorRef[Any]
+    delay: float
+
+
+@attrs.frozen
+class Revive:
+    """To a supervisor: its retired children may come back, in this order."""
+
+    group: tuple[pykka.ActorRef[Any], ...]
     delay: float
 
 
@@ -56,4 +80,11 @@ class Notify:
     message: object = None
 
 
-Op = Union[Start, StopNow, Kill, Fail, Rebuild, Notify]  # noqa: UP007  # evaluated, for the table in lifecycle
+Op = Union[Start, StopNow, Kill, Fail, Rebuild, Retire, Regroup, Revive, Notify]  # noqa: UP007  # evaluated, for the table in lifecycle
+
+
+def settle(op: Op) -> None:
+    """Whoever waits for this op is told that it has no object any more: the actor is gone, or going."""
+    for future in (getattr(op, "reply_to", None), getattr(op, "done", None)):
+        if future is not None:
+            future.resolve(True)

@@ -35,7 +35,9 @@ class Proxy(pykka.ActorProxy[A]):
         cls = actor_ref.actor_class
         known = cls.__dict__.get(_KNOWN)
         if known is None:
-            known = introspect_attrs(root=self._actor, proxy=self)
+            actor = self._actor
+            blank = object.__new__(cls) if actor is None else actor  # between two instances: what the class has
+            known = introspect_attrs(root=blank, proxy=self)
             setattr(cls, _KNOWN, known)
         self._known_attrs = known
 

@@ -8,17 +8,26 @@ supervisor's budget whether it may be mended once more, the back-off when. Nobod
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from .mailbox import Mailbox
+
+C = TypeVar("C")
 
 RestartType = Literal["permanent", "transient", "temporary"]
 """OTP's words: restarted always, restarted after a failure only, never restarted."""
 
-Strategy = Literal["one_for_one", "dynamic"]
+Strategy = Literal["one_for_one", "one_for_all", "rest_for_one", "dynamic"]
+"""OTP's words: the failed child alone; all children; it and those started after it. `dynamic`: children come and go."""
+
+AutoShutdown = Literal["never", "any_significant", "all_significant"]
+"""Whether a supervisor ends when a significant child, or the last of them, has ended by itself."""
+
 Scope = Literal["supervisor", "child"]
 OnExceeded = Literal["escalate", "stop_child", "exit"]
 ExitReason = Literal["stopped", "failed", "killed", "shutdown", "gave_up"]
@@ -34,6 +43,16 @@ class ChildSpec:
     shutdown: float | None = None
     """Seconds it may take to stop before its handler is cancelled. None: 5 s for a worker, no limit for a supervisor
     (its children bring their own). 0 kills at once."""
+
+    significant: bool = False
+    """Whether its end by itself may end its supervisor (`auto_shutdown`). A permanent child has no such end."""
+
+    mailbox: Mailbox | None = None
+    """Instead of the one its class declares."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.significant and self.restart == "permanent":
+            raise ValueError("child cannot be specified: significant and permanent contradict each other; drop one")
 
     def mends(self, reason: ExitReason) -> bool:
         """Whether an exit of this kind calls for a restart at all."""
@@ -53,14 +72,17 @@ TRANSIENT = ChildSpec()
 class Backoff:
     """Seconds before a restart: at once the first time, then doubling, forgotten after a while of health."""
 
-    initial: float = 0.0
-    """A single crash is most often a bad message: mended without delay."""
-    min: float = 0.1
-    max: float = 10.0
-    factor: float = 2.0
-    jitter: float = 0.2
+    initial: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    """Seconds before the first restart. A single crash is most often a bad message: mended without delay."""
+    min: float = attrs.field(default=0.1, validator=attrs.validators.ge(0))
+    """Seconds before the second. 100 ms: a dependency that blinked is back, and a person has not noticed."""
+    max: float = attrs.field(default=10.0, validator=attrs.validators.ge(0))
+    """Seconds at most. 10: whoever mends the cause sees the effect at once."""
+    factor: float = attrs.field(default=2.0, validator=attrs.validators.ge(1))
+    """By which each further delay is longer. 2 as everywhere: ten failures reach any limit one wants."""
+    jitter: float = attrs.field(default=0.2, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
     """Fraction by which a delay is spread both ways, so that many children do not come back in step."""
-    reset_after: float = 30.0
+    reset_after: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
     """Seconds of health after which the next failure counts as the first again."""
 
     def delay(self, failures: int, random: Callable[[], float]) -> float:
@@ -84,6 +106,7 @@ class SupervisorSpec:
     """Whose budget a restart is charged to. `child` for dynamic supervisors: else two crashing children stop all."""
     on_exceeded: OnExceeded = "escalate"
     backoff: Backoff = Backoff()
+    auto_shutdown: AutoShutdown = "never"
 
 
 ONE_FOR_ONE = SupervisorSpec()
@@ -140,6 +163,8 @@ class Restart:
     """Build a new instance after `delay` seconds."""
 
     delay: float
+    with_siblings: bool = False
+    """Whether its strategy restarts siblings as well (`affected` says which)."""
 
 
 @attrs.frozen
@@ -184,7 +209,36 @@ def decide(
     failures = record.note(now, supervisor.backoff.reset_after)
     if not _budget(supervisor, shared, record).spend(now):
         return GiveUp(supervisor.on_exceeded)
-    return Restart(supervisor.backoff.delay(failures, random))
+    together = supervisor.strategy in ("one_for_all", "rest_for_one")
+    return Restart(supervisor.backoff.delay(failures, random), together)
+
+
+def affected(strategy: Strategy, children: Sequence[C], failed: C) -> tuple[C, ...]:
+    """Who is restarted when `failed` is, in start order; `children` are all of its parent in start order."""
+    if strategy == "one_for_all":
+        return tuple(children)
+    if strategy == "rest_for_one" and failed in children:
+        return tuple(children[children.index(failed) :])
+    return (failed,)
+
+
+def ends_supervisor(supervisor: SupervisorSpec, left_significant: int) -> bool:
+    """Whether the end of a significant child by itself ends its supervisor; `left_significant` others are alive."""
+    if supervisor.auto_shutdown == "all_significant":
+        return left_significant == 0
+    return supervisor.auto_shutdown == "any_significant"
+
+
+def worst_case(specs: Sequence[SupervisorSpec]) -> int:
+    """
+    Restarts of a leaf before the root gives up, when each supervisor on its path, root first, escalates.
+
+    Intensities multiply: a supervisor restarts its child `intensity` times, each time with a new budget of its own.
+    """
+    total = 1
+    for spec in specs:
+        total *= spec.intensity + 1
+    return total - 1
 
 
 def _budget(supervisor: SupervisorSpec, shared: Budget, record: RestartRecord) -> Budget:

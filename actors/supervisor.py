@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .actor import Actor
+from .actor import Actor, handles
+from .messages import Request
 from .supervision import DYNAMIC, ONE_FOR_ONE, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ class Child:
     spec: ChildSpec = TRANSIENT
 
 
+@attrs.frozen
+class Up(Request[None]):
+    """Asks a supervisor whether it has started its children; the answer is that there is one."""
+
+
 class Supervisor(Actor):
     """Starts its children in order, restarts one that failed, stops them in reverse order."""
 
@@ -36,6 +42,10 @@ class Supervisor(Actor):
     def on_start(self) -> None:
         for child in self._wanted:
             self.spawn(child.actor_class, *child.args, name=child.name, spec=child.spec, **child.kwargs)
+
+    @handles(Up)
+    def up(self, _: Up) -> None:
+        """Asks wait through a start, and through restarts."""
 
 
 class DynamicSupervisor(Actor):

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import pykka_words
 from .actor import Actor
-from .clock import Clock, LoopClock
+from .clock import Clock, LoopClock, VirtualClock
+from .config import ConfigError
 from .dispatcher import Dispatcher, DispatcherSettings, InPlace
-from .environment import Counts, Environment
+from .entities import EntityRef, Region
+from .environment import ASK_TIMEOUT, Counts, Environment
 from .errors import ActorDeadError, SystemFailed
 from .events import DeadLetters, EventStream
 from .lifecycle import spawn
 from .ops import StopNow
 from .supervision import TRANSIENT, ChildSpec, SupervisorSpec
+from .tree import By, ClassMetrics, TreeNode, metrics_of, top_of, tree_of
 from .turn import take_turn
+from .variants import variant
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .cell import ActorRef
+    from .blueprint import Blueprint
+    from .cell import ActorInfo, ActorRef
+    from .settings import RuntimeSettings
 
 A = TypeVar("A", bound=Actor)
+
+
+PERMANENT = ChildSpec(restart="permanent")
 
 
 class Guardian(Actor):
@@ -55,6 +67,8 @@ class ActorSystem:
         seed: int | None = None,
         in_place: InPlace = "always",
         pykka_compatible: bool = False,
+        ask_timeout: float = ASK_TIMEOUT,
+        blueprint: Blueprint | None = None,
     ) -> None:
         """
         Args:
@@ -64,6 +78,8 @@ class ActorSystem:
             in_place: Whether receivers may run in place; the laws hold for each of the three.
             pykka_compatible: What pykka's own test-suite asks for and 100,000 actors cannot have: every actor is in
                 pykka's registry, a `BaseException` stops all of them, `on_stop` does not follow `on_failure`.
+            ask_timeout: Seconds a `request` waits that does not say how long.
+            blueprint: What is started below the root; see `from_toml`.
         """
         self.name = name
         self._dispatcher = dispatcher
@@ -72,7 +88,10 @@ class ActorSystem:
         self._seed = seed
         self._in_place: InPlace = in_place
         self._pykka_compatible = pykka_compatible
+        self._ask_timeout = ask_timeout
+        self._blueprint = blueprint
         self._env: Environment | None = None
+        self._regions: dict[type[Actor], ActorRef[Region]] = {}
         self._root: ActorRef[Any] | None = None
 
     async def start(self) -> None:
@@ -83,12 +102,26 @@ class ActorSystem:
         clock = self._clock or LoopClock(loop)
         order = random.Random(self._seed) if self._seed is not None else None
         runner = Dispatcher(clock, take_turn, self._dispatcher, order=order, in_place=self._in_place)
-        events = EventStream(_report)
+        events = EventStream(partial(_report, loop))
         chance = order or random.Random()
         self._env = Environment(self.name, clock, runner, events, DeadLetters(events), chance, self._pykka_compatible)
+        self._env.ask_timeout = self._ask_timeout
         if self._pykka_compatible:
             pykka_words.subscribe(events)
+        self._watchdog = Watchdog(runner, events, runner.settings.stuck_warn)
+        if not isinstance(clock, VirtualClock):
+            self._watchdog.start()
         self._root = spawn(self._env, None, self._guardian(), ((), {}), None, ChildSpec("temporary"))
+        if self._blueprint is not None:
+            await self._start_blueprint(self._blueprint)
+
+    async def _start_blueprint(self, blueprint: Blueprint) -> None:
+        """All of it or nothing: when this raises, the tree is down again."""
+        try:
+            await blueprint.start(self)
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Stops the tree and waits until it is down; then raises what ended it, if it did not end by this."""
@@ -96,6 +129,7 @@ class ActorSystem:
         if root._phase <= 2:
             root._post(StopNow("shutdown"))
         await root.terminated
+        self._watchdog.stop()
         await self.env.dispatcher.close()
         fatal = self.env.fatal
         if isinstance(fatal, Exception):
@@ -122,12 +156,14 @@ class ActorSystem:
         /,
         *args: Any,
         name: str | None = None,
-        spec: ChildSpec = TRANSIENT,
+        spec: ChildSpec | None = None,
         under: ActorRef[Any] | None = None,
         **kwargs: Any,
     ) -> ActorRef[A]:
         """
         Starts an actor below the root, or below `under`. Any thread; `__init__` runs in the caller.
+
+        Without a `spec` it gets the one its supervisor has for its children, `child_spec`: transient, unless configured.
 
         Raises:
             NameTaken: A living sibling has that name.
@@ -160,13 +196,90 @@ class ActorSystem:
         """What became of every message of every actor, living or gone; balanced whenever nothing is running."""
         return sum((ref.counts() for ref in self.root.walk()), self.env.ledger.settled)
 
+    def tree(self, max_children: int = 1_000) -> TreeNode:
+        """The tree as it stands; of more children than that only the first are shown."""
+        return tree_of(self.root, max_children)
+
+    def top(self, count: int = 10, by: By = "mailbox") -> list[ActorInfo]:
+        """The actors with the most waiting, handled, failed or restarted, most first."""
+        return top_of(self.root, count, by)
+
+    def metrics(self) -> dict[str, ClassMetrics]:
+        """Living actors by class."""
+        return metrics_of(self.root.walk())
+
+    def entity(self, kind: type[Actor], key: str) -> EntityRef:
+        """
+        One entity of that class by its key: started by the first message, ended when idle, one instance at a time.
+
+        `entities` says how entities of a class are kept, if not by the defaults; it must be said before the first use.
+        """
+        return EntityRef(self._regions.get(kind) or self.entities(kind), key)
+
+    def entities(
+        self,
+        kind: type[Actor],
+        *args: Any,
+        passivate_after: float | None = 120.0,
+        spec: ChildSpec = TRANSIENT,
+    ) -> ActorRef[Region]:
+        """Starts the region of a class: each entity is made as `kind(key, *args)`. Raises NameTaken the second time."""
+        name = f"{kind.__qualname__}"
+        region = self.spawn(Region, kind, args, passivate_after, spec, name=name, spec=PERMANENT)
+        self._regions[kind] = region
+        return region
+
+    @classmethod
+    def from_toml(cls, path: str | Path, **options: Any) -> Self:
+        """
+        A system as a file describes it: see `settings` for what it may say.
+
+        Args:
+            options: As of the constructor, for what no file says: `clock`, `seed`, `in_place`.
+
+        Raises:
+            ConfigError: The file cannot be read, or something in it cannot be; `letters()` has all that was found.
+        """
+        from .settings import from_file, load_runtime
+
+        file = Path(path)
+        settings = load_runtime(file)
+        try:
+            return cls.from_settings(settings, file.stem, **options)
+        except ConfigError as error:
+            raise from_file(error, file) from None
+
+    @classmethod
+    def from_settings(cls, settings: RuntimeSettings, name: str = "actors", **options: Any) -> Self:
+        """As `from_toml`, with settings that were read, or made, by somebody else."""
+        from .blueprint import plan
+
+        shared = settings.actors
+        return cls(
+            name,
+            dispatcher=shared.dispatcher,
+            ask_timeout=shared.ask_timeout,
+            blueprint=plan(settings),
+            **options,
+        )
+
+    def find(self, path: str) -> ActorRef[Any] | None:
+        """The living actor at a path such as `/feeds/prices`, by the names of those above it. Any thread."""
+        ref: ActorRef[Any] | None = self.root
+        for name in filter(None, path.split("/")):
+            ref = next((child for child in ref.children() if child._name == name), None) if ref else None
+        return ref
+
     def _guardian(self) -> type[Guardian]:
+        if self._blueprint is not None:
+            root = self._blueprint.root
+            return variant(Guardian, supervision=root.supervision, child_spec=root.child_spec)
         if self._supervision is None:
             return Guardian
         return type("Guardian", (Guardian,), {"supervision": self._supervision})
 
 
-def _report(error: BaseException, fact: object) -> None:
+def _report(loop: asyncio.AbstractEventLoop, error: BaseException, fact: object) -> None:
     """A subscriber of facts failed: the loop's exception handler is the one place left to say so."""
     context = {"message": f"a subscriber of {type(fact).__name__} failed", "exception": error}
-    asyncio.get_event_loop_policy().get_event_loop().call_exception_handler(context)
+    loop.call_exception_handler(context)

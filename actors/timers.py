@@ -18,12 +18,15 @@ MAX_TIMERS = 10_000
 class Timer:
     """One running timer. At most one tick of it waits in the mailbox at any time."""
 
-    __slots__ = ("delay", "handle", "is_live", "key", "message", "repeats")
+    __slots__ = ("delay", "handle", "is_live", "key", "message", "owner", "repeats")
 
-    def __init__(self, key: object, message: object, delay: float, repeats: bool) -> None:
-        self.key, self.message, self.delay, self.repeats = key, message, delay, repeats
+    def __init__(self, owner: Timers, key: object, message: object, delay: float, repeats: bool) -> None:
+        self.owner, self.key, self.message, self.delay, self.repeats = owner, key, message, delay, repeats
         self.handle: asyncio.TimerHandle | None = None
         self.is_live = True
+
+    def take(self) -> bool:
+        return self.owner.take(self)
 
 
 class Timers:
@@ -42,11 +45,11 @@ class Timers:
 
     def once(self, key: object, message: object, delay: float) -> None:
         """Tells this actor `message` in `delay` seconds."""
-        self._start(Timer(key, message, delay, repeats=False))
+        self._start(Timer(self, key, message, delay, repeats=False))
 
     def fixed_delay(self, key: object, message: object, delay: float) -> None:
         """Tells it every `delay` seconds, counted from when the last tick was taken: a slow actor gets fewer."""
-        self._start(Timer(key, message, delay, repeats=True))
+        self._start(Timer(self, key, message, delay, repeats=True))
 
     def cancel(self, key: object) -> bool:
         """Whether a timer of that key was running; its message will not be handled."""
@@ -64,9 +67,8 @@ class Timers:
     def is_active(self, key: object) -> bool:
         return key in self._timers
 
-    def take(self, tick: Tick) -> bool:
+    def take(self, timer: Timer) -> bool:
         """Called when a tick is taken from the mailbox: whether it still counts. Sets a repeating timer again."""
-        timer: Any = tick.timer
         if not timer.is_live:
             return False
         if timer.repeats:
@@ -89,7 +91,7 @@ class Timers:
 
     def _fire(self, timer: Timer) -> None:
         if timer.is_live:
-            self._ref._put_tick(Tick(timer.key, timer.message, timer))
+            self._ref._put_tick(Tick(timer.message, timer))
 
     @staticmethod
     def _end(timer: Timer) -> None:

@@ -24,9 +24,11 @@ from .cell import DEAD, RUNNING, ActorRef
 from .dispatcher import Suspension
 from .errors import ActorDeadError
 from .events import AskFailed, DeadLetter, MailboxOverflowed
+from .leftovers import undeliverable
 from .lifecycle import fail, perform
 from .messages import Ask, HighWater, TailStop, Tick
 from .ops import Kill, Notify, Op, StopNow
+from .stash import Stashed, StashFull, put_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,7 +91,7 @@ def _tell_or_bury(ref: Cell, message: object) -> None:
 
 def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: object) -> int:
     """Runs the receivers one by one; returns how many were dealt with before the slice was used up."""
-    kind, ends, tick = type(message), dispatcher.slice_ends, dispatcher.clock.tick
+    kind, ends, tick, env = type(message), dispatcher.slice_ends, dispatcher.clock.tick, refs[0]._env
     chance = dispatcher.order if dispatcher.in_place == "random" else None
     known: type | None = None
     handler: Handler | None = None
@@ -97,7 +99,7 @@ def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: objec
         cls = ref.actor_class
         if cls is not known:
             known, handler = cls, getattr(cls, "_in_place", {}).get(kind)
-        if ref._scheduled or handler is None or (chance is not None and chance.random() < 0.5):
+        if ref._scheduled or handler is None or ref._env is not env or (chance is not None and chance.random() < 0.5):
             _tell_or_bury(ref, message)
         else:
             _in_place(ref, handler, message)
@@ -116,7 +118,6 @@ def _in_place(cell: Cell, handler: Handler, message: object) -> None:
     sender, dispatcher.current = dispatcher.current, cell
     try:
         context.run(_handle_in_place, handler, cell, message)
-        cell._handled += 1
     except BaseException as error:
         _message_failed(cell, message, error)
     dispatcher.current = sender
@@ -125,9 +126,13 @@ def _in_place(cell: Cell, handler: Handler, message: object) -> None:
 
 def _handle_in_place(handler: Handler, cell: Cell, message: object) -> None:
     handler(cell._actor, message)
+    cell._handled += 1
     hook = cell.actor_class._end_of_turn
     if hook is not None:
-        hook(cell._actor)
+        try:
+            hook(cell._actor)
+        except BaseException as error:
+            fail(cell, error, "on_turn_end")
 
 
 def _turn(cell: Cell, throughput: int) -> Suspension | None:
@@ -138,6 +143,10 @@ def _turn(cell: Cell, throughput: int) -> Suspension | None:
     if cell._phase != RUNNING:
         return None
     suspension = _run_mailbox(cell, throughput)
+    if cell._rare is not None:
+        for idle in (cell._idle, cell._rest):
+            if idle is not None:
+                idle.touch()
     if suspension is None:
         if cell._phase == RUNNING:
             _flush(cell)
@@ -151,7 +160,7 @@ def _end_turn(cell: Cell) -> None:
         cell._env.dispatcher.schedule(cell)
     elif cell._phase == RUNNING:
         cell._scheduled = False
-        if not cell._queue.empty() and not cell._scheduled:
+        if (not cell._queue.empty() or cell._front) and not cell._scheduled:
             cell._scheduled = True
             cell._env.dispatcher.schedule(cell)
 
@@ -171,9 +180,11 @@ def _flush(cell: Cell) -> None:
 
 
 def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:
-    queue, actor = cell._queue, cell._actor
+    queue, actor, front = cell._queue, cell._actor, cell._front
     get, handlers = queue.get_nowait, cell.actor_class._handlers
-    waiting = queue.qsize()
+    known, waiting = handlers.known, queue.qsize()
+    if front:  # taken up from the stash: before everything else
+        get, waiting = front.popleft, len(front)
     if waiting > handlers.high_water or cell._above_water:
         _watch_water(cell, waiting, handlers.high_water)
     handled = 0
@@ -183,7 +194,10 @@ def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:
         except Empty:  # a sender made room in a full mailbox
             break
         try:
-            handler = handlers[type(message)]
+            try:
+                handler = known[type(message)]
+            except KeyError:
+                handler = handlers.learn(type(message))
             if handler is None:  # an envelope, a tick or a stop: it counts for itself
                 suspension = _unwrap(cell, handlers, message)
                 if suspension is not None:
@@ -202,7 +216,7 @@ def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:
                 handled += 1
         except BaseException as error:
             _message_failed(cell, message, error)
-        if cell._lane or cell._phase != RUNNING:
+        if cell._lane:  # whatever ends or suspends this instance comes as an op
             break
     cell._handled += handled
     return None
@@ -215,11 +229,11 @@ def _unwrap(cell: Cell, handlers: dict[type, Handler | None], message: Any) -> S
         cell._post(StopNow(message.reason, message.reply_to))
         return None
     if isinstance(message, Tick):
-        if not cell._timers.take(message):  # type: ignore[union-attr]
+        if not message.source.take():
             cell._handled += 1
             return None
     elif message.deadline <= cell._env.clock.now():
-        cell._undeliverable(message, "expired")
+        undeliverable(cell, message, "expired")
         return None
     handler = handlers[type(message.message)]
     assert handler is not None
@@ -236,7 +250,8 @@ def _unwrap(cell: Cell, handlers: dict[type, Handler | None], message: Any) -> S
 
 
 def _suspend(cell: Cell, message: object, coroutine: Any, waits_for: object) -> Suspension:
-    return Suspension(coroutine, waits_for, partial(_message_ended, cell, message), message)
+    since = cell._env.clock.now()
+    return Suspension(coroutine, waits_for, partial(_message_ended, cell, message), message, since)
 
 
 def _message_ended(cell: Cell, message: object, value: object, error: BaseException | None) -> None:
@@ -257,17 +272,40 @@ def _answer(cell: Cell, message: object, value: object) -> None:
 
 def _message_failed(cell: Cell, message: object, error: BaseException) -> None:
     """The message is lost. Its asker, if it has one, gets the error; whether the actor fails too depends on that."""
+    if isinstance(error, Stashed):
+        full = _put_aside(cell, message)
+        if full is None:
+            return
+        error = full
     cell._failed += 1
     killed = isinstance(error, asyncio.CancelledError) and any(isinstance(op, Kill) for op in cell._lane or ())
     if type(message) is Ask:
-        shown = ActorDeadError(f"{cell} was killed while handling the message", "killed") if killed else error
-        message.reply_to.fail(shown)  # type: ignore[union-attr]
+        message.reply_to.fail(_for_asker(cell, error, killed))  # type: ignore[union-attr]
         if not killed and _is_answer(cell.actor_class, error):
             cell._env.events.publish(AskFailed(cell, error))
             return
         message = message.message
     if not killed:
         fail(cell, error, type(message).__name__)
+
+
+def _put_aside(cell: Cell, message: object) -> BaseException | None:
+    """The handler stashed its message; it counts as queued. Returns why it could not."""
+    try:
+        put_aside(cell, message)
+    except StashFull as error:
+        return error
+    return None
+
+
+def _for_asker(cell: Cell, error: BaseException, killed: bool) -> BaseException:
+    """A cancellation or an exit concerns the actor it hit; raised in the asker it would cancel or end that one too."""
+    if isinstance(error, Exception):
+        return error
+    how = "killed" if killed else "failed"
+    shown = ActorDeadError(f"{cell} {'was killed' if killed else 'failed'} while handling the message", how)
+    shown.__cause__ = None if killed else error
+    return shown
 
 
 def _is_answer(actor_class: Any, error: BaseException) -> bool:

@@ -232,7 +232,7 @@ async def test_every_stop_is_answered(system: ActorSystem) -> None:
     """Several stops at once, and one on top of a stop that takes its time: each future is settled with True."""
 
     class Slow(Answering):
-        async def on_stop(self) -> None:
+        async def on_stop(self) -> None:  # type: ignore[override]
             await asyncio.sleep(1)
 
     ref = system.spawn(Slow)
@@ -252,7 +252,7 @@ async def test_a_stop_is_answered_when_its_actor_had_to_be_abandoned(system: Act
         pass
 
     class Stubborn(Answering):
-        async def on_stop(self) -> None:
+        async def on_stop(self) -> None:  # type: ignore[override]
             while True:
                 try:
                     await asyncio.sleep(3600)

@@ -15,26 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.config import (
-    MAX_FILE_BYTES,
     ConfigError,
-    Duration,
     Shapes,
-    Size,
     between,
-    duration,
     field_docstrings,
-    format_duration,
-    format_size,
     leaves,
-    load_toml,
     mask_passwords,
     nearest,
     setting,
     shown,
-    size,
-    strict_converter,
     to_toml,
 )
+from actors.converter import MAX_FILE_BYTES, load_toml, strict_converter
+from actors.units import Duration, Size, duration, format_duration, format_size, size
 
 
 class Colour(enum.Enum):

@@ -66,7 +66,7 @@ async def test_a_child_does_not_inherit_what_its_parent_bound(system: ActorSyste
 
 async def test_structlog_s_context_does_not_leak(system: ActorSystem) -> None:
     """What one actor binds is in its own log lines only."""
-    refs = [system.spawn(Plain), system.spawn(Doing)]
+    refs: list[Any] = [system.spawn(Plain), system.spawn(Doing)]
     for number, ref in enumerate(refs):
         await ref.request(lambda _, number=number: structlog.contextvars.bind_contextvars(number=number))
     assert [await ref.request(lambda _: structlog.contextvars.get_contextvars()) for ref in refs] == [
@@ -127,7 +127,7 @@ def cancel_now(_: Any) -> None:
 async def test_a_plain_handler_that_cancels_its_task_harms_nobody(system: ActorSystem) -> None:
     """The queue is handed over before the next turn; no other actor sees the cancellation."""
     probe = await TestProbe.start(system)
-    refs = [system.spawn(Plain), system.spawn(Doing), system.spawn(Doing)]
+    refs: list[Any] = [system.spawn(Plain), system.spawn(Doing), system.spawn(Doing)]
     refs[0].tell(cancel_now)
 
     async def wait_and_tell(_: Any) -> None:

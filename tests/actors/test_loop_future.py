@@ -125,7 +125,7 @@ def test_set_exception_takes_the_error_being_handled() -> None:
 def test_map_filter_reduce_and_join_settle_with_their_sources() -> None:
     """Before and after, in the order given."""
     source: LoopFuture[Any] = LoopFuture()
-    derived = [
+    derived: list[Any] = [
         source.map(len),
         source.filter(lambda number: number % 2 == 1),
         source.reduce(lambda a, b: a + b),

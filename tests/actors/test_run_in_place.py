@@ -108,7 +108,7 @@ async def test_a_failing_receiver_fails_alone(system: ActorSystem, in_place: Any
             raise ValueError
 
     system.env.dispatcher.in_place = in_place
-    receivers = [system.spawn(Receiver), system.spawn(Failing), system.spawn(Receiver)]
+    receivers: list[Any] = [system.spawn(Receiver), system.spawn(Failing), system.spawn(Receiver)]
     topic = await _publish(system, receivers)
     await topic.stop()
     assert [await ref.request("got") for ref in receivers] == [[0], [], [0]]

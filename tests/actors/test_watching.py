@@ -83,7 +83,10 @@ async def test_the_notice_says_how_it_ended(system: ActorSystem, how: str, reaso
     probe = await TestProbe.start(system)
     target = system.spawn(Target, spec=ChildSpec("temporary"))
     probe.watch(target)
-    {"stop": target.stop, "kill": target.kill, "fail": lambda: target.tell(ValueError())}[how]()
+    if how == "fail":
+        target.tell(ValueError())
+    else:
+        getattr(target, how)()
     assert (await probe.expect_terminated(target)).reason == reason
 
 

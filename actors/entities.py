@@ -1,0 +1,148 @@
+"""
+Actors by kind and key, started when they are needed and ended when they are not: sessions, documents, carts.
+
+Theory of operation. A region is a supervisor that knows its entities by key. Everything for an entity goes through it,
+so that a key has one instance at a time, always: while one is ending (its `on_stop` may still save), what comes for its
+key waits here, in order, and goes to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .actor import Actor, handles
+from .errors import ActorDeadError, AskTimeout, MailboxFull
+from .events import DeadLetter
+from .future import LoopFuture
+from .idle import Idle
+from .messages import Ask, Terminated
+from .supervision import DYNAMIC, TRANSIENT, ChildSpec
+
+if TYPE_CHECKING:
+    from .cell import ActorRef
+
+MAX_BUFFERED = 1_000
+"""Messages that wait for the next instance of one key: what arrives in the seconds an `on_stop` may take."""
+
+
+@attrs.frozen(eq=False)
+class ToEntity:
+    key: str
+    message: object
+
+
+@attrs.frozen(eq=False)
+class Rested:
+    """An entity had nothing to do for as long as its region allows."""
+
+    ref: ActorRef[Any]
+
+
+class Region(Actor):
+    """
+    The entities of one kind, each made with its key: `actor_class(key, *args)`.
+
+    An entity that crashes is restarted under its own budget; one that gave up, or was passivated, is made anew by the
+    next message for its key.
+    """
+
+    supervision = DYNAMIC
+
+    def __init__(
+        self,
+        actor_class: type[Actor],
+        args: tuple[Any, ...] = (),
+        passivate_after: float | None = 120.0,
+        spec: ChildSpec = TRANSIENT,
+    ) -> None:
+        super().__init__()
+        self._class = actor_class
+        self._args = args
+        self._passivate_after = passivate_after
+        self._spec = spec
+        self._keys: dict[ActorRef[Any], str] = {}
+        self._live: dict[str, ActorRef[Any]] = {}
+        self._ending: dict[str, deque[object]] = {}
+
+    @handles(ToEntity)
+    def deliver(self, to: ToEntity) -> None:
+        waiting = self._ending.get(to.key)
+        if waiting is None:
+            self._tell(to.key, to.message)
+        elif len(waiting) < MAX_BUFFERED:
+            waiting.append(to.message)
+        else:
+            self._lose(to.message, "mailbox_full")
+
+    @handles(Rested)
+    def rested(self, rested: Rested) -> None:
+        """Only one that has nothing waiting goes; what comes from now on waits for its successor."""
+        key = self._keys.get(rested.ref)
+        if key is not None and key not in self._ending and rested.ref._queue.empty():
+            self._ending[key] = deque()
+            rested.ref._stop_after_mailbox(None, "shutdown")
+
+    def on_signal(self, signal: object) -> None:
+        if not isinstance(signal, Terminated):
+            return
+        ended: Any = signal.ref
+        key = self._keys.pop(ended, None)
+        if key is None:
+            return
+        self._live.pop(key, None)
+        for message in self._ending.pop(key, ()):
+            self._tell(key, message)
+
+    def _tell(self, key: str, message: object) -> None:
+        ref = self._live.get(key) or self._start(key)
+        try:
+            ref._send(message) if isinstance(message, Ask) else ref.tell(message)
+        except ActorDeadError:  # it stopped by itself; its Terminated is under way and brings the next one
+            self._ending.setdefault(key, deque()).append(message)
+        except MailboxFull as error:
+            if isinstance(message, Ask):
+                message.reply_to.fail(error)  # type: ignore[union-attr]
+
+    def _start(self, key: str) -> ActorRef[Any]:
+        ref: ActorRef[Any] = self.spawn(self._class, key, *self._args, name=key, spec=self._spec)
+        self._live[key] = ref
+        self._keys[ref] = key
+        self.watch(ref)
+        if self._passivate_after is not None:
+            ref._rest = Idle(ref, self._passivate_after, lambda: self.actor_ref.tell(Rested(ref)))
+        return ref
+
+    def _lose(self, message: object, reason: str) -> None:
+        if isinstance(message, Ask):
+            error = ActorDeadError(f"{self} stopped before handling the message", reason)
+            message.reply_to.fail(error)  # type: ignore[union-attr]
+            message = message.message
+        self.actor_ref._env.dead_letters.add(DeadLetter(self.actor_ref, message, reason))
+
+
+@attrs.frozen
+class EntityRef:
+    """One entity by its key; stays valid however often its actor ends and begins. Any thread."""
+
+    region: ActorRef[Region]
+    key: str
+
+    def tell(self, message: object) -> None:
+        """As `ActorRef.tell`; starts the entity if need be."""
+        self.region.tell(ToEntity(self.key, message))
+
+    async def request(self, message: object, *, timeout: float = 5.0) -> Any:
+        """As `ActorRef.request`; a message that waits for the next instance stays, and its deadline runs on."""
+        env = self.region._env
+        reply: LoopFuture[Any] = LoopFuture()
+        self.tell(Ask(message, reply, env.clock.now() + timeout))
+        error = AskTimeout(f"entity {self.key!r}", type(message).__name__, timeout, "busy, or ending")
+        expiry = asyncio.get_running_loop().call_later(timeout, reply.fail, error)
+        try:
+            return await reply
+        finally:
+            expiry.cancel()

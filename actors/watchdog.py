@@ -1,0 +1,134 @@
+"""
+Names the culprit: a handler that blocks the loop, and one that has been suspended for too long.
+
+It costs nothing in a turn: it reads what the dispatcher has in hand, and where the same is there for longer than
+`stuck_warn`, reads the stack. Each handler is named once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .events import HandlerStuck
+from .messages import Ask, Tick
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from .dispatcher import Dispatcher, Suspension
+    from .environment import Environment
+    from .events import EventStream
+
+LOOKS = 4
+"""Looks per `stuck_warn`: a handler is named at most a quarter later than that."""
+
+MAX_FRAMES = 12
+"""Frames of a stack that are shown, innermost last."""
+
+
+class Watchdog:
+    """
+    Watches one dispatcher from `start` to `stop`.
+
+    A blocked loop is seen by a thread, and its fact is published there; suspended handlers are looked at on the loop,
+    by one timer that runs only while there are any.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, events: EventStream, stuck_warn: float) -> None:
+        self._dispatcher = dispatcher
+        self._events = events
+        self._stuck_warn = stuck_warn
+        self._ended = threading.Event()
+        self._is_looking = False
+        self._named: set[int] = set()
+        dispatcher.on_host = self._look_later
+
+    def start(self) -> None:
+        """Starts the thread; without it only suspended handlers are named, which is right for virtual time."""
+        threading.Thread(target=self._watch, name="actors-watchdog", daemon=True).start()
+
+    def stop(self) -> None:
+        self._ended.set()
+
+    # --- a blocked loop: on the thread
+
+    def _watch(self) -> None:
+        seen: Any = None
+        looks = 0
+        while not self._ended.wait(self._stuck_warn / LOOKS):
+            now = (self._dispatcher.turns, self._dispatcher.current)
+            looks = looks + 1 if now == seen and now[1] is not None else 0
+            seen = now
+            if looks == LOOKS:
+                self._name_blocked(self._dispatcher.current)
+
+    def _name_blocked(self, cell: Any) -> None:
+        frame = sys._current_frames().get(self._dispatcher.thread)
+        has_moved_on = self._dispatcher.current is not cell
+        if frame is None or has_moved_on:
+            return
+        stack = "".join(traceback.format_stack(frame)[-MAX_FRAMES:])
+        fact = HandlerStuck(cell, _message_in_hand(frame), self._stuck_warn, stack, blocks_loop=True)
+        self._events.publish(fact)
+
+    # --- suspended handlers: on the loop
+
+    def _look_later(self) -> None:
+        if not self._is_looking:
+            self._is_looking = True
+            self._dispatcher.loop.call_later(self._stuck_warn / LOOKS, self._look)
+
+    def _look(self) -> None:
+        self._is_looking = False
+        now, waiting = self._dispatcher.clock.now(), set()
+        for cell in tuple(self._dispatcher.hosts.values()):
+            suspension: Suspension | None = cell._suspension
+            if suspension is None or suspension.message is None:
+                continue
+            waiting.add(id(suspension))
+            if now - suspension.since >= self._stuck_warn and id(suspension) not in self._named and not cell._patient:
+                self._named.add(id(suspension))
+                self._name_suspended(cell, suspension, now - suspension.since)
+        self._named &= waiting
+        if waiting and not self._ended.is_set():
+            self._look_later()
+
+    def _name_suspended(self, cell: Any, suspension: Suspension, seconds: float) -> None:
+        coroutine: Any = suspension.coroutine
+        frame = coroutine.cr_frame
+        stack = "".join(traceback.format_stack(frame)[-MAX_FRAMES:]) if frame is not None else ""
+        self._events.publish(HandlerStuck(cell, _type_of(suspension.message), seconds, stack, blocks_loop=False))
+
+
+@contextmanager
+def patiently(env: Environment) -> Iterator[None]:
+    """Marks the handler that runs this as waiting on purpose, for as long as it takes: it does not count as stuck."""
+    cell: Any = env.dispatcher.hosted(asyncio.current_task())
+    if cell is None:
+        yield
+        return
+    cell._patient = True
+    try:
+        yield
+    finally:
+        cell._patient = None
+
+
+def _message_in_hand(frame: FrameType | None) -> str:
+    """The turn that runs the handler has the message in a local; reading it here keeps it out of every turn."""
+    while frame is not None:
+        if frame.f_code.co_name in ("_run_mailbox", "_in_place") and "message" in frame.f_locals:
+            return _type_of(frame.f_locals["message"])
+        frame = frame.f_back
+    return "a hook"
+
+
+def _type_of(message: Any) -> str:
+    """The type inside an ask's or a tick's envelope."""
+    return type(message.message if isinstance(message, Ask | Tick) else message).__name__

@@ -236,7 +236,7 @@ class Actor(pykka.Actor):
 
         Never returns: it raises what the runtime catches, so do not swallow `BaseException` around it.
         """
-        raise Stashed
+        raise Stashed(f"cannot stash in {self}: no message is in hand; a hook has none")
 
     def unstash(self) -> int:
         """Takes up what was put aside, before everything that waits, in its old order; returns how many."""
@@ -263,11 +263,10 @@ class Actor(pykka.Actor):
     def set_receive_timeout(self, seconds: float | None) -> None:
         """`ReceiveTimeout` in `on_signal` after so many seconds without a user message; None switches it off."""
         ref = self._actor_ref
+        idle = None if seconds is None else Idle(ref, seconds, lambda: ref._post(Notify(ReceiveTimeout(seconds))))
         if ref._idle is not None:
             ref._idle.cancel()
-        ref._idle = None
-        if seconds is not None:
-            ref._idle = Idle(ref, seconds, lambda: ref._post(Notify(ReceiveTimeout(seconds))))
+        ref._idle = idle
 
     @property
     def timers(self) -> Timers:

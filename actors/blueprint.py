@@ -8,7 +8,7 @@ wrong here, in letters; `start` only spawns. A supervisor gets its children as a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     from .system import ActorSystem
 
 
+PERMANENT = ChildSpec(restart="permanent")
+
+
 @attrs.frozen
 class PlannedPart:
     """A part without children; its program knows how to make it."""
 
     name: str
     part: Part
-    spec: ChildSpec = ChildSpec(restart="permanent")
+    spec: ChildSpec = PERMANENT
 
 
 @attrs.frozen
@@ -93,6 +96,7 @@ class Blueprint:
         *,
         additions: Additions = NOTHING,
         fills: Mapping[str, object] = NOTHING,
+        started: Callable[[ActorRef[Any]], object] = bool,
     ) -> dict[str, ActorRef[Any]]:
         """
         Spawns the tree, and returns those directly below the root by name, once every supervisor is up.
@@ -100,17 +104,19 @@ class Blueprint:
         Args:
             parts: How to make the parts that have no children; one that is missing is started by its program.
             fills: By class name, what parameters with that annotation get.
+            started: Is told each of them before its children start.
 
         Raises:
             ActorDeadError: A supervisor could not start its children, however often it tried.
             NameTaken: The system has an actor of that name below its root.
         """
         made = [self._child(one, parts, additions, fills) for one in self.root.children]
-        refs: dict[str, ActorRef[Any]] = {}
+        refs = {}
         for child in [*filter(None, made), *additions.get(ROOT, ())]:
             ref = system.spawn(child.actor_class, *child.args, name=child.name, spec=child.spec, **child.kwargs)
-            await _wait_up(ref)
             refs[child.name or ref.path] = ref
+            started(ref)
+            await _wait_up(ref)
         return refs
 
     def _child(

@@ -61,7 +61,12 @@ PHASES = ("starting", "running", "restarting", "stopping", "dead")
 
 @attrs.frozen
 class ActorInfo:
-    """What `ref.info()` says; a snapshot."""
+    """
+    What `ref.info()` says; a snapshot.
+
+    How long the oldest message has waited is not known: it would cost a timestamp per message. How many wait is in
+    `counts.queued`, and how long the one in hand has taken in `doing_for`.
+    """
 
     path: str
     actor_class: str
@@ -70,8 +75,17 @@ class ActorInfo:
     restarts: int
     counts: Counts
     children: int
+    watchers: int
     doing: str | None
     """The type of the message whose handler is suspended."""
+    doing_for: float | None
+    """Seconds since that handler first had to wait."""
+    budget_left: int | None
+    """Restarts its supervisor would grant now, to it or to it and its siblings (`SupervisorSpec.scope`). None if it is
+    never restarted: the root, and what is temporary."""
+    last_error: str | None
+    """Type and text of what made it fail last, in this incarnation or an earlier one, on one line of at most 200
+    characters; an error that only answered an ask is not among them. None if it never failed."""
 
 
 class ActorRef(pykka.ActorRef[A], Generic[A]):
@@ -107,10 +121,12 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     )
     _aside: Rare[deque[Any]] = Rare()
     _idle: Rare[Idle] = Rare()
+    _last_error: Rare[str] = Rare()
     _rest: Rare[Idle] = Rare()
-    _patient: Rare[bool] = Rare()
+    _patient: Rare[float] = Rare()
+    """Until when its handler waits on purpose (see `watchdog`): infinity, or a moment that has passed."""
     _pipes: Rare[Pipes] = Rare()
-    _waits_for: Rare[ActorRef[Any]] = Rare()
+    _waits_for: Rare[tuple[ActorRef[Any], LoopFuture[Any]]] = Rare()
     _reason: Rare[ExitReason] = Rare()
     _record: Rare[RestartRecord] = Rare()
     _timers: Rare[Timers] = Rare()
@@ -205,7 +221,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._send(Ask(message, reply, env.clock.now() + timeout))
         expiry = loop.call_later(timeout, self._expire, reply, message, timeout)
         if asker is not None:
-            asker._waits_for = self
+            asker._waits_for = (self, reply)
         try:
             return await reply
         finally:
@@ -256,7 +272,11 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._post_from_any_thread(StopNow())
 
     def kill(self) -> None:
-        """Cancels the handler in hand and stops the actor; `on_stop` still runs. Any thread; twice does no harm."""
+        """
+        Cancels the handler in hand and ends this instance; `on_stop` still runs. Any thread; twice does no harm.
+
+        To its supervisor it is a failure, as in OTP: a child that is not `temporary` is restarted.
+        """
         self._post_from_any_thread(Kill())
 
     def proxy(self) -> pykka.ActorProxy[A]:
@@ -297,11 +317,12 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
     def counts(self) -> Counts:
         """What became of its messages; exact between its turns."""
-        queued = self._queue.qsize() + len(self._front or ()) + len(self._aside or ()) + (self._doing is not None)
-        return Counts(self._accepted, self._handled, self._failed, self._lost, queued)
+        return Counts(self._accepted, self._handled, self._failed, self._lost, self._queued())
 
     def info(self) -> ActorInfo:
         """A snapshot for people; costs nothing until asked for."""
+        suspension, now = self._suspension, self._env.clock.now()
+        doing = suspension.message if suspension is not None else None
         return ActorInfo(
             path=self.path,
             actor_class=self.actor_class.__qualname__,
@@ -310,7 +331,11 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             restarts=max(0, self._incarnation - 1),
             counts=self.counts(),
             children=len(self.children()),
-            doing=_type_name(self._doing) if self._doing is not None else None,
+            watchers=len(self._family.watchers) if self._family else 0,
+            doing=_type_name(doing) if doing is not None else None,
+            doing_for=max(0.0, now - suspension.since) if suspension is not None and doing is not None else None,
+            budget_left=self._budget_left(now),
+            last_error=self._last_error,
         )
 
     def children(self) -> tuple[ActorRef[Any], ...]:
@@ -355,6 +380,20 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def _doing(self) -> object:
         """The message whose handler is suspended."""
         return self._suspension.message if self._suspension is not None else None
+
+    def _queued(self) -> int:
+        """What waits, and what is in hand."""
+        waiting = self._queue.qsize() + len(self._front or ()) + len(self._aside or ())
+        return waiting + (self._doing is not None)
+
+    def _budget_left(self, now: float) -> int | None:
+        if self._parent is None or self._spec.restart == "temporary":
+            return None
+        family = self._parent._relations()
+        if family.supervision.scope == "supervisor":
+            return family.budget.left(now)
+        own = self._record.budget if self._record is not None else None
+        return family.supervision.intensity if own is None else own.left(now)
 
     def _send(self, ask: Ask) -> None:
         """An envelope; pykka's stop message inside one becomes our own, which no overflow may drop."""
@@ -413,12 +452,17 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """Each actor suspended in a request handles nothing meanwhile: a ring of them would wait for its deadlines."""
         if asker is self:
             raise AskedSelf(f"{self} cannot ask itself: it would wait for its own next turn; call the method, or tell")
-        path, waiting = [asker, self], self._waits_for
+        path, waiting = [asker, self], self._asked()
         while waiting is not None and waiting not in path:
             path.append(waiting)
-            waiting = waiting._waits_for
+            waiting = waiting._asked()
         if waiting is asker:
             raise AskCycleError([str(ref) for ref in (*path, asker)])
+
+    def _asked(self) -> ActorRef[Any] | None:
+        """Whose answer its handler waits for; an answer that is in, but not yet read, is not waited for."""
+        waits = self._waits_for
+        return None if waits is None or waits[1].done() else waits[0]
 
     def _expire(self, reply: LoopFuture[Any], message: object, waited: float) -> None:
         doing = f", in the middle of {_type_name(self._doing)}" if self._doing is not None else ""
@@ -449,4 +493,4 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
 
 def _type_name(message: object) -> str:
-    return type(message.message if isinstance(message, Ask) else message).__name__
+    return type(message.message if isinstance(message, Ask | Tick) else message).__name__

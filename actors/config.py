@@ -211,6 +211,7 @@ def field_docstrings(kind: type) -> dict[str, str]:
 
 def to_toml(value: object, shape: Any = None, shapes: Shapes = NO_SHAPES) -> str:
     """Returns `value` as TOML writes it; a number of shape `Duration` or `Size` as text with its unit."""
+    shape = _without_none(shape)
     if shape == Duration and isinstance(value, int | float):
         return f'"{format_duration(value)}"'
     if shape == Size and isinstance(value, int):
@@ -222,6 +223,17 @@ def to_toml(value: object, shape: Any = None, shapes: Shapes = NO_SHAPES) -> str
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{quote_key(key)} = {to_toml(one)}" for key, one in value.items()) + " }"
     return _scalar(value)
+
+
+def _without_none(shape: Any) -> Any:
+    """A setting that may be left out is written as any other where it is there."""
+    kinds = [kind for kind in typing.get_args(shape) if kind is not type(None)] if is_optional(shape) else [shape]
+    return kinds[0] if len(kinds) == 1 else shape
+
+
+def is_optional(shape: Any) -> bool:
+    """Returns whether a shape is `X | None`, which a file says by leaving the key out."""
+    return typing.get_origin(shape) in (typing.Union, types.UnionType) and type(None) in typing.get_args(shape)
 
 
 def _inline_table(value: Any, shapes: Shapes) -> str:

@@ -10,7 +10,6 @@ import enum
 import math
 import re
 import tomllib
-import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -264,8 +263,3 @@ def _missing(name: str) -> ConfigError:
 
 def _is_missing(field: attrs.Attribute[Any], given: Mapping[str, Any]) -> bool:
     return field.default is attrs.NOTHING and key_of(field) not in given
-
-
-def is_optional(shape: Any) -> bool:
-    """Returns whether a shape is `X | None`, which a file says by leaving the key out."""
-    return typing.get_origin(shape) in (typing.Union, types.UnionType) and type(None) in typing.get_args(shape)

@@ -19,7 +19,7 @@ from .cell import DEAD, RUNNING, STARTING, STOPPING, ActorRef
 from .death_watch import notify_all
 from .events import ActorFailed, ActorStopped, HandlerAbandoned
 from .leftovers import drain, lose_in_hand, take_for_hook, undeliverable
-from .ops import Kill, StopNow, settle
+from .ops import Kill, Revive, StopNow, settle
 from .supervision import WORKER_SHUTDOWN, ExitReason, ends_supervisor
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def _bury(cell: Cell) -> None:
     if cell._actor is not None and getattr(cell.actor_class, "_takes_undelivered", False):
         _offer_undelivered(cell, cell._actor)
     cell._phase = DEAD
+    end_side_jobs(cell)  # again: an abandoned one has come here without, and `on_stop` may have begun some
     if cell._rest is not None:
         cell._rest.cancel()
     drain(cell)
@@ -113,6 +114,9 @@ def _bury(cell: Cell) -> None:
     notify_all(cell)
     if cell._parent is not None:
         cell._parent._disown(cell)
+        if cell._incarnation > 1:
+            cell._env.ledger.settle_restarts(cell.actor_class.__qualname__, cell._incarnation - 1)
+        look_at_group(cell)
         _end_supervisor_with(cell, cell._parent)
     drop_instance(cell)
     if cell._env.events.wants(ActorStopped):
@@ -125,9 +129,21 @@ def _end_supervisor_with(cell: Cell, parent: Cell) -> None:
     """A significant child that ended by itself may end its supervisor, normally."""
     if not cell._spec.significant or cell._reason == "shutdown" or parent._phase >= STOPPING:
         return
+    supervision = parent._relations().supervision
+    if cell._reason == "gave_up" and supervision.on_exceeded != "stop_child":  # its supervisor fails, and not normally
+        return
     left = sum(child._spec.significant for child in parent.children())
-    if ends_supervisor(parent._relations().supervision, left):
+    if ends_supervisor(supervision, left):
         parent._post(StopNow())
+
+
+def look_at_group(cell: Cell) -> None:
+    """It is up, or gone for good: siblings that are being restarted with it may have waited for that."""
+    parent = cell._parent
+    if parent is not None and parent._family is not None and parent._family.group is not None:
+        if cell._phase == DEAD:
+            parent._family.group.going.discard(cell)
+        parent._post(Revive())
 
 
 def _offer_undelivered(cell: Cell, actor: Any) -> None:
@@ -206,6 +222,14 @@ def _release(waiter: asyncio.Future[None]) -> None:
 
 def abandon(cell: Cell) -> None:
     """The last resort, for what swallows its cancellation: the coroutine is closed and the life ends without it."""
+    let_go(cell)
+    if cell._phase != DEAD:  # an ending that was closed in a hook has gone through to its end
+        close(cell, "killed")
+        _bury(cell)
+
+
+def let_go(cell: Cell) -> None:
+    """Closes what swallowed its cancellation, a handler or a hook; the message in hand is lost with it."""
     for child in cell.children():
         abandon(child)
     if cell._phase == DEAD:
@@ -219,6 +243,3 @@ def abandon(cell: Cell) -> None:
         except RuntimeError as error:  # it swallowed GeneratorExit as well
             cell._env.events.publish(ActorFailed(cell, error, "close"))
         cell._suspension = None
-    if cell._phase != DEAD:  # an ending that was closed in a hook has gone through to its end
-        close(cell, "killed")
-        _bury(cell)

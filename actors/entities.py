@@ -16,7 +16,7 @@ import attrs
 
 from .actor import Actor, handles
 from .errors import ActorDeadError, AskTimeout, MailboxFull
-from .events import DeadLetter
+from .events import ActorFailed, DeadLetter
 from .future import LoopFuture
 from .idle import Idle
 from .messages import Ask, Terminated
@@ -47,7 +47,7 @@ class Region(Actor):
     The entities of one kind, each made with its key: `actor_class(key, *args)`.
 
     An entity that crashes is restarted under its own budget; one that gave up, or was passivated, is made anew by the
-    next message for its key.
+    next message for its key. If making it raises, that message is refused, and nobody else's.
     """
 
     supervision = DYNAMIC
@@ -60,6 +60,8 @@ class Region(Actor):
         spec: ChildSpec = TRANSIENT,
     ) -> None:
         super().__init__()
+        if passivate_after is not None and not passivate_after > 0:
+            raise ValueError(f"entities cannot be passivated after {passivate_after:g} s: give more than 0, or None")
         self._class = actor_class
         self._args = args
         self._passivate_after = passivate_after
@@ -76,13 +78,13 @@ class Region(Actor):
         elif len(waiting) < MAX_BUFFERED:
             waiting.append(to.message)
         else:
-            self._lose(to.message, "mailbox_full")
+            self._refuse(to.message, MailboxFull(f"entity {to.key!r}", MAX_BUFFERED), "mailbox_full")
 
     @handles(Rested)
     def rested(self, rested: Rested) -> None:
-        """Only one that has nothing waiting goes; what comes from now on waits for its successor."""
+        """Only one that has nothing waiting, or put aside, goes; what comes now waits for its successor."""
         key = self._keys.get(rested.ref)
-        if key is not None and key not in self._ending and rested.ref._queue.empty():
+        if key is not None and key not in self._ending and not rested.ref._queued():
             self._ending[key] = deque()
             rested.ref._stop_after_mailbox(None, "shutdown")
 
@@ -97,15 +99,32 @@ class Region(Actor):
         for message in self._ending.pop(key, ()):
             self._tell(key, message)
 
+    def on_stop(self) -> None:
+        """The entities are gone by then; what still waits for a next one gets none."""
+        for key, waiting in self._ending.items():
+            for message in waiting:
+                self._refuse(message, ActorDeadError(f"entity {key!r} not found: {self} has stopped", "shutdown"))
+        self._ending.clear()
+
+    def on_undelivered(self, messages: list[object]) -> None:
+        for message in messages:
+            inner = message.message if isinstance(message, ToEntity) else message
+            if not isinstance(inner, Rested):
+                self._refuse(inner, ActorDeadError(f"{self} stopped before handling the message", "shutdown"))
+
     def _tell(self, key: str, message: object) -> None:
-        ref = self._live.get(key) or self._start(key)
+        try:
+            ref = self._live.get(key) or self._start(key)
+        except Exception as error:  # its constructor is app code
+            self.actor_ref._env.events.publish(ActorFailed(self.actor_ref, error, f"start of entity {key!r}"))
+            self._refuse(message, error, "failed")
+            return
         try:
             ref._send(message) if isinstance(message, Ask) else ref.tell(message)
         except ActorDeadError:  # it stopped by itself; its Terminated is under way and brings the next one
             self._ending.setdefault(key, deque()).append(message)
         except MailboxFull as error:
-            if isinstance(message, Ask):
-                message.reply_to.fail(error)  # type: ignore[union-attr]
+            self._refuse(message, error, "mailbox_full")
 
     def _start(self, key: str) -> ActorRef[Any]:
         ref: ActorRef[Any] = self.spawn(self._class, key, *self._args, name=key, spec=self._spec)
@@ -113,12 +132,16 @@ class Region(Actor):
         self._keys[ref] = key
         self.watch(ref)
         if self._passivate_after is not None:
-            ref._rest = Idle(ref, self._passivate_after, lambda: self.actor_ref.tell(Rested(ref)))
+            ref._rest = Idle(ref, self._passivate_after, lambda: self._note_rest(ref))
         return ref
 
-    def _lose(self, message: object, reason: str) -> None:
+    def _note_rest(self, ref: ActorRef[Any]) -> None:
+        if self.actor_ref.is_alive():  # else it is being stopped anyway
+            self.actor_ref.tell(Rested(ref))
+
+    def _refuse(self, message: object, error: Exception, reason: str = "shutdown") -> None:
+        """No entity will handle it: its asker learns why, and it is a dead letter."""
         if isinstance(message, Ask):
-            error = ActorDeadError(f"{self} stopped before handling the message", reason)
             message.reply_to.fail(error)  # type: ignore[union-attr]
             message = message.message
         self.actor_ref._env.dead_letters.add(DeadLetter(self.actor_ref, message, reason))

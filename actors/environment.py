@@ -40,16 +40,70 @@ class Counts:
         return self.accepted == self.handled + self.failed + self.lost + self.queued
 
 
+MAX_CLASSES = 256
+"""Names of classes with an account of their own: a label in a metric. Applications have dozens; what makes classes as
+it runs shares one."""
+
+OTHERS = "(others)"
+
+
+@attrs.define(eq=False)
+class Account:
+    """What the actors of one class that are gone did in their lives."""
+
+    accepted: int = 0
+    handled: int = 0
+    failed: int = 0
+    lost: int = 0
+    restarts: int = 0
+
+
 class Ledger:
-    """The counts of actors that are gone; those of living ones are on their refs."""
+    """What actors that are gone have counted, by class; the counts of living ones are on their refs. Any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.settled = Counts()
+        self._accounts: dict[str, Account] = {}
 
-    def settle(self, counts: Counts) -> None:
+    @property
+    def settled(self) -> Counts:
+        """All classes together."""
         with self._lock:
-            self.settled += counts
+            accounts = tuple(self._accounts.values())
+            sums = (sum(getattr(one, name) for one in accounts) for name in ("accepted", "handled", "failed", "lost"))
+            return Counts(*sums)
+
+    def settle(self, name: str, accepted: int, handled: int, failed: int, lost: int) -> None:
+        """An actor of the class `name` has ended, or was told something after its end."""
+        with self._lock:
+            account = self._account(name)
+            account.accepted += accepted
+            account.handled += handled
+            account.failed += failed
+            account.lost += lost
+
+    def settle_restarts(self, name: str, restarts: int) -> None:
+        """Once per actor, at its burial."""
+        with self._lock:
+            self._account(name).restarts += restarts
+
+    def label(self, name: str) -> str:
+        """Under which name a class is counted, from now on for good: its own, or `OTHERS` once there are too many."""
+        with self._lock:
+            self._account(name)
+            return name if name in self._accounts else OTHERS
+
+    def accounts(self) -> dict[str, Account]:
+        """By label. The accounts go on counting."""
+        with self._lock:
+            return dict(self._accounts)
+
+    def _account(self, name: str) -> Account:
+        found = self._accounts.get(name)
+        if found is None:
+            label = name if len(self._accounts) < MAX_CLASSES else OTHERS
+            found = self._accounts.setdefault(label, Account())
+        return found
 
 
 @attrs.define(eq=False)

@@ -96,3 +96,18 @@ class BadActor(TypeError):
 def listed(names: Sequence[str]) -> str:
     """`a, b and c`, for messages."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "none"
+
+
+MAX_SHORT = 200
+"""Characters of an error that is shown in one line: two lines of a terminal, and a bound for what is kept per actor."""
+
+
+def in_short(error: BaseException) -> str:
+    """Type and text of an error on one line; of one that only says who pays (`NotCharged`), what it stands for."""
+    if isinstance(error, NotCharged) and error.__cause__ is not None:
+        error = error.__cause__
+    try:
+        text = " ".join(str(error)[:MAX_SHORT].split())
+    except Exception as broken:  # its __str__ is app code
+        text = f"its text cannot be had: {type(broken).__name__}"
+    return f"{type(error).__name__}: {text}".removesuffix(": ")[:MAX_SHORT]

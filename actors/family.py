@@ -8,13 +8,14 @@ from .supervision import Budget
 
 if TYPE_CHECKING:
     from .cell import ActorRef
+    from .siblings import Group
     from .supervision import SupervisorSpec
 
 
 class Family:
     """Made when an actor first has a relation; most have none but their parent."""
 
-    __slots__ = ("budget", "children", "supervision", "watchers", "watching")
+    __slots__ = ("budget", "children", "group", "supervision", "watchers", "watching")
 
     def __init__(self, supervision: SupervisorSpec) -> None:
         self.supervision = supervision
@@ -24,3 +25,10 @@ class Family:
         self.watchers: dict[ActorRef[Any], object] = {}
         """Who gets a `Terminated`, or the message given to `watch_with`."""
         self.watching: set[ActorRef[Any]] = set()
+        self.group: Group | None = None
+        """Children that are being restarted together."""
+
+    def renew(self) -> None:
+        """The actor restarts: its next children are new, and so is its budget for them, as in OTP."""
+        self.budget = Budget(self.supervision.intensity, self.supervision.period)
+        self.group = None

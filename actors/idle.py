@@ -21,6 +21,8 @@ class Idle:
     __slots__ = ("_act", "_handle", "_last", "_ref", "seconds")
 
     def __init__(self, ref: ActorRef[Any], seconds: float, act: Callable[[], None]) -> None:
+        if not seconds > 0:
+            raise ValueError(f"{ref} cannot be idle for {seconds:g} s: it would be told without end; give more than 0")
         self._ref = ref
         self._act = act
         self.seconds = seconds
@@ -28,7 +30,7 @@ class Idle:
         self._handle: asyncio.TimerHandle | None = self._arm(seconds)
 
     def touch(self) -> None:
-        """A turn has handled something."""
+        """A message is being handled, or has just been."""
         self._last = self._ref._env.clock.now()
 
     def cancel(self) -> None:

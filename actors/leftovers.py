@@ -9,7 +9,6 @@ from __future__ import annotations
 import queue
 from typing import TYPE_CHECKING, Any
 
-from .environment import Counts
 from .errors import ActorDeadError, MailboxFull
 from .events import DeadLetter
 from .messages import Ask, TailStop, Tick
@@ -92,4 +91,4 @@ def _settle(cell: Cell) -> None:
     handled, cell._handled = cell._handled, 0
     failed, cell._failed = cell._failed, 0
     lost, cell._lost = cell._lost, 0
-    cell._env.ledger.settle(Counts(accepted, handled, failed, lost))
+    cell._env.ledger.settle(cell.actor_class.__qualname__, accepted, handled, failed, lost)

@@ -21,15 +21,29 @@ from pykka import ActorRegistry
 
 from .bounded import BoundedRef
 from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef, Arguments
-from .ending import call_hook, close, drop_instance, end, end_side_jobs, is_registered, stop_children
-from .errors import ActorDeadError, NotCharged, RestartsExceeded
+from .ending import call_hook, close, drop_instance, end, end_side_jobs, is_registered, look_at_group, stop_children
+from .errors import ActorDeadError, NotCharged, RestartsExceeded, in_short
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from .mailbox import UNBOUNDED
 from .messages import ChildFailed
-from .ops import Fail, Kill, Notify, Op, Rebuild, Regroup, Retire, Revive, Start, StopNow, settle
-from .siblings import regroup, revive
+from .ops import (
+    Fail,
+    Kill,
+    Notify,
+    Op,
+    Rebuild,
+    Regroup,
+    Retire,
+    Revive,
+    Start,
+    StopNow,
+    TakeUp,
+    is_cut_short,
+    settle,
+)
+from .siblings import gather, is_member, is_retired, regroup, rejoin, revive
 from .stash import take_up
-from .supervision import STOP, TRANSIENT, ChildSpec, Decision, ExitReason, GiveUp, Restart, RestartRecord, decide
+from .supervision import JOIN, STOP, TRANSIENT, ChildSpec, Decision, ExitReason, GiveUp, Restart, RestartRecord, decide
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -114,7 +128,7 @@ def perform(cell: Cell, op: Op) -> Doing | None:
     if isinstance(op, Start):
         return _start(cell)
     if isinstance(op, Fail):
-        return _mend(cell, op.error, op.doing)
+        return None if is_retired(cell) else _mend(cell, op.error, op.doing)  # else what ended it came first
     if isinstance(op, Rebuild):
         return _rebuild(cell, op)
     if isinstance(op, Retire):
@@ -122,7 +136,9 @@ def perform(cell: Cell, op: Op) -> Doing | None:
     if isinstance(op, Regroup):
         return regroup(cell, op)
     if isinstance(op, Revive):
-        return revive(op)
+        revive(cell)
+    if isinstance(op, Revive | TakeUp):
+        return None
     reply_to = None if isinstance(op, Kill) else op.reply_to
     return _leave(cell, op.reason, reply_to)
 
@@ -130,6 +146,7 @@ def perform(cell: Cell, op: Op) -> Doing | None:
 def fail(cell: Cell, error: BaseException, doing: str) -> None:
     """The instance failed: no further message is handed to it, and its supervisor will decide. Loop thread only."""
     env = cell._env
+    cell._last_error = in_short(error)
     env.events.publish(ActorFailed(cell, error, doing))
     if isinstance(error, (SystemExit, KeyboardInterrupt)) and env.fatal is None:
         env.fatal = error
@@ -180,8 +197,8 @@ async def _start_later(cell: Cell, starting: Doing) -> None:
 
 
 def _not_up(cell: Cell, error: BaseException, doing: str) -> None:
-    """A start that raised is a failure; one that a kill cut short is none, the kill waits in the lane."""
-    if not (isinstance(error, asyncio.CancelledError) and any(isinstance(op, Kill) for op in cell._lane or ())):
+    """A start that raised is a failure; one that was cut short is none: what did it waits in the lane."""
+    if not (isinstance(error, asyncio.CancelledError) and is_cut_short(cell._lane)):
         fail(cell, error, doing)
     elif doing in NEVER_RAN:
         drop_instance(cell)
@@ -225,12 +242,18 @@ def _judge(cell: Cell, reason: ExitReason, *, charged: bool = True) -> Decision:
     parent = cell._parent
     if parent is None or parent._phase >= STOPPING:
         return STOP
-    if cell._record is None and cell._spec.mends(reason):
+    mends = cell._spec.mends(reason)
+    if mends and is_member(parent, cell):
+        return JOIN
+    if cell._record is None and mends:
         cell._record = RestartRecord()
     record, family, env = cell._record or RestartRecord(), parent._relations(), cell._env
     supervision, budget = family.supervision, family.budget
     now, random = env.clock.now(), env.random.random
-    return decide(supervision, budget, cell._spec, record, reason, now, random, charged=charged)
+    decision = decide(supervision, budget, cell._spec, record, reason, now, random, charged=charged)
+    if isinstance(decision, Restart) and decision.with_siblings:
+        gather(parent, cell)
+    return decision
 
 
 async def _replace(cell: Cell, error: BaseException | None, decision: Restart) -> None:
@@ -238,7 +261,9 @@ async def _replace(cell: Cell, error: BaseException | None, decision: Restart) -
     await _retire(cell, error)
     if cell._phase >= STOPPING:
         return
-    if decision.with_siblings and cell._parent is not None:
+    if decision is JOIN:
+        rejoin(cell)
+    elif decision.with_siblings and cell._parent is not None:
         cell._parent._post(Regroup(cell, decision.delay))
     elif decision.delay <= 0:
         cell._post(Rebuild(0.0))
@@ -262,6 +287,8 @@ async def _retire(cell: Cell, error: BaseException | None) -> None:
     if cell._actor is not None:
         await call_hook(cell, "pre_restart", cell._actor.pre_restart, error)
     await stop_children(cell, drain=False)
+    if cell._family is not None:
+        cell._family.renew()
     end_side_jobs(cell)
     take_up(cell)
     drop_instance(cell)
@@ -269,7 +296,6 @@ async def _retire(cell: Cell, error: BaseException | None) -> None:
 
 async def _rebuild(cell: Cell, op: Rebuild) -> None:
     if cell._phase != SUSPENDED or cell._actor is not None:  # an earlier back-off of one that came back otherwise
-        settle(op)
         return
     doing = "restart"
     try:
@@ -281,9 +307,8 @@ async def _rebuild(cell: Cell, op: Rebuild) -> None:
     except BaseException as error:
         _not_up(cell, error, doing)
         return
-    finally:
-        settle(op)
     cell._env.events.publish(ActorRestarted(cell, cell._incarnation, op.delay))
+    look_at_group(cell)
 
 
 async def _run_hook(actor: Any, name: str) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Union
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pykka
 
     from .messages import Signal
@@ -43,10 +45,9 @@ class Fail:
 
 @attrs.frozen
 class Rebuild:
-    """The back-off is over: make the next instance. `done` is told whether it runs."""
+    """The back-off is over: make the next instance."""
 
     delay: float
-    done: pykka.Future[Any] | None = None
 
 
 @attrs.frozen
@@ -66,10 +67,12 @@ class Regroup:
 
 @attrs.frozen
 class Revive:
-    """To a supervisor: its retired children may come back, in this order."""
+    """To a supervisor: see whether the next of its retired children may come back."""
 
-    group: tuple[pykka.ActorRef[Any], ...]
-    delay: float
+
+@attrs.frozen
+class TakeUp:
+    """What was put aside stands before what waits: ends the pass over the mailbox, so that it is looked at anew."""
 
 
 @attrs.frozen
@@ -80,7 +83,12 @@ class Notify:
     message: object = None
 
 
-Op = Union[Start, StopNow, Kill, Fail, Rebuild, Retire, Regroup, Revive, Notify]  # noqa: UP007  # evaluated, for the table in lifecycle
+Op = Union[Start, StopNow, Kill, Fail, Rebuild, Retire, Regroup, Revive, TakeUp, Notify]  # noqa: UP007  # evaluated, for the table in lifecycle
+
+
+def is_cut_short(lane: Iterable[Op] | None) -> bool:
+    """Whether a cancellation comes from who waits in this lane to end the instance: it is no failure then."""
+    return any(isinstance(op, Kill | Retire) for op in lane or ())
 
 
 def settle(op: Op) -> None:

@@ -20,7 +20,7 @@ MAX_PIPES = 1_000
 
 @attrs.frozen
 class PipeFailed:
-    """What was awaited raised, and nobody said which message that is."""
+    """What was awaited raised, and nobody said which message that is; or making that message raised."""
 
     error: BaseException
 
@@ -42,6 +42,8 @@ class Pipes:
         failed: Callable[[BaseException], object],
     ) -> None:
         if len(self._tasks) >= MAX_PIPES:
+            if asyncio.iscoroutine(awaitable):
+                awaitable.close()  # else Python warns that nobody awaited it
             raise RuntimeError(f"{self._ref} cannot pipe: {MAX_PIPES} awaitables are under way already; await some")
         task = asyncio.ensure_future(awaitable)
         self._tasks.add(task)
@@ -60,9 +62,11 @@ class Pipes:
         self, task: asyncio.Future[Any], to: Callable[[Any], object], failed: Callable[[BaseException], object]
     ) -> None:
         self._tasks.discard(task)
-        if task.cancelled():
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()  # looked at: not reported as lost
+        if not self.is_live:
             return
-        error = task.exception()
-        if self.is_live:
+        try:
             message = to(task.result()) if error is None else failed(error)
-            self._ref._put_tick(Tick(message, self))
+        except Exception as raised:  # of `to` or `failed`: app code
+            message = PipeFailed(raised)
+        self._ref._put_tick(Tick(message, self))

@@ -33,8 +33,12 @@ class Part:
     """The keys of its table that mean something; others cannot be set."""
     choices: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     """Where not every value makes sense: the ones that do, by key. `overflow` is that of its mailbox."""
+    after: tuple[str, ...] = ()
+    """The parts that have to be up before it, and go after it."""
+    is_actor: bool = True
+    """Whether it is one; else its program starts it and stops it, at the place where it stands."""
     is_last: bool = False
-    """Whether it needs everything else to be up."""
+    """Whether everything has to be up before it, also what a file adds."""
 
 
 NO_PARTS: Mapping[str, Part] = MappingProxyType({})
@@ -142,8 +146,11 @@ class _Names:
         if missing:
             yield _at(ROOT, "children", f"{', '.join(map(shown, missing))} is missing", "add it")
         for name, part in self._parts.items():
+            late = [one for one in part.after if name in said and one in said[said.index(name) :]]
             if part.is_last and name in said[:-1]:
                 yield _at(ROOT, "children", f"{shown(name)} needs all others to be up", "write it last")
+            elif late:
+                yield _at(ROOT, "children", f"{shown(name)} needs {shown(late[0])} to be up", "write it after that")
 
 
 def _check_name(table: str, name: str, *, taken: bool) -> Iterator[ConfigError]:

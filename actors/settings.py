@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -27,8 +27,6 @@ from .units import Duration
 if TYPE_CHECKING:
     from pathlib import Path
 
-V = TypeVar("V")
-
 SHAPES: Shapes = {
     DispatcherSettings: {"slice": Duration, "stuck_warn": Duration},
     Backoff: {"initial": Duration, "min": Duration, "max": Duration, "reset_after": Duration},
@@ -41,7 +39,7 @@ HIGH_WATER = 10_000
 ROOT = "root"
 
 
-def read_only(table: Mapping[str, V]) -> Mapping[str, V]:
+def read_only(table: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(table))
 
 
@@ -57,13 +55,13 @@ class MailboxSettings:
     capacity: int | None = setting(
         None,
         unit="messages",
-        reason="That may wait. Not set is no bound, right for trusted senders.",
+        reason="How many may wait. Not set is no bound, right for trusted senders.",
         validator=attrs.validators.optional(between(1, 2**31)),
     )
     high_water: int | None = setting(
         None,
         unit="messages",
-        reason="Waiting ones above which the actor and the log are told. Not set is half of the capacity, or 10,000 "
+        reason="How many have to wait until the actor and the log are told. Not set is half of the capacity, or 10,000 "
         "where there is none: about 1 s of work at 100 us each.",
         validator=attrs.validators.optional(between(1, 2**31)),
     )
@@ -96,7 +94,7 @@ class ActorsSettings:
     ask_timeout: Duration = setting(
         ASK_TIMEOUT,
         unit="seconds",
-        reason="A request waits that does not say how long. 5 is below the 10 s after which people reload a page.",
+        reason="How long a request waits that does not say it. 5 is below the 10 s after which people reload a page.",
         validator=_longer_than_nothing,
     )
     dispatcher: DispatcherSettings = setting(DispatcherSettings(), reason="")
@@ -115,10 +113,13 @@ class SupervisorSettings:
         'well. "dynamic" has children that come and go.',
     )
     intensity: int = setting(
-        5, unit="restarts", reason="Forgiven within the period; 0 forgives none.", validator=between(0, 1_000_000)
+        5,
+        unit="restarts",
+        reason="How many are forgiven within the period; 0 forgives none.",
+        validator=between(0, 1_000_000),
     )
     period: Duration = setting(
-        30.0, unit="seconds", reason="In which restarts are counted.", validator=_longer_than_nothing
+        30.0, unit="seconds", reason="How far back restarts are counted.", validator=_longer_than_nothing
     )
     intensity_scope: Scope | None = setting(
         None,
@@ -141,7 +142,7 @@ class SupervisorSettings:
     shutdown: Duration | None = setting(
         None,
         unit="seconds",
-        reason="Its children have to stop, if they do not say their own; 0 kills at once. Not set is 5 s.",
+        reason="How long its children may take to stop that do not say it; 0 kills at once. Not set is 5 s.",
         validator=attrs.validators.optional(between(0, LONGEST)),
     )
     mailbox: str = setting(
@@ -153,7 +154,7 @@ class SupervisorSettings:
     passivate_after: Duration | None = setting(
         None,
         unit="seconds",
-        reason="A child has nobody who needs it before it ends.",
+        reason="How long a child that nobody needs stays; what it keeps elsewhere outlives it.",
         validator=attrs.validators.optional(_longer_than_nothing),
     )
     backoff: Backoff = setting(
@@ -204,7 +205,7 @@ class ActorSettings:
     shutdown: Duration | None = setting(
         None,
         unit="seconds",
-        reason="It has to stop; 0 kills at once. Not set is what its supervisor says.",
+        reason="How long it may take to stop; 0 kills at once. Not set is what its supervisor says.",
         validator=attrs.validators.optional(between(0, LONGEST)),
     )
     significant: bool = setting(False, reason="Whether its end by itself counts for the auto_shutdown above it.")

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from .messages import Tick
+from .ops import TakeUp
+
 if TYPE_CHECKING:
     from .cell import ActorRef
 
@@ -20,6 +25,17 @@ class StashFull(RuntimeError):
     """An actor put one more message aside than it may: what it waits for does not come."""
 
 
+@attrs.frozen
+class Taken:
+    """The source of a tick that was taken already: it counts once more, for the instance that put it aside."""
+
+    ref: ActorRef[Any]
+    incarnation: int
+
+    def take(self) -> bool:
+        return self.ref._incarnation == self.incarnation
+
+
 def put_aside(ref: ActorRef[Any], message: object) -> None:
     """Keeps the message in hand, its asker included. Raises StashFull."""
     aside = ref._aside
@@ -27,7 +43,7 @@ def put_aside(ref: ActorRef[Any], message: object) -> None:
         aside = ref._aside = deque()
     if len(aside) >= STASH_LIMIT:
         raise StashFull(f"{ref} cannot stash: {STASH_LIMIT} messages are put aside already; unstash, or drop some")
-    aside.append(message)
+    aside.append(Tick(message.message, Taken(ref, ref._incarnation)) if isinstance(message, Tick) else message)
 
 
 def take_up(ref: ActorRef[Any]) -> int:
@@ -41,4 +57,5 @@ def take_up(ref: ActorRef[Any]) -> int:
     front.extendleft(reversed(aside))
     count = len(aside)
     aside.clear()
+    ref._post(TakeUp())
     return count

@@ -132,9 +132,8 @@ class Budget:
         return True
 
     def left(self, now: float) -> int:
-        """Restarts that would still be granted at `now`."""
-        self._forget(now)
-        return self.intensity - len(self._spent)
+        """Restarts that would still be granted at `now`. Changes nothing, so any thread may look."""
+        return self.intensity - sum(now - at < self.period for at in self._spent.copy())
 
     def _forget(self, now: float) -> None:
         while self._spent and now - self._spent[0] >= self.period:
@@ -181,6 +180,8 @@ class GiveUp:
 
 Decision = Restart | Stop | GiveUp
 STOP = Stop()
+JOIN = Restart(0.0, with_siblings=True)
+"""Come back with siblings that are being restarted already: one restart for all of them, charged once."""
 
 
 def decide(
@@ -204,12 +205,12 @@ def decide(
     """
     if not child.mends(reason):
         return STOP
+    together = supervisor.strategy in ("one_for_all", "rest_for_one")
     if not charged:
-        return Restart(0.0)
+        return Restart(0.0, together)
     failures = record.note(now, supervisor.backoff.reset_after)
     if not _budget(supervisor, shared, record).spend(now):
         return GiveUp(supervisor.on_exceeded)
-    together = supervisor.strategy in ("one_for_all", "rest_for_one")
     return Restart(supervisor.backoff.delay(failures, random), together)
 
 

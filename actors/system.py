@@ -163,7 +163,7 @@ class ActorSystem:
         """
         Starts an actor below the root, or below `under`. Any thread; `__init__` runs in the caller.
 
-        Without a `spec` it gets the one its supervisor has for its children, `child_spec`: transient, unless configured.
+        Without a `spec` it gets the one its supervisor has for its children: transient, unless `child_spec` says another.
 
         Raises:
             NameTaken: A living sibling has that name.
@@ -205,8 +205,8 @@ class ActorSystem:
         return top_of(self.root, count, by)
 
     def metrics(self) -> dict[str, ClassMetrics]:
-        """Living actors by class."""
-        return metrics_of(self.root.walk())
+        """All actors by class: the living, and what those counted that are gone. Loop thread only."""
+        return metrics_of(self.root.walk(), self.env.ledger)
 
     def entity(self, kind: type[Actor], key: str) -> EntityRef:
         """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from .environment import Account, Ledger
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from .cell import ActorInfo, ActorRef
 
@@ -27,12 +30,19 @@ class TreeNode:
 
 @attrs.frozen
 class ClassMetrics:
-    """All living actors of one class: what a label may be, where an instance may not."""
+    """
+    All actors of one class: what a label may be, where an instance may not.
+
+    The last three never go down: what actors did that are gone is in them.
+    """
 
     actors: int
+    """Living ones."""
     queued: int
+    """Messages that wait in the mailboxes of the living, or are in hand."""
     handled: int
     failed: int
+    """Messages whose handler raised or was cut short."""
     restarts: int
 
 
@@ -44,24 +54,39 @@ def tree_of(ref: ActorRef[Any], max_children: int = 1_000) -> TreeNode:
 
 
 def top_of(ref: ActorRef[Any], count: int, by: By) -> list[ActorInfo]:
-    """The `count` actors below `ref` with the most of it, most first."""
-    infos = [one.info() for one in ref.walk()]
-    return sorted(infos, key=lambda info: _measure(info, by), reverse=True)[:count]
+    """The `count` actors below `ref` with the most of it, most first; of equals, those nearer to the root."""
+    return [one.info() for one in nlargest(count, ref.walk(), key=_MEASURES[by])]
 
 
-def metrics_of(refs: Iterable[ActorRef[Any]]) -> dict[str, ClassMetrics]:
-    """By class name."""
-    sums: dict[str, list[int]] = defaultdict(lambda: [0] * 5)
+def metrics_of(refs: Iterable[ActorRef[Any]], ledger: Ledger) -> dict[str, ClassMetrics]:
+    """By class name. One pass over the living, which takes about 1 us for each (2026-11, 3.11)."""
+    living: dict[str, list[int]] = defaultdict(lambda: [0] * 5)
+    labels: dict[type, str] = {}
     for ref in refs:
-        info = ref.info()
-        counts = info.counts
-        for place, value in enumerate((1, counts.queued, counts.handled, counts.failed, info.restarts)):
-            sums[info.actor_class][place] += value
-    return {name: ClassMetrics(*values) for name, values in sums.items()}
+        label = labels.get(ref.actor_class)
+        if label is None:
+            label = labels[ref.actor_class] = ledger.label(ref.actor_class.__qualname__)
+        sums = living[label]
+        sums[0] += 1
+        sums[1] += ref._queued()
+        sums[2] += ref._handled
+        sums[3] += ref._failed
+        sums[4] += _restarts(ref)
+    return {name: _metrics(living[name], account) for name, account in ledger.accounts().items()}
 
 
-def _measure(info: ActorInfo, by: By) -> int:
-    if by == "restarts":
-        return info.restarts
-    counts = info.counts
-    return {"mailbox": counts.queued, "handled": counts.handled, "failed": counts.failed}[by]
+def _metrics(living: list[int], gone: Account) -> ClassMetrics:
+    actors, queued, handled, failed, restarts = living
+    return ClassMetrics(actors, queued, handled + gone.handled, failed + gone.failed, restarts + gone.restarts)
+
+
+def _restarts(ref: ActorRef[Any]) -> int:
+    return max(0, ref._incarnation - 1)
+
+
+_MEASURES: dict[By, Callable[[ActorRef[Any]], int]] = {
+    "mailbox": lambda ref: ref._queued(),
+    "handled": lambda ref: ref._handled,
+    "failed": lambda ref: ref._failed,
+    "restarts": _restarts,
+}

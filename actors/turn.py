@@ -27,7 +27,7 @@ from .events import AskFailed, DeadLetter, MailboxOverflowed
 from .leftovers import undeliverable
 from .lifecycle import fail, perform
 from .messages import Ask, HighWater, TailStop, Tick
-from .ops import Kill, Notify, Op, StopNow
+from .ops import Kill, Notify, Op, StopNow, is_cut_short
 from .stash import Stashed, StashFull, put_aside
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def _in_place(cell: Cell, handler: Handler, message: object) -> None:
         context = cell._context = copy_context()
     cell._scheduled = True  # on the stack: what it is told meanwhile is queued
     cell._accepted += 1
+    if cell._rare is not None:
+        _note_activity(cell)
     dispatcher = cell._env.dispatcher
     sender, dispatcher.current = dispatcher.current, cell
     try:
@@ -142,16 +144,21 @@ def _turn(cell: Cell, throughput: int) -> Suspension | None:
             return suspension
     if cell._phase != RUNNING:
         return None
+    if cell._rare is not None and (cell._front or not cell._queue.empty()):
+        _note_activity(cell)
     suspension = _run_mailbox(cell, throughput)
-    if cell._rare is not None:
-        for idle in (cell._idle, cell._rest):
-            if idle is not None:
-                idle.touch()
     if suspension is None:
         if cell._phase == RUNNING:
             _flush(cell)
         _end_turn(cell)
     return suspension
+
+
+def _note_activity(cell: Cell) -> None:
+    """A user message: neither signals nor stops keep an actor from being idle."""
+    for idle in (cell._idle, cell._rest):
+        if idle is not None:
+            idle.touch()
 
 
 def _end_turn(cell: Cell) -> None:
@@ -257,6 +264,7 @@ def _suspend(cell: Cell, message: object, coroutine: Any, waits_for: object) -> 
 def _message_ended(cell: Cell, message: object, value: object, error: BaseException | None) -> None:
     """A suspended handler has returned or raised. Runs in its host, which ends after this."""
     cell._suspension = None
+    _note_activity(cell)
     if error is None:
         _answer(cell, message, value)
     else:
@@ -278,7 +286,7 @@ def _message_failed(cell: Cell, message: object, error: BaseException) -> None:
             return
         error = full
     cell._failed += 1
-    killed = isinstance(error, asyncio.CancelledError) and any(isinstance(op, Kill) for op in cell._lane or ())
+    killed = isinstance(error, asyncio.CancelledError) and is_cut_short(cell._lane)
     if type(message) is Ask:
         message.reply_to.fail(_for_asker(cell, error, killed))  # type: ignore[union-attr]
         if not killed and _is_answer(cell.actor_class, error):
@@ -357,6 +365,6 @@ def _next_op(cell: Cell) -> Op | None:
 
 def _op_ended(cell: Cell, name: str, value: object, error: BaseException | None) -> None:
     cell._suspension = None
-    if error is not None and not any(isinstance(op, Kill) for op in cell._lane or ()):
+    if error is not None and not is_cut_short(cell._lane):
         fail(cell, error, name)
     cell._env.dispatcher.schedule(cell)

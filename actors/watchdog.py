@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from contextlib import contextmanager
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .events import HandlerStuck
@@ -46,7 +47,8 @@ class Watchdog:
         self._stuck_warn = stuck_warn
         self._ended = threading.Event()
         self._is_looking = False
-        self._named: set[int] = set()
+        self._named: set[tuple[int, float]] = set()
+        self._has_beaten = False
         dispatcher.on_host = self._look_later
 
     def start(self) -> None:
@@ -62,19 +64,40 @@ class Watchdog:
         seen: Any = None
         looks = 0
         while not self._ended.wait(self._stuck_warn / LOOKS):
-            now = (self._dispatcher.turns, self._dispatcher.current)
+            now = (self._dispatcher.turns, self._on_stack())
             looks = looks + 1 if now == seen and now[1] is not None else 0
             seen = now
-            if looks == LOOKS:
-                self._name_blocked(self._dispatcher.current)
+            if looks == 1 and not self._ask_for_beat():
+                return
+            if looks == LOOKS and not self._has_beaten:
+                self._name_blocked(now[1])
+
+    def _on_stack(self) -> Any:
+        """The cell whose code runs now: in its turn, or further on in a handler that was suspended before."""
+        dispatcher = self._dispatcher
+        if dispatcher.current is not None:
+            return dispatcher.current
+        task: Any = asyncio.current_task(dispatcher.loop)
+        return dispatcher.hosts.get(task)
+
+    def _ask_for_beat(self) -> bool:
+        """The same cell twice may be chance; a loop that does not answer is blocked. False when it is closed."""
+        self._has_beaten = False
+        try:
+            self._dispatcher.loop.call_soon_threadsafe(self._beat)
+        except RuntimeError:
+            return False
+        return True
+
+    def _beat(self) -> None:
+        self._has_beaten = True
 
     def _name_blocked(self, cell: Any) -> None:
         frame = sys._current_frames().get(self._dispatcher.thread)
-        has_moved_on = self._dispatcher.current is not cell
-        if frame is None or has_moved_on:
+        if frame is None or self._has_beaten:  # it has moved on
             return
         stack = "".join(traceback.format_stack(frame)[-MAX_FRAMES:])
-        fact = HandlerStuck(cell, _message_in_hand(frame), self._stuck_warn, stack, blocks_loop=True)
+        fact = HandlerStuck(cell, _message_in_hand(frame, cell), self._stuck_warn, stack, blocks_loop=True)
         self._events.publish(fact)
 
     # --- suspended handlers: on the loop
@@ -86,17 +109,19 @@ class Watchdog:
 
     def _look(self) -> None:
         self._is_looking = False
-        now, waiting = self._dispatcher.clock.now(), set()
+        now, waiting = self._dispatcher.clock.now(), set[tuple[int, float]]()
         for cell in tuple(self._dispatcher.hosts.values()):
             suspension: Suspension | None = cell._suspension
-            if suspension is None or suspension.message is None:
+            if suspension is None or suspension.message is None or cell._patient == inf:
                 continue
-            waiting.add(id(suspension))
-            if now - suspension.since >= self._stuck_warn and id(suspension) not in self._named and not cell._patient:
-                self._named.add(id(suspension))
-                self._name_suspended(cell, suspension, now - suspension.since)
+            since = max(suspension.since, cell._patient or 0.0)
+            which = (id(suspension), since)
+            waiting.add(which)
+            if now - since >= self._stuck_warn and which not in self._named:
+                self._named.add(which)
+                self._name_suspended(cell, suspension, now - since)
         self._named &= waiting
-        if waiting and not self._ended.is_set():
+        if waiting - self._named and not self._ended.is_set():  # each is named once: no need to look at it again
             self._look_later()
 
     def _name_suspended(self, cell: Any, suspension: Suspension, seconds: float) -> None:
@@ -108,20 +133,29 @@ class Watchdog:
 
 @contextmanager
 def patiently(env: Environment) -> Iterator[None]:
-    """Marks the handler that runs this as waiting on purpose, for as long as it takes: it does not count as stuck."""
-    cell: Any = env.dispatcher.hosted(asyncio.current_task())
-    if cell is None:
+    """
+    Marks the handler that runs this as waiting on purpose, for as long as it takes: it does not count as stuck.
+
+    Its time counts anew from the end of this.
+    """
+    dispatcher = env.dispatcher
+    cell: Any = dispatcher.hosted(asyncio.current_task())
+    if cell is None or cell._patient == inf:
         yield
         return
-    cell._patient = True
+    cell._patient = inf
     try:
         yield
     finally:
-        cell._patient = None
+        cell._patient = dispatcher.clock.now()
+        if dispatcher.on_host is not None:
+            dispatcher.on_host()
 
 
-def _message_in_hand(frame: FrameType | None) -> str:
+def _message_in_hand(frame: FrameType | None, cell: Any) -> str:
     """The turn that runs the handler has the message in a local; reading it here keeps it out of every turn."""
+    if cell._doing is not None:
+        return _type_of(cell._doing)
     while frame is not None:
         if frame.f_code.co_name in ("_run_mailbox", "_in_place") and "message" in frame.f_locals:
             return _type_of(frame.f_locals["message"])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import mimetypes
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from actors import Actor, ActorRef, ChildSpec
+from actors import Actor, ActorRef, Child, ChildSpec
 
 from .behaviour import Behaviour, Room
-from .config import GatewaySettings, TopicPattern, TopicSettings, load_settings
+from .config import GatewaySettings, TopicSettings
+from .injection import with_gateway
 from .node import Node
 from .routes import Routes
 from .session import EndpointSession, FunctionSession
+from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
+from .topic_patterns import TopicPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +28,10 @@ if TYPE_CHECKING:
     from .stream import History
     from .web.server import WebServer
     from .websocket import WebSocket
+
+
+MAX_STATIC = 1_000
+"""Files one call of `static` may serve: a page and its parts, not a file server."""
 
 
 @attrs.frozen(eq=False)
@@ -50,8 +59,8 @@ class Gateway:
         self._actors: list[tuple[type[Actor], tuple[Any, ...], dict[str, Any]]] = []
         self._node: Node | None = None
         self._server: WebServer | None = None
-        self.pages: dict[str, tuple[str, str]] = {}
-        """Path to (file below web/pages, content type); what a page of the gateway's own needs."""
+        self.pages: dict[str, tuple[Path, str]] = {}
+        """URL path to (file, content type); see `static`."""
 
     # --- declaring
 
@@ -98,10 +107,16 @@ class Gateway:
     def room(self, name: str) -> RoomHandle:
         return RoomHandle(self, name)
 
-    def channel(self, name: str) -> ChannelHandle:
-        """The one handle of that name: handlers declared on it stay."""
+    def channel(self, name: str, *, history: History | None = None) -> ChannelHandle:
+        """
+        The one handle of that name: handlers declared on it stay, and so does `history`.
+
+        With either it is declared, and open to clients unless the configuration file says otherwise.
+        """
         if name not in self._channels:
             self._channels[name] = ChannelHandle(self, name)
+        if history is not None:
+            self._topic_settings[name] = attrs.evolve(DECLARED, history=history)
         return self._channels[name]
 
     def actor(
@@ -110,6 +125,26 @@ class Gateway:
         """An actor of the app, started under /app with the gateway."""
         spec = ChildSpec(restart=restart)  # type: ignore[arg-type]
         self._actors.append((actor_class, args, {"name": name, "spec": spec}))
+
+    def static(self, prefix: str, directory: Path) -> None:
+        """
+        Serves the files of a directory and those below it under `prefix`, `index.html` at the prefix itself.
+
+        The list is made now; files are read when asked for. Raises ValueError for no directory, or more than 1,000.
+        """
+        if not prefix.startswith("/"):
+            raise ValueError(f'could not serve {directory} under {prefix!r}: a path starts with "/"')
+        found = sorted(path for path in directory.rglob("*") if path.is_file()) if directory.is_dir() else []
+        if not 0 < len(found) <= MAX_STATIC:
+            raise ValueError(
+                f"could not serve {directory}: it has {len(found)} files; give a directory of 1 to {MAX_STATIC}"
+            )
+        for path in found:
+            name = path.relative_to(directory).as_posix()
+            kind = _content_type(name)
+            self.pages[prefix.rstrip("/") + "/" + name] = (path, kind)
+            if name == "index.html":
+                self.pages[prefix.rstrip("/") + "/"] = (path, kind)
 
     def is_room(self, name: str) -> bool:
         return any(one.pattern.match(name) is not None for one in self._topics)
@@ -137,11 +172,10 @@ class Gateway:
         chosen = settings or self.settings or load_settings(None, {}, {}).settings
         chosen = self._with_declared_topics(chosen)
         node = self._node = Node(chosen, self._behaviour_for, **node_options)
-        await node.start()
-        for actor_class, args, options in self._actors:
-            node.system.spawn(actor_class, *args, under=node.app, **options)
-        self._server = WebServer(self, node)
         try:
+            await node.open()
+            self._server = WebServer(self, node)  # tells and counts what happens from here on
+            await node.grow(self._declared_actors(), {"Gateway": self})
             await self._server.start()
         except BaseException:
             await self.stop()
@@ -154,11 +188,13 @@ class Gateway:
     async def stop(self) -> None:
         """Takes everything down; safe to call twice."""
         server, self._server = self._server, None
-        node, self._node = self._node, None
-        if server is not None:
-            await server.stop()
-        if node is not None:
-            await node.stop()
+        try:
+            if server is not None:
+                await server.stop()
+            if self._node is not None:
+                await self._node.stop()
+        finally:
+            self._node = None  # only now: until the tree is down, the app's actors publish
 
     def run(self, *, host: str | None = None, port: int | None = None, settings: GatewaySettings | None = None) -> int:
         """Blocks until a signal, then drains. Returns the exit code."""
@@ -179,6 +215,12 @@ class Gateway:
             return lambda machine, ws: machine.spawn_session(EndpointSession, ws, endpoint)
         return lambda machine, ws: machine.spawn_session(FunctionSession, ws, endpoint, arguments)
 
+    def _declared_actors(self) -> list[Child]:
+        return [
+            Child(actor_class, args, with_gateway(actor_class, args, {}, self), **options)
+            for actor_class, args, options in self._actors
+        ]
+
     def _behaviour_for(self, name: str) -> type[Behaviour] | None:
         for declared in self._topics:
             if declared.pattern.match(name) is not None:
@@ -189,7 +231,8 @@ class Gateway:
     def _with_declared_topics(self, settings: GatewaySettings) -> GatewaySettings:
         """Code goes before the file where both name a pattern, setting by setting; a file may add others."""
         topics = dict(settings.topics)
-        for pattern, declared in self._topic_settings.items():
+        handled = {name: DECLARED for name, channel in self._channels.items() if channel.has_handlers}
+        for pattern, declared in {**handled, **self._topic_settings}.items():
             base = topics.get(pattern, attrs.evolve(declared))
             changed = {
                 field.name: getattr(declared, field.name)
@@ -202,3 +245,11 @@ class Gateway:
 
 DECLARED = TopicSettings(join="anyone", publish="anyone")
 """A topic with app code is open unless the file says otherwise: its `on_join` and handlers decide."""
+
+
+def _content_type(name: str) -> str:
+    """By Python's own table: what the system's files say would differ from one machine to the next."""
+    kind, encoding = mimetypes.MimeTypes().guess_type(name, strict=False)
+    if kind is None or encoding is not None:
+        return "application/octet-stream"
+    return "text/javascript" if kind == "application/javascript" else kind  # RFC 9239 6

@@ -16,8 +16,9 @@ from . import wire_json
 from .commands import Handled, Published, Result
 from .messages import ClientEvent, Emptied, MemberJoining, MemberLeft
 from .publications import DEFAULT_EVENT, Publication, Sender, clients, encode_payload
-from .reasons import Refused
+from .reasons import InvalidJSON, Refused
 from .receipts import Receipt
+from .state import SavingTable, saving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,22 +53,36 @@ class Behaviour(Actor):
     events: ClassVar[dict[str, Callable[..., Any]]] = {}
     allows_joins: ClassVar[bool] = False
 
+    keep_state: ClassVar[bool] = True
+    """Whether a restarted behaviour gets its `state` back as it was after the last handler that succeeded."""
+
+    state: Any = None
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.events = {
-            event: function
+            event: getattr(cls, name)  # an override without a mark of its own replaces the marked one
             for base in reversed(cls.__mro__)
-            for function in vars(base).values()
+            for name, function in vars(base).items()
             for event in getattr(function, "_on_events", ())
         }
         cls.allows_joins = cls.on_join is not Behaviour.on_join
+        if cls.keep_state and cls.initial_state is not Behaviour.initial_state:
+            cls._handlers = SavingTable(cls._handlers)  # type: ignore[assignment]
+            if "on_signal" in vars(cls):
+                cls.on_signal = saving(cls.on_signal)  # type: ignore[assignment,method-assign]
 
     def __init__(self, topic: TopicActor, node: Node) -> None:
         super().__init__()
         self._topic = topic
         self._node = node
+        self.state = topic.kept.restore(self.initial_state)
 
     # --- what app code writes
+
+    def initial_state(self) -> Any:
+        """What `self.state` begins with. It survives crashes, not the end of the topic; plain values, copied often."""
+        return None
 
     def on_join(self, member: Member, params: object) -> Any:
         """Before a member is in: what it returns goes into the reply; raise `Refused` to refuse. At most 3 s."""
@@ -123,13 +138,17 @@ class Behaviour(Actor):
 
     # --- what the machine tells
 
+    def on_undelivered(self, messages: list[object]) -> None:
+        """This topic ends. Its machine knows who waits for an answer, and gives it."""
+
     @handles(ClientEvent)
     def _client_event(self, message: ClientEvent) -> Any:
         handler = type(self).events[message.event]
-        publication = message.publication
-        payload: object = publication.payload
-        if publication.kind != "binary":
-            payload = wire_json.decode(publication.payload)
+        try:
+            payload = _payload_of(message.publication)
+        except InvalidJSON as error:  # nested too deeply to be read here, or a number beyond all floats
+            self._answer(message, Refused("bad_request", f"not understood: {error.msg}"))
+            return None
         return self._guard(message.member, message, handler, self, message.member, payload)
 
     @handles(MemberJoining)
@@ -138,48 +157,71 @@ class Behaviour(Actor):
 
     @handles(MemberLeft)
     def _member_left(self, message: MemberLeft) -> Any:
-        return self.on_leave(message.member, message.reason)
+        return self._blaming(message.member, self.on_leave, message.member, message.reason)
 
     @handles(Emptied)
     def _emptied(self, message: Emptied) -> Any:
-        return self.on_empty()
+        return self._blaming(message.member, self.on_empty)
+
+    def _blaming(self, member: Member, call: Callable[..., Any], *args: Any) -> Any:
+        """Runs app code that nobody waits for; a failure is charged to the member whose coming or going caused it."""
+        try:
+            result = call(*args)
+        except Exception as error:
+            raise self._charged(member, error)  # noqa: B904  # says itself what caused it
+        return self._blaming_later(member, result) if isinstance(result, CoroutineType) else None
+
+    async def _blaming_later(self, member: Member, running: Any) -> None:
+        try:
+            await running
+        except Exception as error:
+            raise self._charged(member, error)  # noqa: B904
 
     def _guard(self, member: Member, message: ClientEvent | MemberJoining, call: Callable[..., Any], *args: Any) -> Any:
         """Runs app code for a member, and answers for it whatever comes out."""
         try:
             result = call(*args)
+            if isinstance(result, CoroutineType):
+                return self._finish(member, message, result)
+            self._answer_with(message, result)
         except Refused as error:
-            self._answer(message, error)
-            return None
+            self._refuse(member, message, error)
         except Exception as error:
             raise self._failed(member, message, error)  # noqa: B904  # says itself what caused it
-        if isinstance(result, CoroutineType):
-            return self._finish(member, message, result)
-        self._answer_with(message, result)
         return None
 
     async def _finish(self, member: Member, message: ClientEvent | MemberJoining, running: Any) -> None:
         try:
-            result = await running
+            self._answer_with(message, await running)
         except Refused as error:
-            self._answer(message, error)
+            self._refuse(member, message, error)
         except Exception as error:
             raise self._failed(member, message, error)  # noqa: B904
         except BaseException:
             self._answer(message, Refused("internal"))
             raise
-        else:
-            self._answer_with(message, result)
 
     def _answer_with(self, message: ClientEvent | MemberJoining, value: Any) -> None:
+        """Raises TypeError for what no wire can carry: a failure of the handler that returned it, not of a socket."""
         if isinstance(value, Receipt) and isinstance(message, ClientEvent):
-            value.then(lambda result: self._answer(message, result))
+            value.then(lambda result: self._answer(message, _outcome(result)))
         else:
+            wire_json.encode(value)
             self._answer(message, Handled(value))
+
+    def _refuse(self, member: Member, message: ClientEvent | MemberJoining, error: Refused) -> None:
+        try:
+            wire_json.encode(error.details)
+        except Exception as wrong:
+            raise self._failed(member, message, wrong) from error
+        self._answer(message, error)
 
     def _failed(self, member: Member, message: ClientEvent | MemberJoining, error: Exception) -> Exception:
         """The peer learns `internal`; what is raised says whether the room's budget pays."""
         self._answer(message, Refused("internal"))
+        return self._charged(member, error)
+
+    def _charged(self, member: Member, error: Exception) -> Exception:
         if isinstance(error, NotCharged):
             return error
         if self._topic.blame(member.id, member.principal):
@@ -187,6 +229,9 @@ class Behaviour(Actor):
         charged = NotCharged(f"{type(error).__name__} while handling for {member.id}")
         charged.__cause__ = error
         return charged
+
+    def _save_state(self) -> None:
+        self._topic.kept.save(self.state)
 
     def _answer(self, message: ClientEvent | MemberJoining, result: Result) -> None:
         if isinstance(message, ClientEvent):
@@ -203,6 +248,20 @@ class Room(Behaviour):
 
     `on_start`, `on_join`, `on_leave`, `on_empty` and handlers marked with `@on` run one at a time, in order.
     """
+
+
+def _payload_of(publication: Publication) -> object:
+    """What a handler gets; raises InvalidJSON."""
+    if publication.kind == "json":
+        return wire_json.decode(publication.payload)
+    return publication.payload.decode() if publication.kind == "text" else publication.payload
+
+
+def _outcome(result: object) -> Result:
+    """The answer to a client whose handler returned a receipt: the position, or that it was handled."""
+    if isinstance(result, Refused | Published):
+        return result
+    return Refused("internal") if isinstance(result, BaseException) else Handled()
 
 
 def _settle(receipt: Receipt[Published], result: Result) -> None:

@@ -12,28 +12,27 @@ import importlib.metadata
 import logging
 import os
 import sys
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import attrs
 import click
 import structlog
 
-from actors.config import ConfigError, Leaf, leaves, mask_passwords, quote_key, suggestion, to_toml
+from actors.config import ConfigError, suggestion
 
-from .config import SHAPES, GatewaySettings, Loaded, TopicSettings, load_settings, setting_leaves
-from .stream import History
+from .config import GatewaySettings
+from .settings_sources import Loaded, load_settings, with_origin
+from .settings_text import default_lines, effective_lines, tree_comment
+
+if TYPE_CHECKING:
+    from actors.blueprint import Blueprint
 
 DEFAULT_FILE = "hubbub.toml"
 BAD_INPUT = 2
 """The exit code for what the person who called can mend; the same that click uses for a wrong flag."""
 STOP_MARGIN = 5.0
 """Seconds a reloading parent waits beyond the drain before it kills: interpreters need a moment to go."""
-COMMENT_WIDTH = 100
-ORIGIN_COLUMN = 56
-"""Characters after which a long value no longer pushes the origins of all other lines to the right."""
 
 
 class CannotServe(Exception):
@@ -123,23 +122,68 @@ def serve(
 @click.option("--print-defaults", is_flag=True, help="Print a file of every setting, with unit and reason.")
 def check(file: Path | None, print_defaults: bool) -> None:
     """
-    Prints the effective settings and where each of them comes from.
+    Prints the effective settings, where each of them comes from, the tree, and the worst case of restarts.
 
     \b
     hubbub check                                    hubbub.toml, or development mode
     hubbub check production.toml
     hubbub check --print-defaults > hubbub.toml     a file to start from
 
-    The environment counts as it would for serve. Exit code 2: something is wrong, and said on standard error.
+    The actors that it names are imported. The environment counts as it would for serve. Exit code 2: something is
+    wrong, and said on standard error.
     """
     if print_defaults:
         click.echo("\n".join(default_lines()))
         return
     try:
         loaded = load_settings(file or default_file(), os.environ, {})
+        put_on_path(Path.cwd())
+        blueprint = _planned(loaded)
     except ConfigError as error:
         _refuse(error)
-    click.echo("\n".join(effective_lines(loaded)))
+    click.echo("\n".join([*effective_lines(loaded), "", *tree_comment(blueprint, loaded.origins)]))
+
+
+@main.command()
+@click.option("--url", default="http://127.0.0.1:8001", show_default=True, help="The gateway's admin listener.")
+@click.option("--interval", type=click.FloatRange(min=0.1), default=1.0, show_default=True, help="Seconds.")
+@click.option("--once", is_flag=True, help="Print one frame as plain text and end.")
+def top(url: str, interval: float, once: bool) -> None:
+    """
+    Shows a running gateway: its tree, what waits in mailboxes, what is restarted, who is busy.
+
+    \b
+    hubbub top
+    hubbub top --url http://10.0.0.5:8001 --interval 5
+    hubbub top --once | less
+
+    MAILBOX is what waits and what is in hand, LEFT how many restarts the supervisor would still grant, IN HAND the
+    message whose handler waits and since when. q or Ctrl-C leaves. Without a terminal to draw on it is --once.
+
+    COLUMNS and LINES set the size of what --once prints, NO_COLOR=1 switches colours off. Exit code 2: there is no
+    gateway at --url.
+    """
+    from .live import one_frame, watch
+    from .web.admin_client import CannotWatch
+
+    try:
+        if once or not sys.stdout.isatty():
+            click.echo("\n".join(one_frame(url, interval)))
+        else:
+            watch(url, interval)
+    except CannotWatch as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_INPUT)
+
+
+def _planned(loaded: Loaded) -> Blueprint:
+    """Plans the tree, so that whatever is wrong with it is a letter and not a failed start. Raises ConfigError."""
+    from .parts import plan_tree
+
+    try:
+        return plan_tree(loaded.settings)
+    except ConfigError as error:
+        raise with_origin(error, loaded.origins) from None
 
 
 def _refuse(error: ConfigError | CannotServe) -> NoReturn:
@@ -161,6 +205,7 @@ def _serve(app: str | None, file: Path | None, flags: Mapping[str, object]) -> i
     loaded = load_settings(file or default_file(), os.environ, flags, app=app is not None)
     configure_logging(loaded.settings.log.format)
     put_on_path(Path.cwd())
+    _planned(loaded)
     gateway = _find_gateway(app) if app is not None else _demo_gateway()
     code: int = gateway.run_configured(loaded.settings)
     return code
@@ -297,106 +342,3 @@ def _configure_standard_library(shared: Sequence[Any], final: Sequence[Any]) -> 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *final]))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-
-
-# --- what check prints
-
-
-def effective_lines(loaded: Loaded) -> list[str]:
-    """Returns the settings as TOML, each line with `# from` and its origin; secrets are masked."""
-    rows = list(_effective_rows(loaded))
-    width = min(max(len(text) for text, origin in rows if origin), ORIGIN_COLUMN)
-    return [f"{text:<{width}}  # from {origin}" if origin else text for text, origin in rows][1:]
-
-
-_Row = tuple[str, str]
-
-
-def _effective_rows(loaded: Loaded) -> Iterator[_Row]:
-    settings = loaded.settings
-    table = None
-    for leaf in setting_leaves().values():
-        if leaf.path == "topics":
-            yield from _topic_rows(loaded)
-            continue
-        above, _, key = leaf.path.rpartition(".")
-        if above != table:
-            yield from _heading(above)
-            table = above
-        yield assignment(key, _value_at(settings, leaf.path), leaf), loaded.origins[leaf.path]
-
-
-def _topic_rows(loaded: Loaded) -> Iterator[_Row]:
-    for pattern, topic in loaded.settings.topics.items():
-        path = f"topics.{quote_key(pattern)}"
-        yield from _heading(path)
-        for leaf in _topic_leaves():
-            yield assignment(leaf.path, getattr(topic, leaf.path), leaf), _origin(loaded, f"{path}.{leaf.path}")
-    others = "open to anyone, this is development mode" if loaded.settings.development else "closed"
-    yield from [("", ""), (f"# other topics: {others}", "")]
-
-
-def _topic_leaves() -> list[Leaf]:
-    """The keys of one pattern; `history` is one of them, as the inline table that people write."""
-    nested = {leaf.path: leaf for leaf in leaves(TopicSettings, shapes=SHAPES)}
-    return [
-        nested.get(field.name) or Leaf(field.name, TopicSettings, History, field.default)
-        for field in attrs.fields(TopicSettings)
-    ]
-
-
-def _origin(loaded: Loaded, path: str) -> str:
-    below = (origin for said, origin in loaded.origins.items() if said == path or said.startswith(path + "."))
-    return next(below, "default")
-
-
-def _heading(table: str) -> Iterator[_Row]:
-    yield "", ""
-    if table:
-        yield f"[{table}]", ""
-
-
-def _value_at(settings: object, path: str) -> object:
-    for name in path.split("."):
-        settings = getattr(settings, name)
-    return settings
-
-
-def assignment(key: str, value: object, leaf: Leaf) -> str:
-    """Returns `key = value` as TOML; a secret, and a password in a URL, as `***`; a comment if there is no value."""
-    if value is None:
-        return f"# {key} is not set"
-    return f"{key} = " + ('"***"' if leaf.secret else mask_passwords(to_toml(value, leaf.shape, SHAPES)))
-
-
-def default_lines() -> list[str]:
-    """Returns a TOML file of every setting with its default, unit and reason; reading it changes nothing."""
-    table = None
-    lines = ["# Every setting of hubbub with its default. Durations: 500ms 30s 2m 24h 1d. Sizes: 512B 64KiB 1MiB."]
-    for leaf in setting_leaves().values():
-        if leaf.path == "topics":
-            lines += _default_topic_lines()
-            continue
-        above, _, key = leaf.path.rpartition(".")
-        lines += [text for text, _ in _heading(above)] if above != table else []
-        table = above
-        lines += [*_comment(leaf), assignment(key, leaf.default, leaf)]
-    return lines
-
-
-def _default_topic_lines() -> list[str]:
-    lines = ['[topics."news:*"]', *(line for leaf in _topic_leaves() for line in _topic_key(leaf))]
-    about = [
-        "# One table for each pattern of topic names: a whole name, a prefix and *, or a template such as",
-        '# "game:{game_id}". The most specific one counts. A name that no pattern matches is closed.',
-    ]
-    return ["", *about, *(f"# {line}" for line in lines)]
-
-
-def _topic_key(leaf: Leaf) -> list[str]:
-    return [*_comment(leaf), assignment(leaf.path, leaf.default, leaf)]
-
-
-def _comment(leaf: Leaf) -> list[str]:
-    text = f"{leaf.unit.capitalize()}. {leaf.reason}" if leaf.unit else leaf.reason
-    return [f"# {line}" for line in textwrap.wrap(text, COMMENT_WIDTH)]

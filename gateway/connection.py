@@ -72,6 +72,12 @@ if TYPE_CHECKING:
 SEND_PATIENCE = 10.0
 """Seconds an awaited send waits for a slow reader before it fails; the age at which its outbox ends it as well."""
 
+ABNORMAL = 1006
+"""What a socket reports that ended without a close frame of the peer (RFC 6455 7.1.5)."""
+
+REFUSED_WITH: dict[str | None, int] = {"server_error": 500, "shutdown": 503, "slow_consumer": 503}
+"""The HTTP status of an upgrade that ends before its 101, where 403 would blame the client."""
+
 
 class SendOverdue:
     """An awaited send has waited long enough."""
@@ -117,7 +123,7 @@ class ConnectionActor(Actor):
 
     @handles(Opened)
     def opened(self, opened: Opened) -> None:
-        self._outlet.socket = opened.socket
+        self._outlet.open(opened.socket)
         ticket = self._ticket
         fact = ConnectionOpened(ticket.client, self._wire.name, ticket.path, ticket.address, ticket.principal.id)
         self._node.events.publish(fact)
@@ -161,15 +167,27 @@ class ConnectionActor(Actor):
     @handles(SocketClosed)
     def socket_closed(self, closed: SocketClosed) -> None:
         self._closed = closed
-        self._outlet.socket = None
+        socket = self._outlet.end()
+        sent = None if socket is None else socket.sent_close
+        if self._closing is None and sent is not None and closed.code == ABNORMAL:
+            # the socket itself found the fault: a message too big, no UTF-8, or a bug of ours while it was told
+            self._closing = Close(code=sent[0], text=sent[1], ended_by="crash" if sent[0] == 1011 else "client")
         self._node.cancel_calls(self.actor_ref)
         code, reason = self._ending()
         self._fail_waiting(WebSocketDisconnect(code, reason))
         if not self._ticket.has_session:
             self._farewell()
             return
-        self._revive_session_if_gone()
         self._ticket.websocket(self._node, self.actor_ref)._end(code, reason)
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        """App code has its last word: on the live instance, else on a fresh one, and then this machine ends."""
+        code, reason = self._ending()
+        websocket = self._ticket.websocket(self._node, self.actor_ref)
+        if self._session is None and self._ticket.says_goodbye and not websocket._has_said_goodbye:
+            websocket._has_said_goodbye = True  # one attempt: a fresh one that cannot even be made is not made again
+            self.open_session()
         if self._session is not None:
             self._session.tell(Ended(code, reason))
             self.timers.once("goodbye", SessionDone(), GOODBYE + 1.0)
@@ -189,7 +207,12 @@ class ConnectionActor(Actor):
             else:
                 self._submit(command)
         except Refused as error:
-            self._answer(command.reply, error)
+            self._refused(command, error)
+
+    def _refused(self, command: Command, error: Refused) -> None:
+        """Answers what reached no topic; a join that did not is no subscription."""
+        self._subscriptions.note(command.reply, error)
+        self._answer(command.reply, error)
 
     def _submit(self, command: TopicCommand) -> None:
         """Hands a command to its topic, if this client may and the gateway can. Raises Refused."""
@@ -244,6 +267,7 @@ class ConnectionActor(Actor):
 
     @handles(Removed)
     def removed(self, removed: Removed) -> None:
+        self._outlet.unmute(removed.topic, removed.generation)
         self._unsubscribe(removed.topic, removed.generation, removed.reason, may_return=removed.may_return)
 
     def _unsubscribe(self, topic: str, generation: int, reason: str, *, may_return: bool) -> None:
@@ -270,18 +294,26 @@ class ConnectionActor(Actor):
         self._close(Close("slow_consumer", ended_by="slow_consumer"))
 
     def _dropped(self, entry: Entry) -> None:
-        """A hole: whoever reads by position must come back and recover."""
+        """
+        A hole: whoever reads by position must come back and recover.
+
+        Nothing of that topic leaves any more, or its reader would take a position behind the hole for its own. The
+        topic answers the departure with `Removed`, behind everything that was on its way.
+        """
         topic = entry.topic or ""
         self._node.events.publish(PublicationDropped(topic, self._ticket.client, entry.slow))
         subscription = self._subscriptions.get(topic)
-        if entry.offset is not None and subscription is not None:
-            self._node.tell_topic(topic, Depart(self._ticket.client, subscription.generation, "insufficient_state"))
-            self._unsubscribe(topic, subscription.generation, "insufficient_state", may_return=True)
+        if entry.offset is None or subscription is None or self._outlet.is_muted(topic):
+            return
+        self._outlet.mute(topic, subscription.generation)
+        departs = Depart(self._ticket.client, subscription.generation, "insufficient_state")
+        if not self._node.tell_live_topic(topic, departs):  # it has ended, and says so itself
+            self._outlet.unmute(topic, subscription.generation)
 
     @handles(Send)
     def send(self, send: Send) -> None:
         """App code sends to its own client; who awaits it waits for a slow reader, a broadcast does not."""
-        if self._outlet.socket is None or self._closing is not None:
+        if self._closed is not None or self._closing is not None:
             send.receipt.fail(WebSocketDisconnect(*self._ending()))
             return
         self._outlet.put((send.frame,))
@@ -336,14 +368,14 @@ class ConnectionActor(Actor):
         try:
             self._submit(command)
         except Refused as error:
-            self._answer(command.reply, error)
+            self._refused(command, error)
 
     def on_signal(self, signal: object) -> None:
         if not isinstance(signal, Terminated) or signal.ref is not self._session:
             return
         self._session = None
         if self._closed is not None:
-            self._farewell()
+            self._say_goodbye()  # it may have failed over an earlier message, before it heard of the end
         elif signal.reason == "failed":
             self._close(Close("server_error", ended_by="crash"))
         else:
@@ -353,12 +385,6 @@ class ConnectionActor(Actor):
     def session_done(self, _: SessionDone) -> None:
         if self._closed is not None:
             self._farewell()
-
-    def _revive_session_if_gone(self) -> None:
-        """`on_disconnect` runs on the live instance, else on a fresh one."""
-        if self._session is None and self._ticket.session is not None and self._ticket.says_goodbye:
-            self._ticket.websocket(self._node, self.actor_ref)._end(*self._ending())
-            self.open_session()
 
     # --- how it ends
 
@@ -375,7 +401,7 @@ class ConnectionActor(Actor):
         elif close.reason is None and close.code >= 4000 and self._ticket.decide(None):
             return  # upgraded only to be closed with that code: browsers see no other
         else:
-            self._ticket.refuse(403, close.text)
+            self._ticket.refuse(REFUSED_WITH.get(close.reason, 403), close.text)
 
     def _shut(self, close: Close) -> None:
         code, reason = self._code_of(close)
@@ -405,11 +431,9 @@ class ConnectionActor(Actor):
             self._beat(self._inlet.last_seen)
             return
         overdue_at = self._outlet.overdue_at()
-        if overdue_at is None:
-            return
-        if overdue_at <= self._node.now():
+        if self._outlet.is_overdue:
             self._overflowed()
-        else:
+        elif overdue_at is not None:
             self._node.call_at(self.actor_ref, "outbox", overdue_at)
 
     def _beat(self, last_seen: float) -> None:
@@ -432,7 +456,7 @@ class ConnectionActor(Actor):
         self._has_left = True
         reason = self._ended_by()
         for topic, subscription in self._subscriptions.items():
-            self._node.tell_topic(topic, Depart(self._ticket.client, subscription.generation, reason))
+            self._node.tell_live_topic(topic, Depart(self._ticket.client, subscription.generation, reason))
         self._node.forget(self._ticket.client)
         self._node.cancel_calls(self.actor_ref)
         if self._ticket.was_opened or self._closed is not None:
@@ -459,7 +483,7 @@ class ConnectionActor(Actor):
 
     def _abandon(self) -> None:
         self._farewell()
-        socket, self._outlet.socket = self._outlet.socket, None
+        socket = self._outlet.end()
         if socket is not None:
             socket.close(*self._code_of(self._closing or Close()))
         self._fail_waiting(WebSocketDisconnect(*self._ending()))

@@ -59,7 +59,7 @@ class FanOut:
         """To one member alone, in order with what the others get."""
         deliver = self._deliver(items, [member.variant.frame(item) for item in items])
         if deliver.joined:
-            member.connection.tell(deliver)
+            tell_many((member.connection,), deliver)
 
     def _tell(self, variant: Variant, refs: tuple[ActorRef[Any], ...], items: list[Item], apart: list[str]) -> None:
         frames = [variant.frame(item) for item in items]
@@ -82,7 +82,7 @@ class FanOut:
             kept = [(item, frame) for item, frame in zip(items, frames, strict=True) if client not in excluded(item)]
             deliver = self._deliver([item for item, _ in kept], [frame for _, frame in kept])
             if deliver.joined:
-                member.connection.tell(deliver)
+                tell_many((member.connection,), deliver)
         return tuple(ref for ref in refs if ref not in theirs)
 
     def _deliver(self, items: list[Item], frames: list[bytes]) -> Deliver:
@@ -100,7 +100,13 @@ def offset_of(item: Item) -> int | None:
     return item.position.offset if isinstance(item, Delivery) and item.position is not None else None
 
 
-def is_beyond(item: Item, position: Position) -> bool:
-    """Whether somebody who has everything up to `position` lacks this item."""
-    offset = offset_of(item)
-    return offset is None or offset > position.offset
+def beyond(items: list[Item], position: Position, client: str) -> list[Item]:
+    """
+    What somebody who has everything up to `position` lacks of these, in their order.
+
+    What was delivered before the last one that it has is over for it, also the ephemeral: put behind, it would be in
+    another order than the others saw.
+    """
+    known = [number for number, item in enumerate(items) if (offset_of(item) or position.offset + 1) <= position.offset]
+    start = known[-1] + 1 if known else 0
+    return [item for item in items[start:] if client not in excluded(item)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from .commands import Published, Result
-from .engines.base import PENDING, Pending
+from .engines.base import PENDING, Pending, Repeated
 from .publications import Delivery, Publication
 from .reasons import Refused
 from .stream import Position
@@ -22,7 +22,7 @@ class Waiting:
 
     publication: Publication
     answer: Answer
-    position: Position | Refused | Pending | None = PENDING
+    position: Position | Repeated | Refused | Pending | None = PENDING
 
 
 class Line:
@@ -44,6 +44,9 @@ class Line:
             position = waiting.position
             if isinstance(position, Refused):
                 waiting.answer(position)
+                continue
+            if isinstance(position, Repeated):
+                waiting.answer(Published(position.position))
                 continue
             assert not isinstance(position, Pending)
             yield Delivery(waiting.publication, position)

@@ -206,7 +206,9 @@ class MemberLeft:
 
 @attrs.frozen(eq=False)
 class Emptied:
-    """The last member has left."""
+    """The last member has left: that one."""
+
+    member: Any
 
 
 @attrs.frozen(eq=False)

@@ -6,17 +6,22 @@ This process's tree, and what its machines share: where topics and connections a
     |- topics             one per live topic   [dynamic, budget per child]
     |- heartbeat          one timer wheel      [permanent]
     |- connections        one per socket       [dynamic, temporary]
-    |- app                the app's own actors
-    `- listener           the web server       [permanent; last to start, first to stop]
+    |- app                the app's own actors, as configured
+    `- listener           the web server       [last to start, first to stop]
+
+That is the default; `parts` says what a file may change about it, and the blueprint is what came of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import threading
 from typing import TYPE_CHECKING, Any
 
-from actors import Actor, ActorDeadError, ActorRef, ActorSystem, ChildSpec, DynamicSupervisor, handles
+from actors import Actor, ActorDeadError, ActorRef, ActorSystem, Child, MailboxFull, handles
 
+from . import wire_json
 from .commands import PresenceRead, Publish, Published, Reply
 from .connection import ConnectionActor
 from .engines.memory import MemoryEngine
@@ -28,25 +33,21 @@ from .limits import check_topic_name
 from .member import Member
 from .members import Membership
 from .messages import Close, Origin, Submit
+from .parts import HOME, PASSIVATE_AFTER, plan_tree
 from .publications import clients, encode_payload
 from .pulse import SLOT, Pulse
-from .reasons import Refused
+from .reasons import InvalidJSON, Refused
 from .receipts import Receipt
 from .topic import TopicActor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .behaviour import Behaviour
     from .commands import Join
     from .config import GatewaySettings
     from .engines.base import Engine
     from .tickets import Ticket
-
-PERMANENT = ChildSpec(restart="permanent")
-TEMPORARY = ChildSpec(restart="temporary")
-PASSIVATE_AFTER = 120.0
-"""Seconds a topic without members keeps its actor: a reload of the page is over by then. Its stream stays."""
 
 
 class EngineKeeper(Actor):
@@ -70,7 +71,14 @@ class EngineKeeper(Actor):
 
 
 class Node:
-    """One per gateway. Made before its system runs; `start` brings up the tree on the running loop."""
+    """
+    One per gateway. Made before its system runs; `start` brings up the tree on the running loop.
+
+    A `system` that is given keeps its own root, dispatcher and ask timeout: those are what its maker chose.
+
+    Raises:
+        ConfigError: The settings name a class that is none, or arguments that do not fit.
+    """
 
     def __init__(
         self,
@@ -86,28 +94,65 @@ class Node:
         self.topics = settings.topic_table()
         self.heartbeat_config = settings.gateway.heartbeat
         self.heartbeat = Heartbeat(self.heartbeat_config, slot=SLOT)
-        self.passivate_after = PASSIVATE_AFTER
+        self.passivate_after = settings.supervisor["topics"].passivate_after or PASSIVATE_AFTER
+        self.blueprint = plan_tree(settings)
         self.ids = ids or Ids()
-        self.system = system or ActorSystem("gateway")
+        self.system = system or self._make_system()
         self.pulse: Pulse | None = None
         self.is_draining = False
+        self.numbers = itertools.count(1)
+        """Of calls to the engine and of joins under way: unique in this process, whoever asked."""
         self._behaviour_for = behaviour_for
         self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids))
         self._live: dict[str, ActorRef[TopicActor]] = {}
+        self._starting = threading.Lock()
         self._connections: dict[str, ActorRef[ConnectionActor]] = {}
 
+    def _make_system(self) -> ActorSystem:
+        shared, root = self.settings.actors, self.blueprint.root
+        return ActorSystem(
+            "gateway",
+            dispatcher=shared.dispatcher,
+            ask_timeout=shared.ask_timeout,
+            supervision=root.supervision,
+        )
+
     async def start(self) -> None:
+        """Brings up the tree, for who has nothing to do between the two steps."""
+        await self.open()
+        await self.grow()
+
+    async def open(self) -> None:
+        """Brings up the system; from here on facts can be subscribed to."""
         if self.system._env is None:
             await self.system.start()
         self.clock = self.system.env.clock
         self.events = self.system.events
         self.engine = self._make_engine(self)
-        spawn = self.system.spawn
-        spawn(EngineKeeper, self, name="engine", spec=PERMANENT)
-        self._topics = spawn(DynamicSupervisor, name="topics", spec=PERMANENT)
-        spawn(Pulse, self, name="heartbeat", spec=PERMANENT)
-        self._sockets = spawn(DynamicSupervisor, name="connections", spec=PERMANENT)
-        self.app = spawn(DynamicSupervisor, name="app", spec=PERMANENT)
+
+    async def grow(self, declared: Sequence[Child] = (), fills: Mapping[str, object] | None = None) -> None:
+        """
+        Starts what stands below the root, in the configured order.
+
+        Args:
+            declared: The app's actors that are declared in code; they stand beside the configured ones.
+            fills: By class name, what an actor's parameter with that annotation gets.
+        """
+        await self.blueprint.start(
+            self.system,
+            {"engine": Child(EngineKeeper, (self,)), "heartbeat": Child(Pulse, (self,))},
+            additions={HOME: declared},
+            fills=fills or {},
+            started=self._note_part,
+        )
+
+    def _note_part(self, ref: ActorRef[Any]) -> None:
+        if ref.path == "/topics":
+            self._topics = ref
+        elif ref.path == "/connections":
+            self._sockets = ref
+        elif ref.path == "/app":
+            self.app = ref
 
     # --- time
 
@@ -149,6 +194,18 @@ class Node:
             ref.tell(message)
         except ActorDeadError:  # it ended between the look and the put, on another thread
             self._start_topic(name).tell(message)
+        except MailboxFull as error:
+            if isinstance(message, Submit):
+                raise Refused("too_many_requests", f"{name} has as much to do as it may") from error
+            ActorRef.tell(ref, message)  # the last word of a member is not bounded: its place would stay taken
+
+    def tell_live_topic(self, name: str, message: object) -> bool:
+        """Tells a topic if it lives, and starts none; whether it did. Loop thread only."""
+        ref = self._live.get(name)
+        if ref is None or not ref.is_alive():
+            return False
+        ref.tell(message)
+        return True
 
     def topic_names(self) -> tuple[str, ...]:
         return tuple(name for name, ref in self._live.items() if ref.is_alive())
@@ -164,6 +221,11 @@ class Node:
             del self._live[name]
 
     def _start_topic(self, name: str) -> ActorRef[TopicActor]:
+        with self._starting:  # plain threads publish as well, and one name has one topic
+            ref = self._live.get(name)
+            return ref if ref is not None and ref.is_alive() else self._spawn_topic(name)
+
+    def _spawn_topic(self, name: str) -> ActorRef[TopicActor]:
         if len(self._live) >= self.limits.max_topics:
             raise Refused("limit_exceeded", f"this node has {self.limits.max_topics} topics already", temporary=True)
         check_topic_name(name, max_bytes=self.limits.max_topic_name_bytes)
@@ -178,13 +240,11 @@ class Node:
         self, topic: TopicActor, membership: Membership | None, origin: Origin | None = None, join: Join | None = None
     ) -> Member:
         """What app code gets for somebody: in the topic, or about to be, or neither."""
-        from . import wire_json
-
         if membership is not None:
-            info = None if membership.info is None else wire_json.decode(membership.info)
+            info = _decoded(membership.info)
             return Member(topic, membership.client, membership.principal, info, membership.params)
         assert origin is not None
-        info = None if join is None or join.info is None else wire_json.decode(join.info)
+        info = _decoded(None if join is None else join.info)
         return Member(topic, origin.client, origin.principal, info, None if join is None else join.params)
 
     # --- what app code does from outside
@@ -238,9 +298,13 @@ class Node:
 
     def open_connection(self, ticket: Ticket) -> ActorRef[ConnectionActor]:
         """The machine of an upgrade request that passed the first checks."""
-        ref = self.system.spawn(ConnectionActor, self, ticket, under=self._sockets, spec=TEMPORARY)
+        ref = self.system.spawn(ConnectionActor, self, ticket, under=self._sockets, name=ticket.client)
         self._connections[ticket.client] = ref
-        ref._actor.open_session()
+        try:
+            ref._actor.open_session()
+        except BaseException:  # its app code could not even be made; nobody else would end this machine
+            ref.stop_now()
+            raise
         return ref
 
     def connection_refs(self) -> Iterable[ActorRef[ConnectionActor]]:
@@ -295,3 +359,11 @@ class Node:
 
 APP = Origin(None, "", Principal("app", frozenset(("app",))))
 """Who publishes when app code does: no connection, and no permission is asked."""
+
+
+def _decoded(info: bytes | None) -> object:
+    """What a client said of itself; None for what nested so deeply that it could be read only where it came in."""
+    try:
+        return None if info is None else wire_json.decode(info)
+    except InvalidJSON:
+        return None

@@ -177,6 +177,10 @@ class Outbox:
             self._first += 1
         return frames
 
+    def forget(self, topic: str) -> None:
+        """Takes out everything that waits of a topic: its reader will come back and recover it."""
+        self._rebuild([entry for entry in self._queue if entry is not None and entry.topic != topic])
+
     def too_old(self, now: float) -> bool:
         """Whether an entry that may not be dropped has waited longer than `max_age`: the connection must be closed."""
         for entry in self._queue:
@@ -273,10 +277,14 @@ class Outbox:
     def _compact_if_sparse(self) -> None:
         if self._holes <= len(self) + 64:
             return
-        entries = [entry for entry in self._queue if entry is not None]
+        self._rebuild([entry for entry in self._queue if entry is not None])
+
+    def _rebuild(self, entries: list[Entry]) -> None:
         self._queue = deque(entries)
+        self.size_bytes = sum(len(entry.frame) for entry in entries)
         self._first = self._holes = self._droppable_bytes = 0
         self._droppable.clear()
+        self._latest.clear()
         for number, entry in enumerate(entries):
             self._note(entry, number)
 

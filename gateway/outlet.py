@@ -2,7 +2,8 @@
 What a connection writes: everything of a turn in one write, and while the transport is full, into the outbox.
 
 Rules: while anything waits in the outbox, everything new goes behind it; control frames are the socket's. After the
-transport said stop nothing is handed to it. It decides nothing about closing: it says that it overflowed.
+transport said stop nothing is handed to it. Before the socket is there, what is said waits in the outbox as well. It
+decides nothing about closing: it says that it overflowed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,19 @@ class Outlet:
         on_overflow: Something that may not be dropped has no room: the connection must end.
     """
 
-    __slots__ = ("_limits", "_now", "_on_dropped", "_on_overflow", "_on_slow", "_out", "outbox", "sent", "socket")
+    __slots__ = (
+        "_is_over",
+        "_limits",
+        "_muted",
+        "_now",
+        "_on_dropped",
+        "_on_overflow",
+        "_on_slow",
+        "_out",
+        "outbox",
+        "sent",
+        "socket",
+    )
 
     def __init__(
         self,
@@ -49,33 +62,45 @@ class Outlet:
         self._on_dropped = on_dropped
         self._on_overflow = on_overflow
         self._out: list[bytes] = []
+        self._muted: dict[str, int] = {}
+        self._is_over = False
         self.outbox: Outbox | None = None
         self.socket: Socket | None = None
         self.sent = 0
         """Frames that left, or were joined into what left."""
 
+    def open(self, socket: Socket) -> None:
+        """The 101 is out; what was said before it leaves first."""
+        self.socket = socket
+        self.go_on()
+        if self.outbox is not None:
+            self._on_slow()
+
+    def end(self) -> Socket | None:
+        """Nothing leaves any more; returns the socket, the first time."""
+        socket, self.socket, self._is_over = self.socket, None, True
+        return socket
+
     def deliver(self, message: Deliver) -> None:
         """The hot path: one call per member and turn of a topic."""
         socket = self.socket
-        if socket is None:
+        if self._muted and message.entries[0].topic in self._muted:
             return
-        if self.outbox is None and not socket.is_congested:
+        if socket is not None and self.outbox is None and not socket.is_congested:
             self._out.append(message.joined)
             self.sent += len(message.entries)
-        else:
+        elif not self._is_over:
             for entry in message.entries:
                 self._hold(entry)
 
     def put(self, frames: Iterable[bytes]) -> None:
         """Frames that no policy may drop: answers, and what app code sends."""
         socket = self.socket
-        if socket is None:
-            return
         for frame in frames:
-            if self.outbox is None and not socket.is_congested:
+            if socket is not None and self.outbox is None and not socket.is_congested:
                 self._out.append(frame)
                 self.sent += 1
-            else:
+            elif not self._is_over:
                 self._hold(Entry(frame, self._now(), None, None, None, "disconnect"))
 
     def flush(self) -> None:
@@ -114,11 +139,33 @@ class Outlet:
             return None
         return (outbox.oldest_at if outbox.oldest_at is not None else self._now()) + outbox.max_age
 
+    @property
+    def is_overdue(self) -> bool:
+        """Whether something that may not be dropped has waited too long."""
+        return self.outbox is not None and self.outbox.too_old(self._now())
+
+    def mute(self, topic: str, generation: int) -> None:
+        """Nothing of this topic leaves any more, neither what waits nor what is on its way, until `unmute`."""
+        self._muted[topic] = generation
+        if self.outbox is not None:
+            self.outbox.forget(topic)
+
+    def unmute(self, topic: str, generation: int) -> None:
+        """That membership is over; what comes now is of another one."""
+        if self._muted.get(topic) == generation:
+            del self._muted[topic]
+
+    def is_muted(self, topic: str) -> bool:
+        return topic in self._muted
+
     def _hold(self, entry: Entry) -> None:
+        if entry.topic in self._muted:  # since an entry before it in the same delivery
+            return
         if self.outbox is None:
             limits = self._limits
             self.outbox = Outbox(limits.outbox_bytes, limits.outbox_age, limits.outbox_entries)
-            self._on_slow()
+            if self.socket is not None:
+                self._on_slow()
         verdict = self.outbox.push(entry, self._now())
         for dropped in verdict.dropped:
             self._on_dropped(dropped)

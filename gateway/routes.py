@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, get_type_hints
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import attrs
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}|:([A-Za-z_][A-Za-z0-9_]*)")
+_LITERAL = "/!$&'()*+,;=:@"
+"""What stands unquoted in the path of a request (RFC 3986 3.3), and so in a pattern that is compared with one."""
 
 
 class Path:
@@ -33,14 +35,14 @@ class Path:
             raise ValueError(f"could not route {text!r}: a parameter is named twice")
         self.text = text
         self.names = tuple(names)
-        literal = [re.escape(part) for part in _PARAMETER.split(text)[::3]]
+        literal = [re.escape(quote(part, safe=_LITERAL)) for part in _PARAMETER.split(text)[::3]]
         pattern = literal[0] + "".join(
             f"(?P<{name}>[^/]+){rest}" for name, rest in zip(names, literal[1:], strict=True)
         )
         self._pattern = re.compile(pattern)
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The parameters, unquoted; None if the path is another."""
+        """The parameters of a path as it was requested, unquoted once; None if it is another."""
         found = self._pattern.fullmatch(path)
         return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
 
@@ -63,14 +65,16 @@ class Route:
             return {}
         wanted = inspect.signature(self.endpoint).parameters
         takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in wanted.values())
-        hints = get_type_hints(self.endpoint)
         given = {name: value for name, value in parameters.items() if takes_all or name in wanted}
         try:
-            return {
-                name: hints.get(name, str)(value) if hints.get(name) is int else value for name, value in given.items()
-            }
+            return {name: int(value) if _is_int(wanted.get(name)) else value for name, value in given.items()}
         except ValueError:
             return None
+
+
+def _is_int(parameter: inspect.Parameter | None) -> bool:
+    """Annotations are compared, not evaluated: the others may name what only a type checker imports."""
+    return parameter is not None and parameter.annotation in (int, "int")
 
 
 def check_endpoint(endpoint: Any, path: Path) -> None:
@@ -125,7 +129,7 @@ class Routes:
         return iter(self._routes)
 
     def find(self, path: str) -> tuple[Route, dict[str, str], dict[str, Any]] | None:
-        """The route, its raw parameters, and its arguments."""
+        """The route of a path as it was requested (quoted: `%2F` ends no segment), its parameters and its arguments."""
         for route in self._routes:
             parameters = route.path.match(path)
             if parameters is None:

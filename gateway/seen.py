@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from .reasons import Refused
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,7 +29,7 @@ class Seen:
         if known is None:
             self._answers[key] = []
             if len(self._answers) > self._max_keys:
-                self._answers.popitem(last=False)
+                self._forget_oldest()
             return True
         if isinstance(known, list):
             known.append(answer)
@@ -40,5 +42,13 @@ class Seen:
         waiting = self._answers.pop(key, None)
         if keep:
             self._answers[key] = result
+            if len(self._answers) > self._max_keys:
+                self._forget_oldest()
         for answer in waiting if isinstance(waiting, list) else ():
             answer(result)
+
+    def _forget_oldest(self) -> None:
+        """Whoever waits for an answer that nobody will find any more is told to ask again."""
+        _, forgotten = self._answers.popitem(last=False)
+        for answer in forgotten if isinstance(forgotten, list) else ():
+            answer(Refused("limit_exceeded", "too many under way; send it again", temporary=True))

@@ -140,7 +140,7 @@ class EndpointSession(Session):
     async def ended(self, ended: Ended) -> None:
         if self._is_over:
             return
-        self._is_over = True
+        self._is_over = self.ws._has_said_goodbye = True
         try:
             await _until_gone(self._endpoint.on_disconnect(self.ws, ended.code))
         finally:

@@ -1,40 +1,94 @@
 """
 Facts become words and numbers here, and only here.
 
-The catalogue: each class of `events` has one line below, as log event, level and counter. Payloads are never logged.
+The catalogue, compared with the code by a test. Each class of `events`, the runtime's and ours, has one line: the event
+of the log, its level, its counter in the metrics (behind `hubbub_`). What is *sampled* is logged at most once per
+second and kind, with how many there were since the last line (`count`), and counted always. Payloads are never logged.
 
-    gateway.started, gateway.draining            info
-    connection.opened, connection.closed         info     connections_total{wire}, connections_closed_total{ended_by}
-    connection.refused                           info     connections_refused_total{reason}
-    topic.opened, topic.closed                   debug
-    room.joined, room.left                       debug    joins_total, leaves_total
-    history.recovered                            debug    recoveries_total{recovered}
-    command.refused                              debug    commands_refused_total{reason}
-    publication.accepted                         -        publications_total
-    publication.dropped                          warning  publications_dropped_total{policy}
-    consumer.slowed                              info     consumers_slowed_total
-    heartbeat.missed                             debug    heartbeats_missed_total
-    receipt.failed                               warning  receipts_failed_total
-    engine.restarted                             warning  -
+    gateway.started          info              -
+    gateway.draining         info              -
+    connection.opened        info              connections_total{wire}
+    connection.closed        info              connections_closed_total{ended_by}
+    connection.refused       info              connections_refused_total{status}
+    topic.opened             debug             -
+    topic.closed             debug             -
+    room.joined              debug             joins_total
+    room.left                debug             leaves_total
+    history.recovered        debug             recoveries_total{recovered}
+    command.refused          debug             commands_refused_total{reason}
+    publication.accepted     -                 publications_total
+    publication.dropped      warning, sampled  publications_dropped_total{policy}
+    consumer.slowed          info, sampled     consumers_slowed_total
+    heartbeat.missed         debug             heartbeats_missed_total
+    receipt.failed           warning           receipts_failed_total
+    engine.restarted         warning           -
+    actor.failed             error             actors_failed_total
+    actor.restarted          warning           actors_restarted_total
+    actor.stopped            -                 -
+    supervisor.gave_up       error             supervisors_gave_up_total
+    handler.abandoned        error             handlers_abandoned_total
+    handler.stuck            warning           handlers_stuck_total{blocks_loop}
+    ask.failed               debug             asks_failed_total
+    mailbox.overflowed       warning, sampled  mailboxes_overflowed_total{policy}
+    message.unhandled        warning, sampled  messages_unhandled_total
+    letter.undelivered       debug, sampled    letters_undelivered_total{reason}
+
+`actor.stopped` is not subscribed to: the runtime does not even make that fact while nobody asks for it, and a gateway
+ends an actor or two per connection, which `connection.closed` says already.
+
+Read when asked for, and kept by nobody:
+
+    connections_open                      connections that are open
+    topics_live                           topics with an actor
+    messages_queued                       messages in all mailboxes
+    ready                                 1 if new connections are welcome
+    loop_lag_seconds                      worst of the last 15 samples, one per second
+    actors{class}                         living actors
+    actor_messages_queued{class}          messages in their mailboxes
+    actor_messages_handled_total{class}   by the living and by those that are gone
+    actor_messages_failed_total{class}    the same
+    actor_restarts_total{class}           the same
+
+And what `prometheus_client` knows of the process: `process_cpu_seconds_total`, `process_resident_memory_bytes`,
+`process_open_fds` and others, on Linux.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import structlog
-from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from actors.events import ActorFailed, ActorRestarted, DeadLetter, HandlerAbandoned, MailboxOverflowed, SupervisorGaveUp
+from actors.events import (
+    ActorFailed,
+    ActorRestarted,
+    ActorStopped,
+    AskFailed,
+    DeadLetter,
+    HandlerAbandoned,
+    HandlerStuck,
+    MailboxOverflowed,
+    MessageUnhandled,
+    SupervisorGaveUp,
+)
 
 from . import events
+from .lag import LoopLag
+from .sampled import Sampled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from prometheus_client.core import Metric
+
+    from actors import ClassMetrics
 
     from .node import Node
 
@@ -51,6 +105,9 @@ class Words:
     counter: str | None = None
     label: str | None = None
     """The field that becomes the counter's one label; from a small closed set, never a topic or a connection."""
+    sampled: bool = attrs.field(default=False, kw_only=True)
+    """Whether one client, or one slow actor, can cause thousands of them in a second."""
+    subscribed: bool = attrs.field(default=True, kw_only=True)
 
 
 CATALOGUE: dict[type, Words] = {
@@ -66,49 +123,94 @@ CATALOGUE: dict[type, Words] = {
     events.HistoryRecovered: Words("history.recovered", "debug", "recoveries", "recovered"),
     events.CommandRefused: Words("command.refused", "debug", "commands_refused", "reason"),
     events.MessagePublished: Words("publication.accepted", None, "publications"),
-    events.PublicationDropped: Words("publication.dropped", "warning", "publications_dropped", "policy"),
-    events.ConsumerSlowed: Words("consumer.slowed", "info", "consumers_slowed"),
+    events.PublicationDropped: Words("publication.dropped", "warning", "publications_dropped", "policy", sampled=True),
+    events.ConsumerSlowed: Words("consumer.slowed", "info", "consumers_slowed", sampled=True),
     events.HeartbeatMissed: Words("heartbeat.missed", "debug", "heartbeats_missed"),
     events.ReceiptFailed: Words("receipt.failed", "warning", "receipts_failed"),
     events.EngineRestarted: Words("engine.restarted", "warning"),
     ActorFailed: Words("actor.failed", "error", "actors_failed"),
     ActorRestarted: Words("actor.restarted", "warning", "actors_restarted"),
+    ActorStopped: Words("actor.stopped", None, subscribed=False),
     SupervisorGaveUp: Words("supervisor.gave_up", "error", "supervisors_gave_up"),
     HandlerAbandoned: Words("handler.abandoned", "error", "handlers_abandoned"),
-    MailboxOverflowed: Words("mailbox.overflowed", "warning", "mailboxes_overflowed", "policy"),
-    DeadLetter: Words("letter.undelivered", "debug", "letters_undelivered", "reason"),
+    HandlerStuck: Words("handler.stuck", "warning", "handlers_stuck", "blocks_loop"),
+    AskFailed: Words("ask.failed", "debug", "asks_failed"),
+    MailboxOverflowed: Words("mailbox.overflowed", "warning", "mailboxes_overflowed", "policy", sampled=True),
+    MessageUnhandled: Words("message.unhandled", "warning", "messages_unhandled", sampled=True),
+    DeadLetter: Words("letter.undelivered", "debug", "letters_undelivered", "reason", sampled=True),
 }
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class Telemetry:
-    """One per gateway: its log lines, its metrics, and the connections that ended lately."""
+    """
+    One per gateway: its log lines, its metrics, and the connections that ended lately.
+
+    Facts come on the thread that publishes them: mostly the loop's, that of a sender, or the watchdog's. `start` and
+    `stop` concern the loop's lag alone.
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._log = structlog.get_logger("hubbub")
         self._registry = CollectorRegistry()
+        self._sampled = Sampled()
+        self._lock = threading.Lock()
+        self._publications: Counter | None = None
+        self.lag = LoopLag()
+        self.since = node.now()
         self.recent: OrderedDict[str, events.ConnectionClosed] = OrderedDict()
         for fact, words in CATALOGUE.items():
-            node.events.subscribe(fact, self._listener(words))
+            if words.subscribed:
+                node.events.subscribe(fact, self._listener(words))
         node.events.subscribe(events.ConnectionClosed, self._remember)
-        self._registry.register(_Gauges(node))
+        self._registry.register(_Readings(node, self.lag))
+        ProcessCollector(registry=self._registry)
+
+    def start(self) -> None:
+        self.lag.start()
+
+    def stop(self) -> None:
+        self.lag.stop()
 
     def exposition(self) -> tuple[bytes, str]:
-        """The metrics in Prometheus' text format, and its content type. Queue lengths are read now."""
+        """The metrics in Prometheus' text format, and its content type. Mailboxes are read now, all of them."""
         return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
 
+    def published(self) -> int:
+        """Publications that were accepted since the start."""
+        counter = self._publications
+        return 0 if counter is None else int(next(iter(counter.collect())).samples[0].value)
+
     def _listener(self, words: Words) -> Callable[[Any], None]:
-        counter = self._counter(words)
-        say = None if words.level is None else getattr(self._log, words.level)
-        label, event = words.label, words.event
+        counter, label = self._counter(words), words.label
+        if words.event == "publication.accepted":
+            self._publications = counter
 
         def listen(fact: Any) -> None:
             if counter is not None:
                 (counter if label is None else counter.labels(_label(fact, label))).inc()
-            if say is not None:
-                say(event, **_values(fact))
+            if words.level is not None:
+                self._say(words, words.level, fact)
 
         return listen
+
+    def _say(self, words: Words, level: str, fact: Any) -> None:
+        log = self._log.bind()
+        is_enabled = getattr(log, "is_enabled_for", None)  # another wrapper_class may have another name for it
+        if is_enabled is not None and not is_enabled(LEVELS[level]):
+            return
+        count = self._count(words, fact) if words.sampled else None
+        if count != 0:
+            more = {} if count is None else {"count": count}
+            getattr(log, level)(words.event, **_values(fact), **more)
+
+    def _count(self, words: Words, fact: Any) -> int:
+        """How many facts a line would stand for; 0 if there is to be none."""
+        kind = words.event if words.label is None else f"{words.event} {_label(fact, words.label)}"
+        with self._lock:
+            return self._sampled.take(kind, self._node.now())
 
     def _counter(self, words: Words) -> Counter | None:
         if words.counter is None:
@@ -123,19 +225,46 @@ class Telemetry:
             self.recent.popitem(last=False)
 
 
-class _Gauges:
+PER_CLASS: dict[str, tuple[str, str]] = {
+    "actors": ("hubbub_actors", "Living actors."),
+    "queued": ("hubbub_actor_messages_queued", "Messages that wait in mailboxes or are in hand."),
+    "handled": ("hubbub_actor_messages_handled", "Messages that were handled."),
+    "failed": ("hubbub_actor_messages_failed", "Messages whose handler raised or was cut short."),
+    "restarts": ("hubbub_actor_restarts", "Instances that replaced one before them."),
+}
+"""Field of `ClassMetrics` to name and help. The last three never go down: they are counters."""
+
+
+class _Readings:
     """What is looked up when somebody asks, and costs nothing else."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, lag: LoopLag) -> None:
         self._node = node
+        self._lag = lag
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        node = self._node
-        counts = node.system.counts()
+    def collect(self) -> Iterator[Metric]:
+        node, classes = self._node, self._node.system.metrics()
+        queued = sum(one.queued for one in classes.values())
         yield _gauge("hubbub_connections_open", "Connections that are open.", node.connection_count)
         yield _gauge("hubbub_topics_live", "Topics with an actor.", len(node.topic_names()))
-        yield _gauge("hubbub_messages_queued", "Messages that wait in mailboxes.", counts.queued)
+        yield _gauge("hubbub_messages_queued", "Messages that wait in mailboxes.", queued)
         yield _gauge("hubbub_ready", "1 if new connections are welcome.", 0 if node.is_draining else 1)
+        yield _gauge("hubbub_loop_lag_seconds", "Worst lateness of a timer in the last 15 s.", self._lag.worst)
+        for field in PER_CLASS:
+            yield _per_class(field, classes)
+
+    def describe(self) -> Iterator[Metric]:
+        """Names without values: registering would otherwise walk the tree once."""
+        return iter(())
+
+
+def _per_class(field: str, classes: Mapping[str, ClassMetrics]) -> Metric:
+    name, documentation = PER_CLASS[field]
+    is_gauge = field in ("actors", "queued")
+    family = (GaugeMetricFamily if is_gauge else CounterMetricFamily)(name, documentation, labels=("class",))
+    for class_name, metrics in classes.items():
+        family.add_metric((class_name,), getattr(metrics, field))
+    return family
 
 
 def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from actors import Actor, ActorRef, ChildSpec, SupervisorSpec, Terminated, handles
+from actors import Actor, ActorDeadError, ActorRef, ChildSpec, SupervisorSpec, Terminated, handles
 
 from .blame import Blame
 from .commands import (
@@ -36,11 +36,11 @@ from .commands import (
     Reply,
     Result,
 )
-from .engines.base import Call, Pending
+from .engines.base import Call, Pending, Repeated
 from .events import HistoryRecovered, MessagePublished, RoomJoined, RoomLeft, TopicClosed, TopicOpened
-from .fan_out import FanOut, is_beyond
+from .fan_out import FanOut, beyond
 from .line import Line, Waiting
-from .members import Membership, excluded
+from .members import Membership
 from .messages import (
     Answer,
     ClientEvent,
@@ -57,6 +57,7 @@ from .presence import Presence, PresenceDiff, Present
 from .publications import Delivery, Item, PresenceChange, Publication, Sender
 from .reasons import Refused
 from .seen import Seen
+from .state import Kept
 from .stream import History, Page, Position, Recovery
 
 if TYPE_CHECKING:
@@ -117,10 +118,12 @@ class TopicActor(Actor):
         self._asked: dict[int, Callable[[Any], None]] = {}
         self._tickets: dict[int, Submit] = {}
         self._joining: dict[str, Joining] = {}
-        self._last_number = 0
+        self._handed: dict[ClientEvent, None] = {}
+        self._ended_by = "stopped"
         self._flush_asked = False
         self._seen = Seen()
         self._blame = Blame()
+        self.kept = Kept()
 
     def on_start(self) -> None:
         self._node.events.publish(TopicOpened(self._name))
@@ -131,23 +134,38 @@ class TopicActor(Actor):
         self._flush()
         self._remove_all("shutdown")
         self._node.topic_ended(self._name, self.actor_ref)
-        self._node.events.publish(TopicClosed(self._name, "stopped"))
+        self._node.events.publish(TopicClosed(self._name, self._ended_by))
+
+    def pre_restart(self, reason: BaseException | None) -> None:
+        """The ref lives on, and with it the name: what waits in the mailbox stays in order with what comes."""
+        self._node.events.publish(TopicClosed(self._name, "failed"))
 
     def on_failure(self, *_: object) -> None:
         """A bug of ours: members cannot be carried over; each is told to come back, and recovers by its position."""
         self._remove_all("internal")
 
     def on_undelivered(self, messages: list[object]) -> None:
-        """Told while it passivated: the next incarnation of the topic gets them, in order."""
+        """Told while it ended: the next incarnation of the topic gets what members asked, in order."""
         for message in messages:
-            self._node.tell_topic(self._name, message)
+            if isinstance(message, Submit):
+                self._pass_on(message)
+            elif isinstance(message, Depart):
+                self._node.tell_live_topic(self._name, message)
+
+    def _pass_on(self, submit: Submit) -> None:
+        try:
+            self._node.tell_topic(self._name, submit)
+        except Refused as error:
+            answer(submit.origin, submit.command.reply, error)
+        except ActorDeadError:  # the tree is going down
+            answer(submit.origin, submit.command.reply, Refused("shutting_down"))
 
     def on_signal(self, signal: object) -> None:
         if isinstance(signal, Terminated) and signal.ref is self._behaviour:
             self._behaviour = None
             self._flush()
             self._remove_all("internal")
-            self._node.events.publish(TopicClosed(self._name, "gave_up"))
+            self._ended_by = "gave_up"
             self.actor_ref.stop_now()
 
     def on_turn_end(self) -> None:
@@ -172,10 +190,16 @@ class TopicActor(Actor):
     @handles(Depart)
     def depart(self, depart: Depart) -> None:
         self._remove(depart.client, depart.generation, depart.reason)
+        self._forget_join(depart.client, depart.generation)
+        if depart.reason == "insufficient_state":  # it lives on, and hears by this that nothing older is on its way
+            removed = Removed(self._name, depart.generation, depart.reason, may_return=True)
+            self._tell(self._node.connection(depart.client), removed)
 
     @handles(EngineAnswer)
     def engine_answered(self, answer: EngineAnswer) -> None:
-        self._asked.pop(answer.token)(answer.result)
+        then = self._asked.pop(answer.token, None)
+        if then is not None:  # else it was asked by an earlier life of this topic
+            then(answer.result)
 
     def _publish(self, origin: Origin, command: Publish) -> None:
         exclude = frozenset(origin.client if one.startswith("\0") else one for one in command.exclude)
@@ -183,18 +207,20 @@ class TopicActor(Actor):
         publication = Publication(
             self._name, command.payload, self._node.wall(), command.kind, command.event, sender, exclude
         )
-        if self._is_handled(origin, command.event):
-            self._hand_over(origin, command, publication)
-            return
-        self.accept(publication, command.save, command.key, lambda result: answer(origin, command.reply, result))
-
-    def _hand_over(self, origin: Origin, command: Publish, publication: Publication) -> None:
-        """To app code; one that was sent again under the same key gets the first one's answer."""
         key = None if command.key is None else f"{origin.user}\0{command.key}"
+        if self._is_handled(origin, command.event):
+            self._hand_over(origin, command, publication, key)
+            return
+        self.accept(publication, command.save, key, lambda result: answer(origin, command.reply, result))
+
+    def _hand_over(self, origin: Origin, command: Publish, publication: Publication, key: str | None) -> None:
+        """To app code; one that was sent again under the same key gets the first one's answer."""
         if key is None or self._seen.is_new(key, lambda result: answer(origin, command.reply, result)):
             member = self._node.member(self, self._members.get(origin.client), origin)
-            assert self._behaviour is not None
-            self._behaviour.tell(ClientEvent(member, command.event, publication, origin, command.reply, key))
+            event = ClientEvent(member, command.event, publication, origin, command.reply, key)
+            self._handed[event] = None
+            if not self._tell(self._behaviour, event):
+                self.answer_event(event, Refused("internal"))
 
     def _is_handled(self, origin: Origin, event: str) -> bool:
         """Whether app code takes this event: of clients only, or a handler that publishes would call itself."""
@@ -203,18 +229,43 @@ class TopicActor(Actor):
         return event in self._behaviour_class.events
 
     def _join(self, submit: Submit, command: Join) -> None:
-        limit = self._settings.max_members
-        if limit is not None and len(self._members) >= limit:
-            error = Refused("limit_exceeded", f"{self._name} is full: it takes {limit} members")
-            answer(submit.origin, command.reply, error)
+        if self._is_full_for(submit.origin.client):
+            limit = self._settings.max_members
+            self._refuse(submit, Refused("limit_exceeded", f"{self._name} is full: it takes {limit} members"))
         elif self._behaviour is not None and self._behaviour_class is not None and self._behaviour_class.allows_joins:
             ticket = self._number()
             self._tickets[ticket] = submit
             self.timers.once(("join", ticket), JoinOverdue(ticket), JOIN_TIMEOUT)
             member = self._node.member(self, None, submit.origin, command)
-            self._behaviour.tell(MemberJoining(member, command.params, ticket))
+            if not self._tell(self._behaviour, MemberJoining(member, command.params, ticket)):
+                self.refuse_join(ticket, Refused("internal"))
         else:
             self._admit(submit, None)
+
+    def _is_full_for(self, client: str) -> bool:
+        """Who is about to be a member counts as one; who joins again takes no second place."""
+        limit = self._settings.max_members
+        if limit is None:
+            return False
+        waiting = (submit.origin.client for submit in self._tickets.values())
+        there = {*(member.client for member in self._members), *self._joining, *waiting}
+        return client not in there and len(there) >= limit
+
+    def _refuse(self, submit: Submit, error: Refused) -> None:
+        """A join that was refused ends an earlier membership as well: its connection takes it for over."""
+        self._remove(submit.origin.client, submit.generation, "rejoined")
+        answer(submit.origin, submit.command.reply, error)
+        self._idle_if_empty()
+
+    def _forget_join(self, client: str, generation: int) -> None:
+        """A join under way of somebody who has left: whatever becomes of it, it makes no member."""
+        for ticket, submit in tuple(self._tickets.items()):
+            if submit.origin.client == client and submit.generation <= generation:
+                self.refuse_join(ticket, Refused("not_joined", "left before it had joined"))
+        joining = self._joining.get(client)
+        if joining is not None and joining.submit.generation <= generation:
+            del self._joining[client]
+            self._idle_if_empty()
 
     @handles(JoinOverdue)
     def join_overdue(self, overdue: JoinOverdue) -> None:
@@ -223,7 +274,7 @@ class TopicActor(Actor):
     def _admit(self, submit: Submit, response: object) -> None:
         """Reads the stream and adds the member: one step, also if the engine takes its time for it."""
         self._flush()
-        self._remove(submit.origin.client, self._generation(submit.origin.client), "rejoined")
+        self._remove(submit.origin.client, submit.generation, "rejoined")
         command = submit.command
         assert isinstance(command, Join)
         joining = Joining(submit, response)
@@ -233,7 +284,7 @@ class TopicActor(Actor):
         if not isinstance(recovery, Pending):
             self._asked.pop(call.token)(recovery)
 
-    def _enter(self, joining: Joining, recovery: Recovery[Publication]) -> None:
+    def _enter(self, joining: Joining, recovery: Recovery[Publication] | Refused) -> None:
         self._flush()
         submit, command = joining.submit, joining.submit.command
         assert isinstance(command, Join)
@@ -244,6 +295,9 @@ class TopicActor(Actor):
             answer(origin, command.reply, Refused("not_joined", "left before it had joined"))
             return
         del self._joining[origin.client]
+        if isinstance(recovery, Refused):
+            self._refuse(submit, recovery)
+            return
         member = Membership(
             origin.connection,
             origin.client,
@@ -282,16 +336,14 @@ class TopicActor(Actor):
 
     def _catch_up(self, member: Membership, items: list[Item], position: Position) -> None:
         """What was delivered to the others while the engine answered, beyond what it knew."""
-        newer = [item for item in items if is_beyond(item, position) and member.client not in excluded(item)]
+        newer = beyond(items, position, member.client)
         if newer:
             self._fan_out.tell_one(member, newer)
 
     def _leave(self, submit: Submit, command: Leave) -> None:
         client = submit.origin.client
         self._remove(client, submit.generation, "left")
-        joining = self._joining.get(client)
-        if joining is not None and joining.submit.generation == submit.generation:
-            del self._joining[client]
+        self._forget_join(client, submit.generation)
         answer(submit.origin, command.reply, Left())
 
     def _history(self, origin: Origin, command: ReadHistory) -> None:
@@ -315,6 +367,7 @@ class TopicActor(Actor):
             error = Refused("not_available", f"{self._name} keeps no presence")
             answer(origin, command.reply, error)
             return
+        self._flush()
         answer(origin, command.reply, PresenceRead(self._presence.members(), self._presence.users))
 
     # --- what the behaviour and app code do; direct calls, on the loop's thread
@@ -323,13 +376,15 @@ class TopicActor(Actor):
         self, publication: Publication, save: bool | None, key: str | None, answer: Callable[[Result], None]
     ) -> None:
         """Takes a publication: asks for its position if it is saved, delivers it in order, answers with it."""
-        waiting = Waiting(publication, answer, None)
+        waiting = Waiting(publication, answer)
+        self._line.push(waiting)
         if self._is_saved(save):
             call = self._call(lambda position: self._positioned(waiting, position))
             waiting.position = self._node.engine.publish(call, publication, key)
             if not isinstance(waiting.position, Pending):
                 del self._asked[call.token]
-        self._line.push(waiting)
+        else:
+            waiting.position = None
         self._advance()
 
     def allow_join(self, ticket: int, response: object) -> None:
@@ -343,8 +398,7 @@ class TopicActor(Actor):
         submit = self._tickets.pop(ticket, None)
         if submit is not None:
             self.timers.cancel(("join", ticket))
-            answer(submit.origin, submit.command.reply, error)
-            self._idle_if_empty()
+            self._refuse(submit, error)
 
     def send_to(self, client: str, publication: Publication) -> bool:
         """To one member, in order with what it was sent before; whether it is one."""
@@ -361,13 +415,17 @@ class TopicActor(Actor):
         if member is None:
             return False
         self._remove(client, member.generation, "kicked")
-        member.connection.tell(Removed(self._name, member.generation, reason, may_return))
+        self._tell(member.connection, Removed(self._name, member.generation, reason, may_return))
         return True
 
     def answer_event(self, event: ClientEvent, result: Result) -> None:
+        """The one answer to an event that app code has; later ones are not heard."""
+        if event not in self._handed:
+            return
+        del self._handed[event]
+        answer(event.origin, event.reply, result)
         if event.key is not None:
             self._seen.settle(event.key, result, keep=not isinstance(result, Refused))
-        answer(event.origin, event.reply, result)
 
     def blame(self, client: str, principal: Principal) -> bool:
         """
@@ -395,7 +453,7 @@ class TopicActor(Actor):
     def _is_saved(self, save: bool | None) -> bool:
         return self._settings.history.size > 0 if save is None else save
 
-    def _positioned(self, waiting: Waiting, position: Position | Refused) -> None:
+    def _positioned(self, waiting: Waiting, position: Position | Repeated | Refused) -> None:
         waiting.position = position
         self._advance()
 
@@ -432,22 +490,20 @@ class TopicActor(Actor):
 
     # --- members
 
-    def _generation(self, client: str) -> int:
-        member = self._members.get(client)
-        return -1 if member is None else member.generation
-
     def _remove(self, client: str, generation: int, reason: str) -> None:
-        if self._members.get(client) is None or self._generation(client) != generation:
+        """Ends the membership of that generation, or an earlier one, which is over with it."""
+        member = self._members.get(client)
+        if member is None or member.generation > generation:
             return
         self._flush()
-        member = self._members.remove(client, generation)
-        assert member is not None
+        self._members.remove(client, member.generation)
         if self._presence is not None:
             self._change(self._presence.leave(client, member.presence_ref), frozenset())
         if self._behaviour is not None:
-            self._behaviour.tell(MemberLeft(self._node.member(self, member), reason))
+            left = self._node.member(self, member)
+            self._tell(self._behaviour, MemberLeft(left, reason))
             if not self._members:
-                self._behaviour.tell(Emptied())
+                self._tell(self._behaviour, Emptied(left))
         self._node.events.publish(RoomLeft(self._name, client, reason))
         self._idle_if_empty()
 
@@ -459,10 +515,19 @@ class TopicActor(Actor):
     def _remove_all(self, reason: str) -> None:
         for member in self.members():
             self._members.remove(member.client, member.generation)
-            member.connection.tell(Removed(self._name, member.generation, reason, may_return=True))
-        for submit in self._tickets.values():
-            answer(submit.origin, submit.command.reply, Refused("internal"))
-        self._tickets.clear()
+            self._tell(member.connection, Removed(self._name, member.generation, reason, may_return=True))
+            self._node.events.publish(RoomLeft(self._name, member.client, reason))
+        self._answer_all(Refused("shutting_down" if reason == "shutdown" else "internal"))
+
+    def _answer_all(self, error: Refused) -> None:
+        """Nobody waits for a topic that is gone: what app code or the engine have is answered now."""
+        asked, self._asked = self._asked, {}
+        for then in asked.values():
+            then(error)
+        for ticket in tuple(self._tickets):
+            self.refuse_join(ticket, error)
+        for event in tuple(self._handed):
+            self.answer_event(event, error)
 
     def _start_behaviour(self) -> None:
         if self._behaviour_class is None:
@@ -477,12 +542,26 @@ class TopicActor(Actor):
 
     @handles(Passivate)
     def passivate(self, _: Passivate) -> None:
-        if not self._members and not self._tickets and not self._joining and not self._line:
-            self.actor_ref.stop_now()
+        """Goes for good if nothing is under way and nothing waits; from this step on the name is free."""
+        if self._members or self._tickets or self._joining:
+            return
+        if self._asked or self._handed or self.actor_ref.counts().queued:
+            self._idle_if_empty()
+            return
+        self._node.topic_ended(self._name, self.actor_ref)
+        self.actor_ref.stop_now()
+
+    @staticmethod
+    def _tell(ref: ActorRef[Any] | None, message: object) -> bool:
+        """Whether it was there to be told; loop thread only."""
+        if ref is None or not ref.is_alive():
+            return False
+        ref.tell(message)
+        return True
 
     def _number(self) -> int:
-        self._last_number += 1
-        return self._last_number
+        """Of a call or a ticket: never given twice, also not to a later life of this topic."""
+        return next(self._node.numbers)
 
     def _call(self, then: Callable[[Any], None]) -> Call:
         token = self._number()

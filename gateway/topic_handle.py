@@ -91,6 +91,10 @@ class ChannelHandle(TopicHandle):
 
         return add
 
+    @property
+    def has_handlers(self) -> bool:
+        return bool(self._handlers)
+
     def behaviour(self) -> type[Behaviour] | None:
         """The class that runs these handlers in the topic; None without any."""
         if not self._handlers:

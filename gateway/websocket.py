@@ -99,6 +99,7 @@ class WebSocket:
         self._frames: deque[Frame] = deque()  # bounded by the connection's credit: reading stops when it is spent
         self._waiter: asyncio.Future[None] | None = None
         self._gone: WebSocketDisconnect | None = None
+        self._has_said_goodbye = False
         self._handshake = handshake
         self.id = client
         self.principal = principal

@@ -27,6 +27,13 @@ class Pending:
 PENDING: Final = Pending()
 
 
+@attrs.frozen
+class Repeated:
+    """A key that was published before: answered with the first one's position, and delivered to nobody again."""
+
+    position: Position
+
+
 @attrs.frozen(eq=False)
 class Call:
     """Who is to be told a late answer, and under which number."""
@@ -41,8 +48,8 @@ class Engine(ABC):
     """Loop thread only; no method waits. A refusal (`Refused`) is an answer like any other."""
 
     @abstractmethod
-    def publish(self, call: Call, publication: Publication, key: str | None) -> Position | Pending:
-        """Gives a publication the next offset and keeps it. A `key` seen before is answered with its first position."""
+    def publish(self, call: Call, publication: Publication, key: str | None) -> Position | Repeated | Pending:
+        """Gives a publication the next offset and keeps it; one whose `key` was seen before is `Repeated`, not kept."""
 
     @abstractmethod
     def recover(self, call: Call, since: Position | None) -> Recovery[Publication] | Pending:

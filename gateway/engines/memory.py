@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from ..stream import Page, Position, Recovery, Stream
-from .base import Call, Engine
+from .base import Call, Engine, Repeated
 
 if TYPE_CHECKING:
     from actors import Clock
@@ -46,10 +46,10 @@ class MemoryEngine(Engine):
         self._meta_ttl = meta_ttl
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    def publish(self, call: Call, publication: Publication, key: str | None) -> Position:
+    def publish(self, call: Call, publication: Publication, key: str | None) -> Position | Repeated:
         kept = self._of(call.topic, call.history)
         if key is not None and kept.keys is not None and key in kept.keys:
-            return kept.keys[key]
+            return Repeated(kept.keys[key])
         position = kept.stream.append(publication, self._clock.now())
         if key is not None:
             self._remember(kept, key, position)

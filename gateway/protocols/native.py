@@ -131,7 +131,8 @@ class NativeWire(Wire):
     def decode(self, data: str | bytes) -> Iterable[Command]:
         size = len(data)
         try:
-            frame = _frames.decode(data)
+            # what is skipped as raw JSON was not looked into: bytes that are no UTF-8 would reach every other member
+            frame = _frames.decode(data if isinstance(data, str) else data.decode())
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
             return (_invalid(data, str(error), size),)
         face: Face = "room" if frame.room is not None else "channel"

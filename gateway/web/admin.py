@@ -1,13 +1,21 @@
 """
-The admin listener: is it alive, is it ready, what does it count, why was this user disconnected.
+The admin listener: is it alive, is it ready, what does it count, who is in the tree, why was this user disconnected.
+
+    /live  /ready                                      200 or 503, and why
+    /metrics                                           for Prometheus
+    /tree?max_children=100                             the supervision tree as it stands
+    /top?by=mailbox|handled|failed|restarts&count=10   the actors with the most of it, and the gateway in numbers
+    /connections/{id}                                  why it ended, or that it lives
 
 Truthful: `/live` asks the tree itself and fails when it does not answer; `/ready` is off from the first moment of a
-drain. Never on the public port.
+drain. All of this runs on the loop it reports on: while a handler blocks that, nothing here answers, `/live` neither.
+So a probe's timeout is its verdict, and belongs between `PATIENCE` and the time one is willing to stand still. The fact
+`HandlerStuck` comes from a thread and names the culprit in the log meanwhile; once the loop turns again,
+`loop_lag_seconds` tells how long it stood. Never on the public port.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,14 +23,27 @@ from aiohttp import web
 
 from actors import Actor, ActorDeadError, AskTimeout, handles
 
-from ..telemetry import Telemetry
-
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from actors import ActorInfo, TreeNode
+    from actors.tree import By
+
     from ..app import Gateway
     from ..node import Node
+    from ..telemetry import Telemetry
 
 PATIENCE = 2.0
 """Seconds an actor may take to answer a health check: a healthy loop needs milliseconds, probes wait 5 s or more."""
+
+MAX_CHILDREN = 100
+"""Children of one actor in `/tree`, if the question does not say how many: a page of JSON of some 40 KiB."""
+MOST_CHILDREN = 10_000
+"""At most: 4 MB of JSON, and some 50 ms in which the gateway does nothing else."""
+COUNT = 10
+MOST_COUNT = 1_000
+"""Of `/top`: as many lines as anybody reads, and as many as anybody sorts."""
+MEASURES: tuple[By, ...] = ("mailbox", "handled", "failed", "restarts")
 
 PARTS = ("engine", "topics", "heartbeat", "connections", "app")
 
@@ -35,14 +56,16 @@ class Probe(Actor):
         return question
 
 
-def admin_app(app: Gateway, node: Node) -> web.Application:
+def admin_app(app: Gateway, node: Node, telemetry: Telemetry) -> web.Application:
     application = web.Application()
-    telemetry = Telemetry(node)
     handlers = Admin(app, node, telemetry)
     application.router.add_get("/live", handlers.live)
     application.router.add_get("/ready", handlers.ready)
     application.router.add_get("/metrics", handlers.metrics)
+    application.router.add_get("/tree", handlers.tree)
+    application.router.add_get("/top", handlers.top)
     application.router.add_get("/connections/{id}", handlers.connection)
+    application.cleanup_ctx.append(handlers.running)
     return application
 
 
@@ -51,6 +74,12 @@ class Admin:
         self._app = app
         self._node = node
         self._telemetry = telemetry
+
+    async def running(self, application: web.Application) -> AsyncIterator[None]:
+        """The loop's lag is sampled as long as somebody can ask for it."""
+        self._telemetry.start()
+        yield
+        self._telemetry.stop()
 
     async def live(self, request: web.Request) -> web.Response:
         """200 if the loop turns, the dispatcher runs actors, and every part of the tree is there; else 503 and why."""
@@ -71,6 +100,37 @@ class Admin:
         body, content_type = self._telemetry.exposition()
         return web.Response(body=body, headers={"Content-Type": content_type})
 
+    async def tree(self, request: web.Request) -> web.Response:
+        """The tree in start order; where an actor has more children than were asked for, `hidden` says how many."""
+        limit = _number(request, "max_children", MAX_CHILDREN, MOST_CHILDREN)
+        return web.json_response(_tree_json(self._node.system.tree(limit)))
+
+    async def top(self, request: web.Request) -> web.Response:
+        """The busiest actors; counts are since each of them was started, not per second."""
+        by, count = _measure(request), _number(request, "count", COUNT, MOST_COUNT)
+        actors = [_actor_json(info) for info in self._node.system.top(count, by)]
+        return web.json_response({"gateway": self._gateway_json(), "by": by, "actors": actors})
+
+    def _gateway_json(self) -> dict[str, Any]:
+        node, telemetry = self._node, self._telemetry
+        classes = node.system.metrics().values()
+        return {
+            "title": self._app.title,
+            "url": self._app.server.url,
+            "uptime": node.now() - telemetry.since,
+            "draining": node.is_draining,
+            "connections": node.connection_count,
+            "topics": len(node.topic_names()),
+            "actors": sum(one.actors for one in classes),
+            "queued": sum(one.queued for one in classes),
+            "handled": sum(one.handled for one in classes),
+            "failed": sum(one.failed for one in classes),
+            "restarts": sum(one.restarts for one in classes),
+            "published": telemetry.published(),
+            "loop_lag": telemetry.lag.last,
+            "loop_lag_worst": telemetry.lag.worst,
+        }
+
     async def connection(self, request: web.Request) -> web.Response:
         """Why a connection ended, or that it lives."""
         client = request.match_info["id"]
@@ -87,10 +147,59 @@ class Admin:
         present = {child._name: child.info() for child in system.root.children()}
         problems = [f"/{part} is gone" for part in PARTS if part not in present]
         problems += [f"/{name} is {info.phase}" for name, info in present.items() if info.phase not in ("running",)]
-        probe: Any = system.spawn(Probe)
+        return problems + await self._probe()
+
+    async def _probe(self) -> list[str]:
+        """What is wrong with running an actor: the whole system may have ended, or be stuck."""
+        try:
+            probe: Any = self._node.system.spawn(Probe)
+        except ActorDeadError as error:
+            return [f"the actor system has ended: {error}"]
         try:
             await probe.request("?", timeout=PATIENCE)
-        except (AskTimeout, ActorDeadError, asyncio.CancelledError) as error:
-            problems.append(f"the dispatcher does not run actors: {error}")
-        probe.stop_now()
-        return problems
+        except (AskTimeout, ActorDeadError) as error:
+            return [f"the dispatcher does not run actors: {error}"]
+        finally:
+            probe.stop_now()
+        return []
+
+
+def _tree_json(node: TreeNode) -> dict[str, Any]:
+    children = [_tree_json(child) for child in node.children]
+    return {**_actor_json(node.info), "hidden": node.hidden, "children": children}
+
+
+def _actor_json(info: ActorInfo) -> dict[str, Any]:
+    """One actor. Times in seconds; `mailbox` counts what waits and what is in hand."""
+    return {
+        "path": info.path,
+        "class": info.actor_class,
+        "phase": info.phase,
+        "incarnation": info.incarnation,
+        "restarts": info.restarts,
+        "budget_left": info.budget_left,
+        "mailbox": info.counts.queued,
+        "handled": info.counts.handled,
+        "failed": info.counts.failed,
+        "lost": info.counts.lost,
+        "doing": info.doing,
+        "doing_for": info.doing_for,
+        "last_error": info.last_error,
+        "watchers": info.watchers,
+        "children_count": info.children,
+    }
+
+
+def _measure(request: web.Request) -> By:
+    asked = request.query.get("by", MEASURES[0])
+    for measure in MEASURES:
+        if measure == asked:
+            return measure
+    raise web.HTTPBadRequest(text=f"cannot sort by {asked!r}: no such measure; use one of {', '.join(MEASURES)}\n")
+
+
+def _number(request: web.Request, name: str, default: int, most: int) -> int:
+    text = request.query.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
+        raise web.HTTPBadRequest(text=f"cannot read {name}: it is {text!r}; use a whole number from 0 to {most}\n")
+    return int(text)

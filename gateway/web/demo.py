@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from actors import NotCharged
@@ -17,15 +18,7 @@ from ..stream import History
 MAX_TEXT = 4_000
 """Characters of one message: four screens of a phone."""
 
-PAGES = {
-    "/": ("chat.html", "text/html"),
-    "/favicon.ico": ("favicon.svg", "image/svg+xml"),
-    "/assets/chat.css": ("chat.css", "text/css"),
-    "/assets/chat.js": ("chat.js", "text/javascript"),
-    "/assets/hubbub.js": ("hubbub.js", "text/javascript"),
-    "/assets/timeline.js": ("timeline.js", "text/javascript"),
-    "/assets/favicon.svg": ("favicon.svg", "image/svg+xml"),
-}
+PAGES = Path(__file__).parent / "pages"
 
 
 class ChatRoom(Room):
@@ -67,5 +60,7 @@ def create_demo_app() -> Gateway:
     """A fresh one each time: nothing is shared between two."""
     app = Gateway(title="hubbub")
     app.topic("public:*", history=History(size=100, ttl=3600.0), presence=True)(ChatRoom)
-    app.pages.update(PAGES)
+    app.static("/assets", PAGES)
+    app.pages["/"] = (PAGES / "chat.html", "text/html")
+    app.pages["/favicon.ico"] = (PAGES / "favicon.svg", "image/svg+xml")
     return app

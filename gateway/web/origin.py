@@ -23,7 +23,7 @@ def is_same_origin(origin: str | None, host: str | None, allowed: Sequence[str],
     if origin in allowed:
         return True
     asking = _address(origin)
-    ours = _address(public_url) if public_url else _address(f"{urlsplit(origin).scheme}://{host}")
+    ours = _address(public_url or f"{origin.partition(':')[0]}://{host or ''}")
     return asking is not None and asking == ours
 
 

@@ -11,6 +11,8 @@ import structlog
 
 from actors import SystemFailed
 
+from .server import CannotListen
+
 if TYPE_CHECKING:
     from ..app import Gateway
     from ..config import GatewaySettings
@@ -24,8 +26,9 @@ def run(app: Gateway, settings: GatewaySettings) -> int:
         except SystemFailed as error:
             structlog.get_logger("hubbub").error("gateway.failed", error=str(error.__cause__))
             return 1
-        except OSError as error:
-            structlog.get_logger("hubbub").error("gateway.not_started", error=_why(error, settings))
+        except CannotListen as error:
+            hint = "choose another with --port, or gateway.admin.listen"
+            structlog.get_logger("hubbub").error("gateway.not_started", error=f"{error}; {hint}")
             return 1
 
 
@@ -82,9 +85,3 @@ def _greet(app: Gateway) -> None:
     page = "open it in a browser" if app.pages else "connect to it"
     admin = f"; health and metrics at {server.admin_url}" if server.admin_url else ""
     print(f"{app.title} is listening at {server.url}: {page}{admin}", file=sys.stderr, flush=True)
-
-
-def _why(error: OSError, settings: GatewaySettings) -> str:
-    listen = settings.gateway
-    where = listen.uds or f"{listen.host}:{listen.port}"
-    return f"could not listen at {where}: {error.strerror or error}; choose another port with --port"

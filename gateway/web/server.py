@@ -7,7 +7,7 @@ What it refuses to know: what is said on a socket. It keeps no list of sockets: 
 from __future__ import annotations
 
 import asyncio
-from importlib.resources import files
+import os
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -17,6 +17,7 @@ from ..identity import ANONYMOUS
 from ..protocols.native import SUBPROTOCOL, NativeWire
 from ..protocols.raw import RawWire
 from ..sockets import SocketLimits
+from ..telemetry import Telemetry
 from ..tickets import Ticket
 from ..websocket import Address
 from ..websocket import Handshake as Asked
@@ -25,6 +26,8 @@ from .origin import is_same_origin
 from .upgrade import Handshake, Upgrader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..app import Gateway
     from ..node import Node
     from ..routes import Route
@@ -42,6 +45,17 @@ CSP = (
 )
 
 
+class CannotListen(OSError):
+    """An address is not to be had: it is in use, or not ours."""
+
+    def __init__(self, address: str, error: OSError) -> None:
+        super().__init__(error.errno, os.strerror(error.errno) if error.errno else str(error))
+        self.address = address
+
+    def __str__(self) -> str:
+        return f"could not listen at {self.address}: {self.strerror}"
+
+
 class WebServer:
     """Listens on the public and the admin address of one gateway."""
 
@@ -49,6 +63,8 @@ class WebServer:
         self._app = app
         self._node = node
         self._settings = node.settings.gateway
+        self._telemetry = Telemetry(node)
+        """Words and numbers do not depend on somebody being able to ask for them."""
         self._raw = RawWire()
         self._runners: list[web.AppRunner] = []
         self._public: web.AppRunner | None = None
@@ -64,7 +80,7 @@ class WebServer:
         address = listen.admin_address
         if address is not None:
             port = address[1] or (self.port + 1 if listen.port else 0)
-            admin = await self._serve(admin_app(self._app, self._node), address[0], port, "")
+            admin = await self._serve(admin_app(self._app, self._node, self._telemetry), address[0], port, "")
             self.admin_url = _url_of(admin, "")
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
@@ -95,28 +111,37 @@ class WebServer:
         await runner.setup()
         self._runners.append(runner)
         site: web.BaseSite = web.UnixSite(runner, uds) if uds else web.TCPSite(runner, host, port, backlog=4096)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            raise CannotListen(uds or f"{host}:{port}", error) from error
         return runner
 
     def _public_app(self) -> web.Application:
         application = web.Application()
-        for path in self._app.pages:
-            application.router.add_get(path, self._page)
-        application.router.add_get("/{path:.*}", self._endpoint)
+        application.router.add_get("/{path:.*}", self._page_or_endpoint)
         return application
 
     # --- pages
 
-    async def _page(self, request: web.Request) -> web.Response:
-        name, content_type = self._app.pages[request.path]
-        body = (files("gateway") / "web" / "pages" / name).read_bytes()
+    async def _page_or_endpoint(self, request: web.Request) -> web.StreamResponse:
+        """One look-up, whatever files are called: a router would read `{braces}` in their names as patterns."""
+        page = self._app.pages.get(request.path)
+        return await self._endpoint(request) if page is None else self._page(request, *page)
+
+    def _page(self, request: web.Request, file: Path, content_type: str) -> web.Response:
+        try:
+            body = file.read_bytes()
+        except OSError:  # removed since it was listed
+            return web.Response(status=404, text=f"there is nothing at {request.path}\n")
         headers = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
-        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+        charset = "utf-8" if content_type.startswith("text/") or content_type.endswith(("json", "xml")) else None
+        return web.Response(body=body, content_type=content_type, charset=charset, headers=headers)
 
     # --- sockets
 
     async def _endpoint(self, request: web.Request) -> web.StreamResponse:
-        found = self._app.routes.find(request.path)
+        found = self._app.routes.find(request.rel_url.raw_path)
         if found is None and request.path != DEFAULT_ENDPOINT:
             return web.Response(status=404, text=f"there is nothing at {request.path}\n")
         handshake = Handshake.of(request)

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 
 from actors.config import Leaf, leaves
 from gateway import cli
-from gateway.config import GatewaySettings, TopicSettings, load_settings, setting_leaves
+from gateway.config import GatewaySettings, TopicSettings
+from gateway.settings_sources import load_settings, setting_leaves
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,24 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.config import ConfigError, Duration, Size, field_docstrings
+from actors.config import ConfigError, field_docstrings
+from actors.units import Duration, Size
 from gateway.config import (
     CLOSED,
-    MAX_REMEMBERED_TOPICS,
     OPEN,
     SHAPES,
     AdminSettings,
     GatewaySettings,
     ListenSettings,
-    Loaded,
-    TopicPattern,
     TopicSettings,
-    TopicTable,
-    load_settings,
-    setting_leaves,
-    variables,
 )
+from gateway.settings_sources import TABLES, Loaded, load_settings, setting_leaves, variables
 from gateway.stream import History
+from gateway.topic_patterns import MAX_REMEMBERED_TOPICS, TopicPattern, TopicTable
 
 EXAMPLE = """
 [gateway]
@@ -101,7 +97,7 @@ def test_a_flag_that_was_not_given_changes_nothing(file: Path) -> None:
 
 def test_every_setting_has_an_origin(file: Path) -> None:
     """`check` leaves no line without one."""
-    assert set(setting_leaves()) - {"topics"} <= set(load(file).origins)
+    assert set(setting_leaves()) - set(TABLES) <= set(load(file).origins)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +120,10 @@ def test_a_variable_is_written_as_in_the_file(file: Path, name: str, text: str, 
     assert found == value
 
 
-def test_every_setting_but_topics_has_a_variable() -> None:
+def test_every_setting_outside_of_named_tables_has_a_variable() -> None:
     """One rule, no exceptions to learn: HUBBUB_, the path, two underscores for each dot."""
     long = set(variables()) - {"HUBBUB_HOST", "HUBBUB_PORT"}
-    assert long == {"HUBBUB_" + path.upper().replace(".", "__") for path in setting_leaves() if path != "topics"}
+    assert long == {"HUBBUB_" + path.upper().replace(".", "__") for path in setting_leaves() if path not in TABLES}
 
 
 @pytest.mark.parametrize(
@@ -178,7 +174,6 @@ def test_other_variables_are_nobody_s_business(file: Path) -> None:
         ('[topics."{a}"]\n[topics."{b}"]\n', 'topics."{a}" (file): it matches the same names as "{b}"'),
         ('[engine]\nurl = "memory"', 'engine.url (file): "memory" is refused'),
         ('[gateway]\nuds = "/run/h.sock"\nport = 9000', "gateway.port (file): gateway.uds is"),
-        ('[actors]\nask_timeout = "5s"', "actors (file): there is no such setting"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_with_the_place(file: Path, text: str, said: str) -> None:
@@ -270,7 +265,7 @@ def test_a_declared_pattern_replaces_that_of_development_mode(file: Path) -> Non
 def test_the_most_specific_pattern_wins() -> None:
     """A whole name, then the longest literal prefix, then a template before a star."""
     patterns = ["*", "game:*", "game:{id}", "game:{id}:chat", "game:7", "game:7*", "game:{id}:*"]
-    table = TopicTable({text: TopicSettings(max_members=i + 1) for i, text in enumerate(patterns)})
+    table = TopicTable({text: TopicSettings(max_members=i + 1) for i, text in enumerate(patterns)}, CLOSED)
     names = ["x", "game:8", "game:7", "game:77", "game:8:chat", "game:8:x", "game:"]
     chosen = [patterns[(table.settings_for(name).max_members or 0) - 1] for name in names]
     assert chosen == ["*", "game:{id}", "game:7", "game:7*", "game:{id}:chat", "game:{id}:*", "game:*"]
@@ -302,7 +297,7 @@ def test_what_is_no_pattern_is_refused(text: str) -> None:
 def test_any_text_is_a_pattern_or_refused_and_any_name_has_settings(text: str, name: str) -> None:
     """No name that a stranger sends, and no pattern that a person writes, ends in a traceback."""
     try:
-        table = TopicTable({text: OPEN})
+        table = TopicTable({text: OPEN}, CLOSED)
     except ConfigError:
         return
     expected = OPEN if TopicPattern(text).match(name) is not None else CLOSED
@@ -312,7 +307,7 @@ def test_any_text_is_a_pattern_or_refused_and_any_name_has_settings(text: str, n
 
 def test_the_table_remembers_a_bounded_number_of_names() -> None:
     """A scan of names costs time, not memory."""
-    table = TopicTable({"a*": OPEN})
+    table = TopicTable({"a*": OPEN}, CLOSED)
     for number in range(MAX_REMEMBERED_TOPICS + 10):
         table.settings_for(f"a{number}")
     assert table._remembered.cache_info().currsize == MAX_REMEMBERED_TOPICS

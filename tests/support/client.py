@@ -18,7 +18,8 @@ from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from gateway.config import GatewaySettings, load_settings
+from gateway.config import GatewaySettings
+from gateway.settings_sources import load_settings
 
 from .raw_client import PATIENCE
 
@@ -158,7 +159,7 @@ async def when(condition: Callable[[], bool], what: str = "the condition") -> No
     """Turns of the loop until it holds; fails after `PATIENCE`."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  # any state of the server may be waited for
                 await asyncio.sleep(0.001)
     except TimeoutError:
         raise AssertionError(f"{what} did not come within {PATIENCE:g} s") from None

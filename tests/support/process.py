@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -104,19 +104,24 @@ class Process:
 
 @asynccontextmanager
 async def serving(
-    *arguments: str, directory: Path, port: int | None = None, started: bool = True, **environ: str
+    *arguments: str,
+    directory: Path,
+    port: int | None = None,
+    started: bool = True,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Process]:
     """
     Runs `python -m gateway serve ARGUMENTS --port PORT` in a directory; killed at the end if it still lives.
 
     Args:
+        environ: Added to the environment, from which everything of hubbub's is taken away.
         started: Whether to wait for its line; False for one that is meant to fail.
     """
     chosen = free_ports() if port is None else port
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gateway", "serve", *arguments, "--port", str(chosen),
-        cwd=directory, env={**inherited, "PYTHONPATH": str(ROOT), **environ}, stderr=asyncio.subprocess.PIPE,
+        cwd=directory, env={**inherited, "PYTHONPATH": str(ROOT), **(environ or {})}, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     process = Process(child, chosen)
     try:

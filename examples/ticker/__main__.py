@@ -1,0 +1,10 @@
+"""`python -m examples.ticker`: as `hubbub serve examples.ticker:app`, without settings."""
+
+from __future__ import annotations
+
+import sys
+
+from . import app
+
+if __name__ == "__main__":
+    sys.exit(app.run())

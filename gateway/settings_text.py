@@ -1,0 +1,193 @@
+"""
+Settings as a file that can be loaded again: the effective ones with their origins, or all defaults with their reasons.
+
+Secrets are masked, and so is what the arguments of an app's own actors call a password, a secret or a token.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from actors.config import Leaf, join_path, key_of, leaves, mask_passwords, quote_key, shapes_of, to_toml
+from actors.drawing import tree_lines, worst_lines
+from actors.settings import ROOT, ActorSettings, MailboxSettings, SupervisorSettings
+
+from .config import SHAPES, GatewaySettings, TopicSettings
+from .parts import BUILT_IN, PARTS
+from .settings_sources import TABLES, Loaded, setting_leaves
+
+if TYPE_CHECKING:
+    from actors.blueprint import Blueprint
+
+COMMENT_WIDTH = 100
+ORIGIN_COLUMN = 56
+"""Characters after which a long value no longer pushes the origins of all other lines to the right."""
+_SECRET = re.compile(r"(password|passwd|secret|token|api_?key|credential)s?$", re.IGNORECASE)
+
+_Row = tuple[str, str]
+"""A line, and the origin of what it says; empty for a line that says nothing."""
+
+
+def effective_lines(loaded: Loaded) -> list[str]:
+    """Returns the settings as TOML, each line with `# from` and its origin; secrets are masked."""
+    rows = list(_effective_rows(loaded))
+    width = min(max(len(text) for text, origin in rows if origin), ORIGIN_COLUMN)
+    return [f"{text:<{width}}  # from {origin}" if origin else text for text, origin in rows][1:]
+
+
+def tree_comment(blueprint: Blueprint, origins: Mapping[str, str]) -> list[str]:
+    """Returns the tree and the worst case of restarts, as comments of that file."""
+    lines = ["--- the tree, in start order", "", *tree_lines(blueprint, origins)]
+    lines += ["", "--- the worst case of restarts", "", *worst_lines(blueprint)]
+    return [f"# {line}".rstrip() for line in lines]
+
+
+def _effective_rows(loaded: Loaded) -> Iterator[_Row]:
+    settings = loaded.settings
+    table = None
+    for leaf in setting_leaves().values():
+        value = _value_at(settings, leaf.path)
+        if leaf.path in TABLES:
+            yield from _named_rows(leaf.path, value, loaded.origins)
+            if leaf.path == "topics":
+                others = "open to anyone, this is development mode" if settings.development else "closed"
+                yield from [("", ""), (f"# other topics: {others}", "")]
+            continue
+        above, _, key = leaf.path.rpartition(".")
+        if above != table:
+            yield from _heading(above)
+            table = above
+        yield assignment(key, value, leaf), loaded.origins[leaf.path]
+
+
+def _named_rows(table: str, named: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[_Row]:
+    for name, one in named.items():
+        path = join_path(table, quote_key(name))
+        yield from _heading(path)
+        for leaf, value in _keys(table, name, one):
+            yield assignment(leaf.path, value, leaf), _origin(origins, f"{path}.{leaf.path}")
+
+
+def _keys(table: str, name: str, one: Any) -> Iterator[tuple[Leaf, Any]]:
+    """The keys of one named table with their values; of a part of the gateway those that it obeys."""
+    part = PARTS.get(name) if table == "supervisor" else None
+    for field, leaf in zip(attrs.fields(type(one)), table_leaves(type(one)), strict=True):
+        if part is None or leaf.path in part.obeys or leaf.path in part.choices:
+            yield leaf, getattr(one, field.name)
+
+
+def table_leaves(kind: type) -> list[Leaf]:
+    """Returns the keys of a named table; a class below it is one of them, as the inline table that people write."""
+    nested = {leaf.path: leaf for leaf in leaves(kind, shapes=SHAPES)}
+    shapes = shapes_of(kind, SHAPES)
+    keys = ((key_of(field), field) for field in attrs.fields(kind))
+    return [nested.get(key) or Leaf(key, kind, shapes[key], field.default) for key, field in keys]
+
+
+def _origin(origins: Mapping[str, str], path: str) -> str:
+    below = (origin for said, origin in origins.items() if said == path or said.startswith(path + "."))
+    return next(below, "default")
+
+
+def _heading(table: str) -> Iterator[_Row]:
+    yield "", ""
+    if table:
+        yield f"[{table}]", ""
+
+
+def _value_at(settings: object, path: str) -> Any:
+    for name in path.split("."):
+        settings = getattr(settings, name)
+    return settings
+
+
+def assignment(key: str, value: object, leaf: Leaf) -> str:
+    """Returns `key = value` as TOML; a secret, and a password in a URL, as `***`; a comment if there is no value."""
+    if value is None:
+        return f"# {key} is not set"
+    shown = _masked(value) if leaf.owner is ActorSettings else value
+    return f"{key} = " + ('"***"' if leaf.secret else mask_passwords(to_toml(shown, leaf.shape, SHAPES)))
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: "***" if _SECRET.search(key) else _masked(one) for key, one in value.items()}
+    return tuple(map(_masked, value)) if isinstance(value, tuple) else value
+
+
+def default_lines() -> list[str]:
+    """Returns a TOML file of every setting with its default, unit and reason; reading it changes nothing."""
+    table = None
+    lines = ["# Every setting of hubbub with its default. Durations: 500ms 30s 2m 24h 1d. Sizes: 512B 64KiB 1MiB."]
+    for leaf in setting_leaves().values():
+        if leaf.path in TABLES:
+            lines += _default_table_lines(leaf.path)
+            continue
+        above, _, key = leaf.path.rpartition(".")
+        lines += [text for text, _ in _heading(above)] if above != table else []
+        table = above
+        lines += [*_comment(leaf), assignment(key, leaf.default, leaf)]
+    return lines
+
+
+EXAMPLES: Mapping[str, tuple[str, str, Any]] = {
+    "topics": (
+        'topics."news:*"',
+        (
+            "One table for each pattern of topic names: a whole name, a prefix and *, or a template such as "
+            '"game:{game_id}". The most specific one counts. A name that no pattern matches is closed.'
+        ),
+        TopicSettings(),
+    ),
+    "actors.mailbox": (
+        "actors.mailbox.small",
+        "One table for each mailbox that a supervisor or an actor names.",
+        MailboxSettings(capacity=1_000, high_water=500, overflow="fail"),
+    ),
+    "supervisor": (
+        "supervisor.feeds",
+        (
+            "One table for each supervisor of the app's own actors, under app unless another one names it as a child. "
+            "Those of the gateway are below, with the keys that mean something there."
+        ),
+        SupervisorSettings(),
+    ),
+    "actor": (
+        "actor.prices",
+        (
+            "One table for each actor of the app, under app unless a supervisor names it as a child. An argument "
+            "annotated Gateway is filled in."
+        ),
+        ActorSettings(class_="examples.ticker:PriceFeed", args={"symbols": ("EUR", "USD")}),
+    ),
+}
+"""What the name of a table could be, what is said about such tables, and one of them."""
+
+
+def _default_table_lines(table: str) -> list[str]:
+    heading, about, example = EXAMPLES[table]
+    lines = [f"[{heading}]"]
+    for field, leaf in zip(attrs.fields(type(example)), table_leaves(type(example)), strict=True):
+        lines += [*_comment(leaf), assignment(leaf.path, getattr(example, field.name), leaf)]
+    printed = ["", *(f"# {line}" for line in textwrap.wrap(about, COMMENT_WIDTH)), *(f"# {line}" for line in lines)]
+    return printed + (_built_in_lines() if table == "supervisor" else [])
+
+
+def _built_in_lines() -> list[str]:
+    """In the order of the tree, each key in the words of the table above."""
+    lines = [text for name in (ROOT, *PARTS) if name in BUILT_IN for text in _built_in(name)]
+    return [line for line in lines if not line.startswith("# ")]
+
+
+def _built_in(name: str) -> list[str]:
+    return [text for text, _ in _named_rows("supervisor", {name: GatewaySettings().supervisor[name]}, {})]
+
+
+def _comment(leaf: Leaf) -> list[str]:
+    text = f"{leaf.unit.capitalize()}. {leaf.reason}" if leaf.unit else leaf.reason
+    return [f"# {line}" for line in textwrap.wrap(text, COMMENT_WIDTH)]

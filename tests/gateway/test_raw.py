@@ -1,0 +1,52 @@
+"""The raw wire: payloads go out bare, and nothing else is said."""
+
+from __future__ import annotations
+
+import pytest
+from websockets.frames import Opcode
+
+from gateway.commands import Invalid, Joined, Reply
+from gateway.presence import PresenceDiff
+from gateway.protocols.raw import RawWire
+from gateway.publications import Delivery, PresenceChange, Publication
+from gateway.reasons import CLOSE_REASONS, Refused
+from gateway.stream import Position
+from tests.support.fake_socket import FakeSocket
+
+WIRE = RawWire()
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "opcode"),
+    [("json", b'{"a":1}', Opcode.TEXT), ("text", "ä".encode(), Opcode.TEXT), ("binary", b"\xff\x00", Opcode.BINARY)],
+)
+def test_a_payload_goes_out_as_it_is(kind: str, payload: bytes, opcode: Opcode) -> None:
+    """Texts and JSON in text frames, bytes in binary ones; the same frame with and without a position."""
+    socket = FakeSocket()
+    publication = Publication("t", payload, 0.0, kind)  # type: ignore[arg-type]
+    for position in (None, Position(1, "e")):
+        socket.write(WIRE.variant("room", presence=True).frame(Delivery(publication, position)))
+    assert [(frame.opcode, bytes(frame.data)) for frame in socket.frames] == [(opcode, payload)] * 2
+
+
+def test_nothing_else_is_said() -> None:
+    """No hello, no answers, no presence, no word about an ended membership."""
+    assert WIRE.variant("room", presence=True).frame(PresenceChange("t", PresenceDiff((), ()))) == b""
+    assert not WIRE.opened("c", 25)
+    assert not WIRE.answer(Reply(), Joined(Position(0, "e")))
+    assert not WIRE.answer(Reply(), Refused("internal"))
+    assert not WIRE.removed("t", "room", "kicked", may_return=False)
+
+
+def test_it_has_no_commands() -> None:
+    """Frames are for the app code; without any, they are refused and not raised over."""
+    assert WIRE.uses_app_frames
+    (command,) = WIRE.decode("x")
+    assert isinstance(command, Invalid)
+
+
+def test_close_codes_are_rfc_6455s_or_the_apps() -> None:
+    """Never one that must not be sent."""
+    codes = {name: WIRE.close_code(reason) for name, reason in CLOSE_REASONS.items()}
+    assert (codes["heartbeat_lost"], codes["rate_limited"], codes["shutdown"]) == (4000, 4002, 1012)
+    assert not set(codes.values()) & {1004, 1005, 1006, 1015}

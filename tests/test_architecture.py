@@ -1,0 +1,153 @@
+"""ARCHITECTURE.md is held to its word: layers, doors, dependencies, and the tests it names."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "ARCHITECTURE.md").read_text()
+PACKAGES = ("actors", "gateway")
+
+
+def block(name: str) -> list[list[str]]:
+    """The rows of the fenced block called `name`, each split into words; what stands in brackets is for people."""
+    found = re.search(rf"^```{name}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    assert found is not None, f"ARCHITECTURE.md has no block ```{name}"
+    rows = [re.sub(r"\(.*?\)", "", line).split() for line in found[1].splitlines()]
+    return [row for row in rows if row]
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(file): file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))}
+LAYERS = block("layers")
+DOORS = {row[0]: row[1:] for row in block("doors")}
+
+
+def imports_of(source: str, module: str, *, is_package: bool = False) -> set[str]:
+    """The dotted names that this source imports when it runs, in functions too; `a.b` for `from a import b`."""
+    home = module.split(".") if is_package else module.split(".")[:-1]
+    found: set[str] = set()
+    for node in _running(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = home[: len(home) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            found |= {f"{base}.{alias.name}" for alias in node.names}
+    return {name for name in found if not name.startswith("__future__.")}
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those under `if TYPE_CHECKING:`: what only a type checker reads makes no arrow."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from _running(child)
+
+
+def imported(module: str) -> set[str]:
+    file = FILES[module]
+    return imports_of(file.read_text(), module, is_package=file.name == "__init__.py")
+
+
+def ours(name: str) -> str | None:
+    """The module of ours that an imported name is, or is in."""
+    return name if name in FILES else next((base for base in [name.rpartition(".")[0]] if base in FILES), None)
+
+
+def rows_of(module: str) -> list[int]:
+    """The rows that name this module itself; else those whose wildcard takes it in."""
+    exact = [number for number, row in enumerate(LAYERS) if module in row]
+    return exact or [number for number, row in enumerate(LAYERS) if any(fnmatchcase(module, word) for word in row)]
+
+
+def door_of(name: str) -> str | None:
+    """The row of the doors that guards an imported name: a private name of pykka has a door of its own."""
+    package, *rest = name.split(".")
+    if f"{package}._" in DOORS and any(part.startswith("_") for part in rest):
+        return f"{package}._"
+    return package if package in DOORS else None
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_every_module_has_one_place_in_the_table(module: str) -> None:
+    """A module that is in no row, or in two, has nobody who thought about it."""
+    assert len(rows_of(module)) == 1, f"{module} stands in rows {rows_of(module)} of the layers; give it one"
+
+
+def test_the_table_names_nothing_that_is_gone() -> None:
+    """The table is of today."""
+    gone = [word for row in LAYERS for word in row if not any(fnmatchcase(module, word) for module in FILES)]
+    assert gone == []
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_arrows_point_at_rows_above(module: str) -> None:
+    """A module imports what stands in the rows above its own, and nothing beside or below it."""
+    own = rows_of(module)[0]
+    targets = {target for name in imported(module) if (target := ours(name)) is not None}
+    wrong = sorted(target for target in targets if rows_of(target)[0] >= own)
+    assert wrong == [], f"{module} (row {own}) imports {wrong}, which do not stand above it"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_third_parties_come_in_by_their_door(module: str) -> None:
+    """What is swapped, mocked or measured one day is imported in one place."""
+    doors = {door for name in imported(module) if (door := door_of(name)) is not None}
+    wrong = sorted(door for door in doors if not any(fnmatchcase(module, word) for word in DOORS[door]))
+    assert wrong == [], f"{module} is no door for {wrong}; import what wraps them"
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name.startswith("gateway")])
+def test_the_gateway_uses_the_front_door_of_actors(module: str) -> None:
+    """What the runtime is made of can change without the service."""
+    allowed = {name for row in block("front-door") for name in row}
+    used = {target for name in imported(module) if (target := ours(name)) is not None and target.startswith("actors")}
+    assert used <= allowed
+
+
+def test_a_planted_import_is_seen() -> None:
+    """The reader finds imports in functions and relative ones, and leaves out what only a type checker reads."""
+    source = (
+        "from __future__ import annotations\nimport time\nfrom . import wire_json\nfrom ..actors import x\n"
+        "if TYPE_CHECKING:\n    from .node import Node\n"
+        "def late():\n    from .web.server import WebServer\n"
+    )
+    assert imports_of(source, "gateway.topic") == {
+        "time", "gateway.wire_json", "actors.x", "gateway.web.server.WebServer",
+    }  # fmt: skip
+    assert imports_of("from .app import Gateway", "gateway", is_package=True) == {"gateway.app.Gateway"}
+
+
+def test_every_dependency_has_a_reason() -> None:
+    """Whoever updates a dependency finds out why it is there."""
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    required = settings["options"]["install_requires"] + settings["options.extras_require"]["fast"]
+    names = re.findall(r"^([A-Za-z][\w-]*)", required, re.MULTILINE)
+    reasons = set(re.findall(r"^\| `([\w-]+)`", PAGE, re.MULTILINE))
+    assert [name for name in names if name not in reasons] == []
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"])
+def test_what_a_page_names_exists(page: str) -> None:
+    """Tests and files that our pages point at are there."""
+    text = (ROOT / page).read_text()
+    code = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py") if ".cache" not in file.parts)
+    tests = {name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in code}
+    paths = set(re.findall(r"`((?:actors|gateway|tests|examples|bench)/[\w./-]*)`", text))
+    links = {target for target in re.findall(r"\]\(([^)#:]+)\)", text) if ":" not in target}
+    gone = {path for path in paths | links if not (ROOT / path).exists()}
+    assert (tests, gone) == (set(), set())

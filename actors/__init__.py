@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykka import ActorProxy, traversable
 
-from .actor import Actor, handles
+from .actor import Actor, HandlerTable, handles
 from .blocking import BlockingActor, run_blocking
 from .cell import ActorInfo, ActorRef
 from .clock import Clock
@@ -60,6 +60,7 @@ __all__ = [
     "DispatcherSettings",
     "DynamicSupervisor",
     "EntityRef",
+    "HandlerTable",
     "HighWater",
     "LoopFuture",
     "Mailbox",

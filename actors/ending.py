@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import ActorRegistry
 
-from .cell import DEAD, RUNNING, STARTING, STOPPING, ActorRef
+from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef
 from .death_watch import notify_all
 from .events import ActorFailed, ActorStopped, HandlerAbandoned
 from .leftovers import drain, lose_in_hand, take_for_hook, undeliverable
 from .ops import Kill, Revive, StopNow, settle
+from .stash import take_up
 from .supervision import WORKER_SHUTDOWN, ExitReason, ends_supervisor
 
 if TYPE_CHECKING:
@@ -92,6 +93,16 @@ def end_side_jobs(cell: Cell) -> None:
     if cell._idle is not None:
         cell._idle.cancel()
     cell._pipes = cell._idle = None
+
+
+def strip(cell: Cell) -> None:
+    """Takes from a ref that lives on what belonged to its instance; its children are gone."""
+    cell._phase, cell._scheduled = SUSPENDED, True
+    if cell._family is not None:
+        cell._family.renew()
+    end_side_jobs(cell)
+    take_up(cell)
+    drop_instance(cell)
 
 
 def drop_instance(cell: Cell) -> None:
@@ -171,7 +182,7 @@ async def stop_children_of(children: Sequence[Cell], *, drain: bool) -> None:
             child._post(StopNow("shutdown"))
     for child in await _still_there(children, patience):
         child._post(Kill("shutdown"))
-    for child in await _still_there(children, KILL_GRACE * (1 + _depth(children))):
+    for child in await _still_there(children, KILL_GRACE * (1 + _depth(children)), impatient=False):
         abandon(child)
 
 
@@ -187,8 +198,12 @@ def _depth(children: Iterable[Cell]) -> int:
     return max((1 + _depth(child.children()) for child in children if child.children()), default=0)
 
 
-async def _still_there(children: Sequence[Cell], timeout: float) -> list[Cell]:
-    """Waits until all are gone, `timeout` seconds passed, or a kill cancels this wait; returns who is left."""
+async def _still_there(children: Sequence[Cell], timeout: float, *, impatient: bool = True) -> list[Cell]:
+    """
+    Waits until all are gone, `timeout` seconds passed, or (if `impatient`) a kill cancels this wait; returns who is left.
+
+    The grace of those who were killed is not cut short by one more kill: who is about to leave would be abandoned.
+    """
     left = [child for child in children if child._phase != DEAD]
     if not left or timeout <= 0:
         return left
@@ -204,11 +219,22 @@ async def _still_there(children: Sequence[Cell], timeout: float) -> list[Cell]:
 
     for child in left:
         child.terminated.add_done_callback(gone)
-    expiry = None if timeout == inf else loop.call_later(timeout, _release, waiter)
+    is_over = False
+
+    def expire() -> None:
+        nonlocal is_over
+        is_over = True
+        _release(waiter)
+
+    expiry = None if timeout == inf else loop.call_later(timeout, expire)
     try:
-        await waiter
-    except asyncio.CancelledError:
-        waiter.cancel()  # a kill: what is left is killed by the caller at once
+        while not waiter.done():
+            try:
+                await waiter
+            except asyncio.CancelledError:  # a kill: what is left is killed by the caller at once
+                waiter = loop.create_future()
+                if impatient or is_over or count == 0:
+                    break
     finally:
         if expiry is not None:
             expiry.cancel()

@@ -21,7 +21,7 @@ from pykka import ActorRegistry
 
 from .bounded import BoundedRef
 from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef, Arguments
-from .ending import call_hook, close, drop_instance, end, end_side_jobs, is_registered, look_at_group, stop_children
+from .ending import call_hook, close, drop_instance, end, is_registered, look_at_group, stop_children, strip
 from .errors import ActorDeadError, NotCharged, RestartsExceeded, in_short
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from .mailbox import UNBOUNDED
@@ -42,7 +42,6 @@ from .ops import (
     settle,
 )
 from .siblings import gather, is_member, is_retired, regroup, rejoin, revive
-from .stash import take_up
 from .supervision import JOIN, STOP, TRANSIENT, ChildSpec, Decision, ExitReason, GiveUp, Restart, RestartRecord, decide
 
 if TYPE_CHECKING:
@@ -287,11 +286,7 @@ async def _retire(cell: Cell, error: BaseException | None) -> None:
     if cell._actor is not None:
         await call_hook(cell, "pre_restart", cell._actor.pre_restart, error)
     await stop_children(cell, drain=False)
-    if cell._family is not None:
-        cell._family.renew()
-    end_side_jobs(cell)
-    take_up(cell)
-    drop_instance(cell)
+    strip(cell)
 
 
 async def _rebuild(cell: Cell, op: Rebuild) -> None:

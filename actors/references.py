@@ -168,7 +168,7 @@ def _refused_supervisors(settings: RuntimeSettings, parts: Mapping[str, Part]) -
     for name, one in settings.supervisor.items():
         letters = [*_ignored(name, one, PASSIVATES in parts[name].obeys if name in parts else False)]
         letters += _unknown_mailbox(f"supervisor.{quote_key(name)}", one.mailbox, settings)
-        if name in parts:
+        if name in parts and parts[name].default is not None:
             letters += _refused_part(name, one, parts[name], settings)
         yield from {letter.path: letter for letter in reversed(letters)}.values()
 

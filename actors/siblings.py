@@ -17,8 +17,8 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from .cell import DEAD, RUNNING, SUSPENDED, ActorRef
-from .ending import KILL_GRACE, abandon, let_go, patience_for, stop_children_of
+from .cell import DEAD, RUNNING, STOPPING, SUSPENDED, ActorRef
+from .ending import KILL_GRACE, abandon, let_go, patience_for, stop_children_of, strip
 from .future import LoopFuture
 from .ops import Rebuild, Regroup, Retire, Revive
 from .supervision import affected
@@ -60,8 +60,6 @@ def gather(parent: Cell, failed: Cell) -> None:
     """A child failed, and its strategy names siblings: from here on their failures are part of this one."""
     group = _group(parent)
     group.going.add(failed)
-    if group.coming is failed:
-        group.coming = None
     _take_in(parent, group, affected(parent._relations().supervision.strategy, parent.children(), failed))
 
 
@@ -122,8 +120,8 @@ def _group(parent: Cell) -> Group:
 
 def _take_in(parent: Cell, group: Group, children: tuple[Cell, ...]) -> None:
     wanted = {*group.members, *children}
-    if group.coming is not None:
-        wanted.discard(group.coming)
+    if group.coming in children:  # it goes again
+        group.coming = None
     group.members = [child for child in parent.children() if child in wanted and child._spec.restart != "temporary"]
 
 
@@ -133,7 +131,7 @@ def _wake(cell: Cell, group: Group) -> None:
 
 
 async def _send_away(sibling: Cell) -> None:
-    """It is retired when this returns; or dead, if it is temporary, or let nothing end it."""
+    """It is retired when this returns; or dead, if it is temporary or was ending already."""
     if sibling._spec.restart == "temporary":
         await stop_children_of((sibling,), drain=False)
         return
@@ -148,10 +146,14 @@ async def _send_away(sibling: Cell) -> None:
             sibling._suspension.cancel()
         if await _settled(done, KILL_GRACE):
             return
+        if sibling._phase >= STOPPING:
+            abandon(sibling)
+            return
         let_go(sibling)
+        if done.done():  # it was its retirement that was closed
+            break
         sibling._env.dispatcher.schedule(sibling)
-    if not done.done():
-        abandon(sibling)
+    strip(sibling)
 
 
 async def _settled(done: LoopFuture[bool], timeout: float) -> bool:

@@ -163,7 +163,7 @@ class ActorSystem:
         """
         Starts an actor below the root, or below `under`. Any thread; `__init__` runs in the caller.
 
-        Without a `spec` it gets the one its supervisor has for its children: transient, unless `child_spec` says another.
+        Without a `spec` it gets what its supervisor gives to children: transient, unless `child_spec` says another.
 
         Raises:
             NameTaken: A living sibling has that name.

@@ -68,7 +68,7 @@ class Behaviour(Actor):
         }
         cls.allows_joins = cls.on_join is not Behaviour.on_join
         if cls.keep_state and cls.initial_state is not Behaviour.initial_state:
-            cls._handlers = SavingTable(cls._handlers)  # type: ignore[assignment]
+            cls._handlers = SavingTable(cls._handlers)
             if "on_signal" in vars(cls):
                 cls.on_signal = saving(cls.on_signal)  # type: ignore[assignment,method-assign]
 

@@ -105,8 +105,8 @@ def beyond(items: list[Item], position: Position, client: str) -> list[Item]:
     What somebody who has everything up to `position` lacks of these, in their order.
 
     What was delivered before the last one that it has is over for it, also the ephemeral: put behind, it would be in
-    another order than the others saw.
+    another order than the others saw. Who came and went meanwhile is in the state that it is told with its join.
     """
     known = [number for number, item in enumerate(items) if (offset_of(item) or position.offset + 1) <= position.offset]
     start = known[-1] + 1 if known else 0
-    return [item for item in items[start:] if client not in excluded(item)]
+    return [item for item in items[start:] if isinstance(item, Delivery) and client not in excluded(item)]

@@ -30,4 +30,4 @@ def _asks(parameter: inspect.Parameter) -> bool:
     """By the name of the annotation, so that it may be a string and its import may be for type checkers only."""
     annotation = parameter.annotation
     name = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-    return name.rpartition(".")[2] == "Gateway"
+    return name.strip("'\"").rpartition(".")[2] == "Gateway"

@@ -120,6 +120,11 @@ class Removed:
     may_return: bool
 
 
+@attrs.frozen(eq=False)
+class Settle:
+    """Asked before a drain: the answer says that what was told before has been dealt with."""
+
+
 # --- session and connection
 
 

@@ -32,7 +32,7 @@ from .ids import Ids
 from .limits import check_topic_name
 from .member import Member
 from .members import Membership
-from .messages import Close, Origin, Submit
+from .messages import Close, Origin, Settle, Submit
 from .parts import HOME, PASSIVATE_AFTER, plan_tree
 from .publications import clients, encode_payload
 from .pulse import SLOT, Pulse
@@ -186,7 +186,7 @@ class Node:
     # --- topics
 
     def tell_topic(self, name: str, message: object) -> None:
-        """Tells a topic, which is started if it does not live. Raises Refused when there are too many."""
+        """Tells a topic, which is started if it does not live. Raises Refused when it, or the node, has too much."""
         ref = self._live.get(name)
         if ref is None or not ref.is_alive():
             ref = self._start_topic(name)
@@ -195,16 +195,14 @@ class Node:
         except ActorDeadError:  # it ended between the look and the put, on another thread
             self._start_topic(name).tell(message)
         except MailboxFull as error:
-            if isinstance(message, Submit):
-                raise Refused("too_many_requests", f"{name} has as much to do as it may") from error
-            ActorRef.tell(ref, message)  # the last word of a member is not bounded: its place would stay taken
+            raise Refused("too_many_requests", f"{name} has as much to do as it may") from error
 
     def tell_live_topic(self, name: str, message: object) -> bool:
         """Tells a topic if it lives, and starts none; whether it did. Loop thread only."""
         ref = self._live.get(name)
         if ref is None or not ref.is_alive():
             return False
-        ref.tell(message)
+        ActorRef.tell(ref, message)  # past any bound: the last word of a member, or its place would stay taken
         return True
 
     def topic_names(self) -> tuple[str, ...]:
@@ -342,15 +340,23 @@ class Node:
         """
         self.is_draining = True
         loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        await self._settle_topics(seconds / 2)
         gone = [ref.terminated for ref in self.connection_refs()]
         for client in tuple(self._connections):
             loop.call_later(self.ids.spread(spread), self.close_connection, client, "shutdown", "shutdown")
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(deadline):
                 for future in gone:
                     await future
         except TimeoutError:
             return  # the tree's own deadlines end what is left
+
+    async def _settle_topics(self, seconds: float) -> None:
+        """Waits until every topic has handled what it was told before; in bounded time, whatever one of them does."""
+        live = [ref for ref in self._live.values() if ref.is_alive()]
+        asked = [ref.request(Settle(), timeout=seconds) for ref in live]
+        await asyncio.gather(*asked, return_exceptions=True)
 
     async def stop(self) -> None:
         self.is_draining = True

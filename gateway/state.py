@@ -7,6 +7,8 @@ from functools import wraps
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from actors import HandlerTable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,17 +57,17 @@ async def _finish(behaviour: Any, running: Any) -> Any:
     return result
 
 
-class SavingTable(dict[type, "Callable[[Any, Any], Any] | None"]):
+class SavingTable(HandlerTable):
     """
     The handlers of a behaviour, each followed by saving its state.
 
     A type that no handler names is asked of `plain`, which knows the MRO and `on_receive`, and remembers within bounds.
     """
 
-    def __init__(self, plain: Any) -> None:
+    def __init__(self, plain: HandlerTable) -> None:
         super().__init__({kind: None if handler is None else saving(handler) for kind, handler in plain.items()})
         self._plain = plain
-        self.high_water: float = plain.high_water
+        self.high_water = plain.high_water
 
     def __missing__(self, kind: type) -> Callable[[Any, Any], Any] | None:
         handler = self._plain[kind]

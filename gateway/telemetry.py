@@ -157,7 +157,7 @@ class Telemetry:
         self._registry = CollectorRegistry()
         self._sampled = Sampled()
         self._lock = threading.Lock()
-        self._publications: Counter | None = None
+        self._counters: dict[str, Counter] = {}
         self.lag = LoopLag()
         self.since = node.now()
         self.recent: OrderedDict[str, events.ConnectionClosed] = OrderedDict()
@@ -178,15 +178,15 @@ class Telemetry:
         """The metrics in Prometheus' text format, and its content type. Mailboxes are read now, all of them."""
         return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
 
-    def published(self) -> int:
-        """Publications that were accepted since the start."""
-        counter = self._publications
-        return 0 if counter is None else int(next(iter(counter.collect())).samples[0].value)
+    def total(self, event: str) -> int:
+        """How many facts of this kind there were since the start; `event` is one of the catalogue with a counter."""
+        samples = (sample for metric in self._counters[event].collect() for sample in metric.samples)
+        return int(sum(sample.value for sample in samples if sample.name.endswith("_total")))
 
     def _listener(self, words: Words) -> Callable[[Any], None]:
         counter, label = self._counter(words), words.label
-        if words.event == "publication.accepted":
-            self._publications = counter
+        if counter is not None:
+            self._counters[words.event] = counter
 
         def listen(fact: Any) -> None:
             if counter is not None:

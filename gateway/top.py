@@ -98,6 +98,7 @@ class _View:
         yield _spread(
             Span(_plural(gateway.connections, "connection")), Span(_plural(gateway.topics, "topic")),
             Span(_plural(gateway.actors, "actor")), restarts,
+            *([Span(f"{number(gateway.gave_up)} given up", "bad")] if gateway.gave_up else []),
         )  # fmt: skip
         yield _spread(
             Span(f"{self._rate_of('handled')} messages/s"), Span(f"{self._rate_of('published')} published/s"),
@@ -159,7 +160,7 @@ class _View:
         return sorted(busy, key=self._busyness, reverse=True)
 
     def _busyness(self, row: Row) -> tuple[int, int, int]:
-        return row.mailbox, row.handled - self._handled.get(row.path, row.handled), row.handled
+        return row.mailbox, max(0, row.handled - self._handled.get(row.path, row.handled)), row.handled
 
     def table_of_busiest(self, busiest: Sequence[Row]) -> Iterator[Line]:
         columns = [

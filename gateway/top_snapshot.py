@@ -45,6 +45,8 @@ class Numbers:
     handled: int
     published: int
     restarts: int
+    gave_up: int
+    """Actors that failed more often than their supervisor's budget allows."""
     loop_lag: float
     loop_lag_worst: float
 

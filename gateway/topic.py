@@ -51,6 +51,7 @@ from .messages import (
     MemberLeft,
     Origin,
     Removed,
+    Settle,
     Submit,
 )
 from .presence import Presence, PresenceDiff, Present
@@ -467,7 +468,11 @@ class TopicActor(Actor):
         """In a turn of its own the end of it delivers; in anybody else's it tells itself to have one."""
         if self._fan_out.is_pending and not self._flush_asked and not self._node.is_current(self.actor_ref):
             self._flush_asked = True
-            self.actor_ref.tell(Flush())
+            ActorRef.tell(self.actor_ref, Flush())  # past any bound: it is asked for once, and waited for
+
+    @handles(Settle)
+    def settled(self, _: Settle) -> None:
+        """The end of this turn tells members what is pending; what they are told after that comes after it."""
 
     @handles(Flush)
     def flush_asked(self, _: Flush) -> None:

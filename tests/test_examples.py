@@ -31,7 +31,7 @@ pytestmark = pytest.mark.actors(real_time=True)
 def run(name: str) -> list[str]:
     """What an example prints; a warning is an error, as in our own tests."""
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", EXAMPLES / name],
+        [sys.executable, "-W", "error", EXAMPLES / name],
         cwd=ROOT, capture_output=True, text=True, timeout=BOUND, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")

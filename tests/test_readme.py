@@ -240,15 +240,15 @@ def test_settings_are_read(name: str, configured: Path) -> None:
 
 
 def test_the_admin_listener_answers_what_the_page_lists(directory: Path) -> None:
-    """Live, ready, metrics; and of a connection that never was, that nothing is known."""
-    paths = re.findall(r"`(/(?:live|ready|metrics|connections/ID))`", TEXT)
-    assert len(paths) == 4
+    """Live, ready, metrics, tree; and of a connection that never was, that nothing is known."""
+    paths = re.findall(r"`(/(?:live|ready|metrics|tree|connections/ID))`", TEXT)
+    assert len(paths) == 5
     with serving("hubbub serve chat:app", directory) as (greeting, _):
         admin = greeting.rpartition("health and metrics at ")[2].strip()
-        for path in paths[:3]:
+        for path in paths[:4]:
             assert urllib.request.urlopen(admin + path, timeout=BOUND).status == 200
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(admin + paths[3], timeout=BOUND)
+            urllib.request.urlopen(admin + paths[4], timeout=BOUND)
 
 
 def test_what_a_shell_block_makes_exists() -> None:

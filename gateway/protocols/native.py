@@ -130,6 +130,8 @@ class NativeWire(Wire):
 
     def decode(self, data: str | bytes) -> Iterable[Command]:
         size = len(data)
+        if wire_json.is_too_deep(data):
+            return (Invalid(Reply(size_bytes=size), Refused("bad_request", "not understood: nested too deeply")),)
         try:
             # what is skipped as raw JSON was not looked into: bytes that are no UTF-8 would reach every other member
             frame = _frames.decode(data if isinstance(data, str) else data.decode())

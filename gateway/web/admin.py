@@ -126,7 +126,8 @@ class Admin:
             "handled": sum(one.handled for one in classes),
             "failed": sum(one.failed for one in classes),
             "restarts": sum(one.restarts for one in classes),
-            "published": telemetry.published(),
+            "gave_up": telemetry.total("supervisor.gave_up"),
+            "published": telemetry.total("publication.accepted"),
             "loop_lag": telemetry.lag.last,
             "loop_lag_worst": telemetry.lag.worst,
         }

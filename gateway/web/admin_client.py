@@ -66,7 +66,7 @@ class AdminClient:
                 if response.status != 200:
                     raise self._cannot(f"it answered {response.status} to {path}", OTHER_PORT)
                 return await response.json()
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise self._cannot("that is no URL", "write it like http://127.0.0.1:8001") from error
         except aiohttp.ClientConnectorError as error:
             raise self._cannot(_reason(error), START) from error

@@ -23,7 +23,7 @@ from actors import (
 )
 from actors.clock import VirtualClock
 from actors.events import ActorFailed, ActorRestarted, HandlerAbandoned, SupervisorGaveUp
-from actors.testkit import TestProbe, assert_conservation, explore, fail_start
+from actors.testkit import Injected, TestProbe, assert_conservation, explore, fail_start
 
 pytestmark = [
     pytest.mark.allow_failures("ValueError", "NotCharged", "RestartsExceeded", "Injected"),
@@ -533,6 +533,30 @@ async def test_a_kill_whose_handler_raises_on_its_way_out_is_charged_once(system
     assert ref.info().restarts == 1
 
 
+async def test_a_second_kill_of_a_supervisor_does_not_abandon_those_who_leave(
+    system: ActorSystem, facts: list[Any]
+) -> None:
+    """Its children keep the grace that the first kill left them: each that started is stopped."""
+    diary: list[str] = []
+
+    class Careful(Worker):
+        async def on_stop(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(0.5)
+            await super().on_stop()
+
+    workers = [Child(Careful, (diary,), name=name) for name in "ab"]
+    inner = Child(supervising(spec(strategy="dynamic")), (workers,), name="inner")
+    outer = system.spawn(supervising(spec()), [inner])
+    await asyncio.sleep(1)
+    outer.stop_now()
+    for _ in range(3):
+        await asyncio.sleep(0)
+        outer.kill()
+    await asyncio.sleep(5)
+    assert diary.count("-a") == diary.count("-b") == 1
+    assert [fact for fact in facts if isinstance(fact, HandlerAbandoned)] == []
+
+
 # --- budgets and escalation
 
 
@@ -594,7 +618,7 @@ async def test_escalation_goes_up_three_levels_to_the_root(strategy: Strategy) -
     )
     await system.start()
     tried: list[Any] = []
-    system.events.subscribe(ActorFailed, lambda fact: tried.append(fact) if fact.doing == "on_start" else None)
+    system.events.subscribe(ActorFailed, lambda fact: tried.append(fact) if isinstance(fact.error, Injected) else None)
     leaf = Child(fail_start(Worker, 1000), ([],), name="leaf")
     bottom = Child(supervising(spec(strategy=strategy, intensity=1)), ([leaf],), name="bottom")
     system.spawn(supervising(spec(strategy=strategy, intensity=2)), [bottom], name="middle")

@@ -7,16 +7,18 @@ import os
 import subprocess
 import sys
 import tomllib
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
-import attrs
 import pytest
 from click.testing import CliRunner, Result
 
-from actors.config import Leaf, leaves
+from actors.config import Leaf
 from gateway import cli
-from gateway.config import GatewaySettings, TopicSettings
-from gateway.settings_sources import load_settings, setting_leaves
+from gateway.config import GatewaySettings
+from gateway.settings_sources import TABLES, load_settings, setting_leaves
+from gateway.settings_text import EXAMPLES, assignment, default_lines, table_leaves
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,19 +83,25 @@ def test_the_printed_defaults_have_every_key_with_a_reason() -> None:
     """Nothing can be configured that is not documented."""
     output = invoke("check", "--print-defaults").output
     said = {line.lstrip("# ").partition(" = ")[0].removesuffix(" is not set") for line in output.splitlines()}
-    every = [leaf for path, leaf in setting_leaves().items() if path != "topics"]
+    every = [leaf for path, leaf in setting_leaves().items() if path not in TABLES]
+    every += [leaf for kind in TABLES.values() for leaf in table_leaves(kind)]
     assert {leaf.path.rpartition(".")[2] for leaf in every} <= said
-    assert {field.name for field in attrs.fields(TopicSettings)} <= said
-    assert [leaf.path for leaf in [*every, *leaves(TopicSettings)] if not leaf.reason] == []
+    assert [leaf.path for leaf in every if not leaf.reason] == []
 
 
-def test_the_commented_topic_is_a_table_that_loads(tmp_path: Path) -> None:
-    """Who removes the # has a topic with the defaults."""
-    lines = cli.default_lines()
-    start = lines.index('# [topics."news:*"]')
+@pytest.mark.parametrize("table", EXAMPLES)
+def test_a_commented_table_loads(tmp_path: Path, table: str) -> None:
+    """Who removes the # has what the comments say."""
+    heading, _, example = EXAMPLES[table]
+    lines = default_lines()
+    below = lines[lines.index(f"# [{heading}]") :]
     file = tmp_path / "hubbub.toml"
-    file.write_text("\n".join(line.removeprefix("# ") for line in lines[start : lines.index("", start)]))
-    assert load_settings(file, {}, {}).settings.topics == {"news:*": TopicSettings()}
+    commented = takewhile(lambda line: line.startswith("#"), below)
+    file.write_text("\n".join(line.removeprefix("# ") for line in commented))
+    found: Any = load_settings(file, {}, {}).settings
+    for name in table.split("."):
+        found = getattr(found, name)
+    assert example in found.values()
 
 
 def test_check_prints_each_setting_with_its_origin(tmp_path: Path) -> None:
@@ -111,9 +119,11 @@ def test_check_prints_each_setting_with_its_origin(tmp_path: Path) -> None:
 
 
 def test_the_origins_stand_in_one_column() -> None:
-    """A page of settings is read by eye."""
+    """A page of settings is read by eye; only a value that is longer than half a line pushes its own further."""
     lines = [line for line in invoke("check").output.splitlines() if "  # from " in line]
-    assert len({line.index("  # from ") for line in lines}) == 1
+    columns = [line.index("  # from ") for line in lines if len(line.partition("  # from ")[0].rstrip()) <= 56]
+    assert len(columns) > 30
+    assert len(set(columns)) == 1
 
 
 def test_what_check_prints_can_be_loaded_again(tmp_path: Path) -> None:
@@ -143,13 +153,73 @@ def test_without_a_file_check_shows_development_mode() -> None:
 def test_a_secret_is_masked() -> None:
     """The output of check goes into tickets."""
     leaf = Leaf("a.token", GatewaySettings, str, "", secret=True)
-    assert cli.assignment("token", "hunter2", leaf) == 'token = "***"'
+    assert assignment("token", "hunter2", leaf) == 'token = "***"'
 
 
 def test_a_password_in_the_engine_s_url_is_masked(tmp_path: Path) -> None:
     """The URL is no secret, a part of it is."""
     (tmp_path / "a.toml").write_text('[engine]\nurl = "redis://me:hunter2@host/0"\n')
     assert 'url = "redis://me:***@host/0"' in invoke("check", "a.toml").output
+
+
+FEEDS = """
+[supervisor.feeds]
+strategy = "rest_for_one"
+intensity = 10
+children = ["prices"]
+[actor.prices]
+class = "cli_feeds:Feed"
+args = { url = "http://me:hunter2@host", api_token = "hunter2" }
+"""
+FEED = "from actors import Actor\nclass Feed(Actor):\n    def __init__(self, url, api_token, gateway: 'Gateway'): ...\n"
+
+
+def test_check_draws_the_tree_and_says_the_worst_case(tmp_path: Path) -> None:
+    """What runs, in start order, with who said what is no default; all of it comments of a file that loads."""
+    (tmp_path / "cli_feeds.py").write_text(FEED)
+    (tmp_path / "a.toml").write_text(FEEDS)
+    done = run("-m", "gateway", "check", "a.toml")
+    assert done.returncode == 0, done.stderr
+    tree = [" ".join(line.split()) for line in done.stdout.partition("# --- the tree")[2].splitlines()]
+    assert "# / one_for_one 3 in 1m, then exit" in tree
+    said = "file a.toml: strategy, intensity, children"
+    assert f"# │ └─ feeds rest_for_one permanent no limit 10 in 30s, then escalate {said}" in tree
+    assert "# │ └─ prices cli_feeds:Feed transient 5s file a.toml: class, args" in tree
+    assert "# └─ listener the web server" in tree
+    assert (
+        "# below topics: one that keeps failing is restarted at most 5 times in 1.5s, then it alone is stopped" in tree
+    )
+    assert "# below feeds: one that keeps failing is restarted for ever: the back-off is slower than the budget" in tree
+    assert "hunter2" not in done.stdout
+    assert set(tomllib.loads(done.stdout)["supervisor"]) == {"root", "topics", "connections", "app", "feeds"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("Feed", "Fed", 'actor.prices.class (file a.toml): cli_feeds has no Fed; did you mean "Feed"?'),
+        (
+            "url = ",
+            "ulr = ",
+            'actor.prices.args.ulr (file a.toml): __init__ takes no such argument; did you mean "url"?',
+        ),
+        (
+            '["prices"]',
+            '["price"]',
+            'supervisor.feeds.children (file a.toml): there is no supervisor or actor "price"; did',
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [["check", "a.toml"], ["serve", "--config", "a.toml"]])
+def test_a_tree_that_cannot_be_is_a_letter_with_its_file(
+    tmp_path: Path, command: list[str], old: str, new: str, said: str
+) -> None:
+    """For check, and before serve listens."""
+    (tmp_path / "cli_feeds.py").write_text(FEED)
+    (tmp_path / "a.toml").write_text(FEEDS.replace(old, new))
+    done = run("-m", "gateway", *command)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"cannot read {said}")
 
 
 def test_every_wrong_setting_is_a_letter_and_the_exit_code_is_2(tmp_path: Path) -> None:

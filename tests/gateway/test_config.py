@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.config import ConfigError, field_docstrings
+from actors.supervision import Backoff
 from actors.units import Duration, Size
 from gateway.config import (
     CLOSED,
@@ -20,6 +21,7 @@ from gateway.config import (
     ListenSettings,
     TopicSettings,
 )
+from gateway.parts import BUILT_IN
 from gateway.settings_sources import TABLES, Loaded, load_settings, setting_leaves, variables
 from gateway.stream import History
 from gateway.topic_patterns import MAX_REMEMBERED_TOPICS, TopicPattern, TopicTable
@@ -174,6 +176,11 @@ def test_other_variables_are_nobody_s_business(file: Path) -> None:
         ('[topics."{a}"]\n[topics."{b}"]\n', 'topics."{a}" (file): it matches the same names as "{b}"'),
         ('[engine]\nurl = "memory"', 'engine.url (file): "memory" is refused'),
         ('[gateway]\nuds = "/run/h.sock"\nport = 9000', "gateway.port (file): gateway.uds is"),
+        ('[actors]\nask_timeout = 5\n[actors.dispatcher]\nslise = 1', "actors.dispatcher.slise (file): there is no su"),
+        ('[supervisor.topics]\nintensity = "5"', 'supervisor.topics.intensity (file): "5" is a text; write a whole'),
+        ('[supervisor.topics]\nmailbox = "m"', 'supervisor.topics.mailbox (file): there is no mailbox "m"'),
+        ('[supervisor.root]\nchildren = ["engine"]', "supervisor.root.children (file): "),
+        ('[actor.engine]\nclass = "a:B"', 'actor.engine (file): there is "engine" already'),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_with_the_place(file: Path, text: str, said: str) -> None:
@@ -211,6 +218,24 @@ def test_a_value_where_a_table_belongs_is_refused_although_a_flag_is_below_it(fi
 def test_the_admin_listener_is_on_loopback_unless_said(port: int, listen: str, address: object) -> None:
     """Default: the port after the gateway's; a chosen port 0 stays the system's choice."""
     assert ListenSettings(port=port, admin=AdminSettings(listen=listen)).admin_address == address
+
+
+def test_a_supervisor_of_the_gateway_s_own_keeps_the_defaults_that_a_file_does_not_say(file: Path) -> None:
+    """One key is one key, and each knows where it came from."""
+    loaded = load(file, "[supervisor.topics]\nintensity = 9\nbackoff = { max = '1s' }\n")
+    expected = attrs.evolve(BUILT_IN["topics"], intensity=9, backoff=Backoff(max=1.0))
+    assert loaded.settings.supervisor["topics"] == expected
+    assert loaded.settings.supervisor["app"] == BUILT_IN["app"]
+    assert loaded.origins["supervisor.topics.intensity"] == f"file {file}"
+    assert GatewaySettings().supervisor == BUILT_IN
+
+
+def test_the_actors_table_has_variables(file: Path) -> None:
+    """As everything that has no names of the user's in its path."""
+    settings = load(
+        file, environ={"HUBBUB_ACTORS__ASK_TIMEOUT": "2s", "HUBBUB_ACTORS__DISPATCHER__SLICE": "2ms"}
+    ).settings
+    assert (settings.actors.ask_timeout, settings.actors.dispatcher.slice) == (2.0, 0.002)
 
 
 # --- development mode

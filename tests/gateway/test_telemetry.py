@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from typing import TYPE_CHECKING, get_args
 
 import attrs
 import structlog
 
+from actors import events as actor_events
 from gateway import events, telemetry
 from gateway.telemetry import CATALOGUE, Telemetry, Words
 from tests.support.peer import Peer, settle, start_node
@@ -83,3 +86,61 @@ async def test_a_conversation_is_counted_and_its_end_remembered(system: ActorSys
     ):
         assert wanted in text
     assert listener.recent["ada"] is ada.closed
+
+
+# --- the runtime's facts, the readings, the floods
+
+
+def test_every_fact_of_the_runtime_has_words() -> None:
+    """What an actor's life consists of is not left out by accident."""
+    assert set(get_args(actor_events.Fact)) <= set(CATALOGUE)
+    assert [fact for fact, words in CATALOGUE.items() if not words.subscribed] == [actor_events.ActorStopped]
+
+
+async def test_nobody_asks_the_runtime_for_the_end_of_each_actor(system: ActorSystem) -> None:
+    """The fact is not even made while nobody wants it: a gateway would make two per connection."""
+    Telemetry(await start_node(system))
+    assert not system.events.wants(actor_events.ActorStopped)
+    assert system.events.wants(actor_events.DeadLetter)
+
+
+async def test_the_readings_in_words_are_those_of_the_exposition(system: ActorSystem) -> None:
+    """Names and labels of everything that is not a fact; the process's own come from elsewhere."""
+    listed = (telemetry.__doc__ or "").partition("Read when asked for")[2]
+    documented_names = set(re.findall(r"^    (\w+)(?:\{class\})? ", listed, re.MULTILINE))
+    body = Telemetry(await start_node(system)).exposition()[0].decode()
+    counters = {f"{words.counter}_total" for words in CATALOGUE.values()}
+    names = {name.removeprefix("hubbub_") for name in re.findall(r"^(hubbub_\w+)[{ ]", body, re.MULTILINE)}
+    assert {name for name in names if not name.endswith("_created")} - counters == documented_names
+
+
+async def test_a_flood_is_counted_in_full_and_said_once_a_second(system: ActorSystem) -> None:
+    """The first line at once, the next after a second with how many there were; each policy is a kind of its own."""
+    with structlog.testing.capture_logs() as lines:
+        listener = Telemetry(await start_node(system))
+        for _ in range(500):
+            system.events.publish(actor_events.MailboxOverflowed(system.root, 9, "drop_new"))
+        system.events.publish(actor_events.MailboxOverflowed(system.root, 9, "high_water"))
+        await asyncio.sleep(1)
+        system.events.publish(actor_events.MailboxOverflowed(system.root, 9, "drop_new"))
+    said_of = [(line["policy"], line["count"]) for line in lines if line["event"] == "mailbox.overflowed"]
+    assert said_of == [("drop_new", 1), ("high_water", 1), ("drop_new", 500)]
+    assert listener.total("mailbox.overflowed") == 502
+
+
+async def test_a_line_that_nobody_reads_is_not_made(system: ActorSystem) -> None:
+    """Below the level of the log there are no values to collect; the counter moves all the same."""
+    read: list[str] = []
+
+    class Unreadable(ValueError):
+        def __repr__(self) -> str:
+            read.append("repr")
+            return "x"
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    try:
+        listener = Telemetry(await start_node(system))
+        system.events.publish(actor_events.AskFailed(system.root, Unreadable()))
+    finally:
+        structlog.reset_defaults()
+    assert (read, listener.total("ask.failed")) == ([], 1)

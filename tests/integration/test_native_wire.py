@@ -307,7 +307,7 @@ async def test_recovery_after_hundreds_of_cuts_has_no_gap_and_no_repeat(serve: S
 
 async def test_a_restarted_server_says_that_it_cannot_recover(serve: Serve) -> None:
     """Another process is another epoch: `recovered: false`, nothing replayed, and a position to go on from."""
-    server = await serve()
+    server = await serve(settings=settings(ADMIN__LISTEN="off"))
     async with connect(server.ws()) as client:
         before = await client.join(ROOM)
         await client.publish(ROOM, {"text": "lost"})

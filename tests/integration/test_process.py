@@ -236,6 +236,7 @@ async def test_a_killed_process_comes_back_as_another_epoch(tmp_path: Path) -> N
         assert (await client.event())["offset"] == 1
 
 
+@pytest.mark.slow
 async def test_a_blocked_reader_costs_the_process_only_its_bound(tmp_path: Path) -> None:
     """On the loop of the process too: the others hear everything in order, the blocked one is ended, and says why."""
     limits = {"HUBBUB_GATEWAY__LIMITS__OUTBOX_BYTES": "64KiB", "HUBBUB_GATEWAY__LIMITS__BURST": "100000"}

@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from actors import Actor, ActorRef, ActorSystem, Clock
 from actors.clock import VirtualClock
 from actors.events import Fact
 from actors.mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from gateway import Gateway
 
 WORKER = 'class = "tests.support.configured:Worker"\n'
 
@@ -52,6 +55,22 @@ class Asking(Worker):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self.clock = clock
+
+
+class Feed(Worker):
+    """Gets the gateway it runs in."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__()
+        self.gateway = gateway
+
+
+class Broken(Worker):
+    """Cannot be made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        raise TypeError("cannot be made")
 
 
 class Failing(Worker):

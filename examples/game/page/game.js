@@ -7,7 +7,7 @@ import { Hubbub } from './assets/hubbub.js';
 
 const [COLUMNS, ROWS] = [7, 6];
 const SIDES = ['red', 'yellow'];
-const NAMES = ['Ada', 'Grace', 'Alan', 'Edsger', 'Barbara', 'Tony', 'Joe', 'Frances', 'Ken', 'Radia'];
+const NAMES = ['Ada', 'Grace', 'Alan', 'Edsger', 'Barbara', 'Tony', 'Joe', 'Frances', 'Ken', 'Radia', 'Donald', 'Leslie', 'Margaret', 'Niklaus', 'Carl', 'Robin'];
 const LOW = 5; // seconds left at which the clock turns red
 
 const $ = (id) => document.getElementById(id);
@@ -68,7 +68,7 @@ async function crash() {
     await hub.publish(room, 'crash', {});
   } catch (error) {
     const expected = error.reason === 'internal';
-    $('crash-outcome').textContent = expected ? 'crashed and replaced; the game goes on' : error.message;
+    $('crash-outcome').textContent = expected ? 'crashed and replaced: play on' : error.message;
   }
 }
 
@@ -142,7 +142,7 @@ function verdict(mine) {
     return `${who}: ${why}` + (waiting ? `. ${table.seats[waiting].name} wants a rematch` : '');
   }
   if (isPlaying()) return table.to_move === mine ? 'Your turn' : `${table.seats[table.to_move].name} to move`;
-  return mine ? 'Waiting for an opponent: send the link' : 'Waiting for players';
+  return mine ? 'Send the link to an opponent' : 'Waiting for players';
 }
 
 function drawWatching() {

@@ -94,7 +94,7 @@ export class Chart {
       context.fillText(value.toFixed(step < 1 ? 1 : 0), width - PAD.right + 10, line);
     }
     context.textAlign = 'center';
-    for (let ago = 0; ago <= this.#seconds; ago += 15) {
+    for (let ago = 0; ago <= this.#seconds; ago += width < 480 ? 30 : 15) {
       const place = Math.min(Math.max(x(now - ago), PAD.left + 18), width - PAD.right);
       context.fillText(ago ? `−${ago} s` : 'now', place, height - 10);
     }

@@ -1,0 +1,117 @@
+"""Ask cycles: a ring of actors that wait for each other is an error at once, and nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from actors import Actor, ActorRef, ActorSystem, AskCycleError, AskTimeout
+from actors.testkit import explore
+
+
+class Node(Actor):
+    """Calls what it is told with itself, and awaits that."""
+
+    async def on_receive(self, message: Any) -> Any:
+        result = message(self) if callable(message) else message
+        return await result if asyncio.iscoroutine(result) else result
+
+
+def ring(refs: list[ActorRef[Any]], last: Any = "reached the end") -> Any:
+    """A message for `refs[0]` that makes each ask the next, and the last one handle `last`."""
+    if len(refs) == 1:
+        return last
+    return lambda _: refs[1].request(ring(refs[1:], last), timeout=60)
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+async def test_a_ring_is_refused_and_its_path_named(system: ActorSystem, size: int) -> None:
+    """The one that would close it gets the error; passed on, it answers all the others; all run on."""
+    refs: list[ActorRef[Any]] = [system.spawn(Node, name=f"n{index}") for index in range(size)]
+    with pytest.raises(AskCycleError) as caught:
+        await refs[0].request(ring([*refs, refs[0]]))
+    names = [f"Node (/n{index})" for index in range(size)]
+    assert caught.value.path == [names[-1], *names]
+    assert "pipe_to_self" in str(caught.value)
+    assert asyncio.get_running_loop().time() == 0.0
+    assert [await ref.request("up") for ref in refs] == ["up"] * size
+    assert [ref.info().restarts for ref in refs] == [0] * size
+
+
+async def test_a_chain_is_no_ring(system: ActorSystem) -> None:
+    """However long; also when two chains end in the same actor."""
+    refs: list[ActorRef[Any]] = [system.spawn(Node) for _ in range(6)]
+    answers = [refs[0].request(ring(refs)), refs[1].request("direct"), refs[2].request(ring(refs[2:]))]
+    assert await asyncio.gather(*answers) == ["reached the end", "direct", "reached the end"]
+
+
+async def test_an_answer_that_is_in_is_not_waited_for(system: ActorSystem) -> None:
+    """`a` has its answer but has not run yet: `b`, already at its next message, may ask `a`."""
+    a, b = system.spawn(Node), system.spawn(Node)
+    b.tell(lambda _: asyncio.sleep(1))
+    first = a.ask(lambda _: b.request("quick"), block=False)
+    await asyncio.sleep(0.5)
+    back = b.ask(lambda _: a.request("no ring"), block=False)
+    assert await first == "quick"
+    assert await back == "no ring"
+
+
+@pytest.mark.allow_dead_letters("expired")
+async def test_an_ask_that_was_given_up_is_not_waited_for(system: ActorSystem) -> None:
+    """After its timeout, or a cancellation, the handler waits for nobody."""
+    a, b = system.spawn(Node), system.spawn(Node)
+
+    async def give_up(_: Node) -> str:
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await b.request(lambda _: asyncio.sleep(1), timeout=0.5)
+        async with asyncio.timeout(10):
+            await asyncio.sleep(5)
+        return "went on"
+
+    answer = a.ask(give_up, block=False)
+    await asyncio.sleep(2.5)
+    back = b.ask(lambda _: a.request("later", timeout=60), block=False)
+    assert await answer == "went on"
+    assert await back == "later"
+
+
+async def test_what_is_awaited_beside_the_handler_is_no_ring(system: ActorSystem) -> None:
+    """A pipe does not keep its actor from its messages: whom it asks may ask back."""
+    a, b = system.spawn(Node), system.spawn(Node)
+    piped: list[Any] = []
+    await a.request(lambda self: self.pipe_to_self(b.request(lambda _: a.request("free")), to=piped.append))
+    await asyncio.sleep(1)
+    assert piped == ["free"]
+
+
+@pytest.mark.allow_dead_letters("expired")
+async def test_the_timeout_ends_what_the_ring_check_misses(system: ActorSystem) -> None:
+    """Nobody is left waiting."""
+    a, b = system.spawn(Node), system.spawn(Node)
+
+    async def in_a_task(_: Node) -> Any:
+        return await asyncio.create_task(b.request(lambda _: a.request("missed", timeout=5), timeout=1))
+
+    with pytest.raises(AskTimeout):
+        await a.request(in_a_task, timeout=60)
+    assert asyncio.get_running_loop().time() == 1.0
+
+
+def test_two_that_ask_each_other_never_both_wait() -> None:
+    """Whatever the order: at least one of them learns of the ring, nobody waits for a deadline."""
+
+    async def scenario(system: ActorSystem) -> None:
+        refs: list[ActorRef[Any]] = [system.spawn(Node, name=name) for name in "ab"]
+        asks = [
+            refs[0].ask(ring([*refs, refs[0]]), block=False),
+            refs[1].ask(ring([*refs[::-1], refs[1]]), block=False),
+        ]
+        errors = await asyncio.gather(*asks, return_exceptions=True)
+        assert any(isinstance(error, AskCycleError) for error in errors)
+        assert all(isinstance(error, AskCycleError) or error == "reached the end" for error in errors)
+        assert asyncio.get_running_loop().time() == 0.0
+
+    explore(scenario, seeds=50)

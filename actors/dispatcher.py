@@ -211,6 +211,8 @@ class Dispatcher:
                     await asyncio.sleep(0)
         except asyncio.CancelledError:  # somebody kept this task and cancelled it later, or the system ends
             return
+        except Exception as error:  # a mistake of the runtime's own: said where nothing else can say it
+            self.loop.call_exception_handler({"message": "a turn failed outside of its actor", "exception": error})
         finally:
             if self._owner is me and self._open:  # the queue must not lose its owner
                 self._appoint()

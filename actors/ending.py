@@ -200,7 +200,7 @@ def _depth(children: Iterable[Cell]) -> int:
 
 async def _still_there(children: Sequence[Cell], timeout: float, *, impatient: bool = True) -> list[Cell]:
     """
-    Waits until all are gone, `timeout` seconds passed, or (if `impatient`) a kill cancels this wait; returns who is left.
+    Waits until all are gone, `timeout` seconds passed, or (if `impatient`) a kill cancels this; returns who is left.
 
     The grace of those who were killed is not cut short by one more kill: who is about to leave would be abandoned.
     """

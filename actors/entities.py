@@ -158,9 +158,10 @@ class EntityRef:
         """As `ActorRef.tell`; starts the entity if need be."""
         self.region.tell(ToEntity(self.key, message))
 
-    async def request(self, message: object, *, timeout: float = 5.0) -> Any:
+    async def request(self, message: object, *, timeout: float | None = None) -> Any:
         """As `ActorRef.request`; a message that waits for the next instance stays, and its deadline runs on."""
         env = self.region._env
+        timeout = env.ask_timeout if timeout is None else timeout
         reply: LoopFuture[Any] = LoopFuture()
         self.tell(Ask(message, reply, env.clock.now() + timeout))
         error = AskTimeout(f"entity {self.key!r}", type(message).__name__, timeout, "busy, or ending")

@@ -186,7 +186,7 @@ def _flush(cell: Cell) -> None:
         dispatcher.flushing = False
 
 
-def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:
+def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C901  # the hot loop: calls would cost more
     queue, actor, front = cell._queue, cell._actor, cell._front
     get, handlers = queue.get_nowait, cell.actor_class._handlers
     known, waiting = handlers.known, queue.qsize()
@@ -292,9 +292,8 @@ def _message_failed(cell: Cell, message: object, error: BaseException) -> None:
         if not killed and _is_answer(cell.actor_class, error):
             cell._env.events.publish(AskFailed(cell, error))
             return
-        message = message.message
     if not killed:
-        fail(cell, error, type(message).__name__)
+        fail(cell, error, type(message.message if isinstance(message, Ask | Tick) else message).__name__)
 
 
 def _put_aside(cell: Cell, message: object) -> BaseException | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -72,6 +73,9 @@ class Failing(Actor):
     @handles(int)
     def fail(self, message: int) -> None:
         raise ValueError(message)
+
+    @handles(str)
+    def answer(self, message: str) -> None: ...
 
 
 class PykkaCounter(pykka.ThreadingActor):
@@ -224,8 +228,7 @@ async def restart(count: int) -> float:
         began = time.perf_counter()
         for number in range(count):
             ref.tell(number)
-        while ref.info().restarts < count:
-            await asyncio.sleep(0)
+        await ref.request("done", timeout=60)
         return (time.perf_counter() - began) / count
 
 
@@ -238,10 +241,8 @@ async def recreate_task(count: int) -> float:
     began = time.perf_counter()
     for _ in range(count):
         task = asyncio.create_task(fail())
-        try:
+        with contextlib.suppress(ValueError):
             await task
-        except ValueError:
-            pass
     return (time.perf_counter() - began) / count
 
 

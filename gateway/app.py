@@ -14,6 +14,7 @@ from .behaviour import Behaviour, Room
 from .config import GatewaySettings, TopicSettings
 from .injection import with_gateway
 from .node import Node
+from .reasons import TopicKindError
 from .routes import Routes
 from .session import EndpointSession, FunctionSession
 from .settings_sources import load_settings
@@ -112,10 +113,15 @@ class Gateway:
         The one handle of that name: handlers declared on it stay, and so does `history`.
 
         With either it is declared, and open to clients unless the configuration file says otherwise.
+
+        Raises:
+            TopicKindError: `history` is given for a name that is declared as a Room, which has its own.
         """
         if name not in self._channels:
             self._channels[name] = ChannelHandle(self, name)
         if history is not None:
+            if self.is_room(name):
+                raise TopicKindError(name, "room", "channel")
             self._topic_settings[name] = attrs.evolve(DECLARED, history=history)
         return self._channels[name]
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from actors.config import ConfigError, suggestion
 
@@ -329,11 +330,14 @@ def configure_logging(format_: str) -> None:
 
 
 def _console_processors() -> list[Any]:
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    plain = structlog.dev.plain_traceback  # one with local variables would show payloads
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
 
 def _json_processors() -> list[Any]:
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    """Tracebacks as data, without local variables: payloads are never logged."""
+    without_locals = ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(without_locals), structlog.processors.JSONRenderer()]
 
 
 def _configure_standard_library(shared: Sequence[Any], final: Sequence[Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a client asks for, whatever wire it speaks, and what it is answered. Wires make the first and read the second."""
+"""What a client asks for, whatever wire it speaks, and what it is answered. Wires make the one and read the other."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class ConnectionClosed:
     code: int
     reason: str
     ended_by: str
-    """`client`, `heartbeat`, `slow_consumer`, `rate_limit`, `expired`, `auth`, `app`, `crash`, `shutdown`, `transport`."""
+    """`client`, `heartbeat`, `slow_consumer`, `rate_limit`, `app`, `crash`, `shutdown`, `transport`."""
     last_inbound_age: float
     missed_pings: int
     outbox_bytes: int

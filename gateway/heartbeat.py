@@ -36,8 +36,6 @@ class HeartbeatConfig:
     """Seconds for an answer. 10 is more than the worst round trip of a phone that wakes its radio."""
     max_missed_pings: int = attrs.field(default=2, validator=attrs.validators.ge(1))
     """Unanswered pings before the close. 2: one lost packet is retransmitted, two timeouts are no accident."""
-    app_ping: bool = False
-    """Whether pings are messages of the wire instead of RFC 6455 pings, for clients whose scripts want to see them."""
 
     @property
     def detects_within(self) -> float:

@@ -118,8 +118,6 @@ class Limits:
     of a page that subscribes to all it may at once."""
     in_flight_bytes: int = attrs.field(default=256 * 1024, validator=_positive)
     """Bytes of those commands. 256 KiB is one read of the event loop."""
-    authenticate_within: float = attrs.field(default=10.0, validator=_above_zero)
-    """Seconds from the accept. 10: a token refresh over a slow mobile link fits, a hoard of idle sockets does not."""
     max_errors: int = attrs.field(default=10, validator=_positive)
     """Undecodable messages in a minute before the close as `too_many_errors`."""
     max_topics: int = attrs.field(default=100_000, validator=_positive)

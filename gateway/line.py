@@ -26,7 +26,7 @@ class Waiting:
 
 
 class Line:
-    """The engine may answer late: then what is behind waits too, so that the order of acceptance is the order of all."""
+    """The engine may answer late: what is behind waits too, so that the order of acceptance is the order of all."""
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()

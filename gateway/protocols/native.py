@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -119,7 +119,9 @@ class NativeWire(Wire):
     """
 
     name = "native"
-    _VARIANTS = {(face, shown): NativeVariant(face, shown) for face in ("room", "channel") for shown in (False, True)}
+    _VARIANTS: ClassVar[dict[tuple[str, bool], NativeVariant]] = {
+        (face, shown): NativeVariant(face, shown) for face in ("room", "channel") for shown in (False, True)
+    }
 
     def __init__(self, *, says_hello: bool) -> None:
         self._says_hello = says_hello

@@ -46,7 +46,7 @@ class ChatRoom(Room):
 
     @on("crash")
     def crash(self, member: Member, payload: Any) -> None:
-        # a restart like any other, but nobody's fault: three real ones in 30 s would close the connection that caused them
+        # a restart like any other, but nobody's fault: three real ones in 30 s would close who caused them
         raise NotCharged("crashed on purpose, to show that nobody is thrown out")
 
     def _status(self) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from typing import TYPE_CHECKING, Any
 
+import click
 import structlog
 
 from actors import SystemFailed
@@ -84,4 +84,4 @@ def _greet(app: Gateway) -> None:
     server = app.server
     page = "open it in a browser" if app.pages else "connect to it"
     admin = f"; health and metrics at {server.admin_url}" if server.admin_url else ""
-    print(f"{app.title} is listening at {server.url}: {page}{admin}", file=sys.stderr, flush=True)
+    click.echo(f"{app.title} is listening at {server.url}: {page}{admin}", err=True)

@@ -64,7 +64,7 @@ async def test_an_ask_that_was_given_up_is_not_waited_for(system: ActorSystem) -
     a, b = system.spawn(Node), system.spawn(Node)
 
     async def give_up(_: Node) -> str:
-        for _ in range(2):
+        for _again in range(2):
             with pytest.raises(TimeoutError):
                 await b.request(lambda _: asyncio.sleep(1), timeout=0.5)
         async with asyncio.timeout(10):

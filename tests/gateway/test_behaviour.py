@@ -75,7 +75,8 @@ class Game(Room):
 
     @on("wait for position")
     async def wait(self, member: Member, data: Any) -> Any:
-        return (await self.broadcast(data)).position.offset
+        published = await self.broadcast(data)
+        return published.position and published.position.offset
 
     @on("forget")
     def forget(self, member: Member, data: Any) -> None:
@@ -117,7 +118,11 @@ async def test_a_refusal_reaches_its_client_with_its_details(system: ActorSystem
     node = await start_node(system, behaviour=Game)
     ada = ada_of(node)
     (heard,) = await publishes(ada, "refuse", 7)
-    assert (heard["error"]["reason"], heard["error"]["message"], heard["error"]["move"]) == ("cheating", "not your turn", 7)
+    assert (heard["error"]["reason"], heard["error"]["message"], heard["error"]["move"]) == (
+        "cheating",
+        "not your turn",
+        7,
+    )
 
 
 @pytest.mark.allow_failures("TypeError", "NotCharged")

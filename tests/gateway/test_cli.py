@@ -156,10 +156,10 @@ def test_a_secret_is_masked() -> None:
     assert assignment("token", "hunter2", leaf) == 'token = "***"'
 
 
-def test_a_password_in_the_engine_s_url_is_masked(tmp_path: Path) -> None:
+def test_a_password_in_an_url_is_masked_also_when_it_is_refused(tmp_path: Path) -> None:
     """The URL is no secret, a part of it is."""
     (tmp_path / "a.toml").write_text('[engine]\nurl = "redis://me:hunter2@host/0"\n')
-    assert 'url = "redis://me:***@host/0"' in invoke("check", "a.toml").output
+    assert '"redis://me:***@host/0" is refused' in invoke("check", "a.toml").output
 
 
 FEEDS = """

@@ -31,7 +31,6 @@ EXAMPLE = """
 host = "127.0.0.1"
 port = 8000
 allowed_origins = ["https://example.org"]
-trusted_proxies = []
 public_url = ""
 
 [gateway.admin]
@@ -111,7 +110,6 @@ def test_every_setting_has_an_origin(file: Path) -> None:
         ("HUBBUB_GATEWAY__LIMITS__OUTBOX_AGE", "5", "limits.outbox_age", 5.0),
         ("HUBBUB_GATEWAY__LIMITS__MAX_CONNECTIONS", "7", "limits.max_connections", 7),
         ("HUBBUB_GATEWAY__ALLOWED_ORIGINS", '["https://a"]', "allowed_origins", ("https://a",)),
-        ("HUBBUB_GATEWAY__HEARTBEAT__APP_PING", "true", "heartbeat.app_ping", True),
     ],
 )
 def test_a_variable_is_written_as_in_the_file(file: Path, name: str, text: str, path: str, value: object) -> None:
@@ -161,7 +159,6 @@ def test_other_variables_are_nobody_s_business(file: Path) -> None:
         ("[gateway]\nport = 70000", "gateway.port (file): 70000 is out of range; write a number from 0 to 65535"),
         ("[gateway.limits]\nburst = 0", "gateway.limits.burst (file): 0 is refused; it must be > 0"),
         ('[gateway]\nallowed_origins = ["https://a/"]', 'gateway.allowed_origins (file): "https://a/" is refused'),
-        ('[gateway]\ntrusted_proxies = ["proxy"]', 'gateway.trusted_proxies (file): "proxy" is refused'),
         ('[gateway]\npublic_url = "example.org"', 'gateway.public_url (file): "example.org" is refused'),
         ('[gateway]\nhost = ""', 'gateway.host (file): "" is refused'),
         ('[gateway.admin]\nlisten = "8001"', 'gateway.admin.listen (file): "8001" is refused; write "host:port"'),

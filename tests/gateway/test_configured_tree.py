@@ -31,10 +31,8 @@ OPEN = '[topics."*"]\njoin = "anyone"\npublish = "anyone"\n'
 ROOT = Path(__file__).parents[2]
 CHECKED: set[str] = set()
 
-IGNORED = {"gateway.trusted_proxies", "gateway.heartbeat.app_ping", "gateway.limits.authenticate_within", "engine.url"}
-"""Read from a file, and obeyed by nobody so far. Whoever obeys one takes it from here and says where its test is."""
-
 ELSEWHERE = {
+    "engine.url": "gateway/test_config.py::test_a_wrong_file_is_refused_with_the_place",
     "development": "gateway/test_config.py::test_development_mode_that_was_asked_for_may_leave_loopback",
     "gateway.host": "integration/test_process.py::test_it_prints_where_it_listens_and_serves_the_page",
     "gateway.port": "integration/test_process.py::test_a_port_in_use_is_said_clearly",
@@ -82,7 +80,7 @@ def test_every_key_of_the_gateway_has_a_test() -> None:
     every |= {leaf.path for leaf in leaves(TopicSettings, "topics.*", SHAPES)}
     for name, part in PARTS.items():
         every |= {f"supervisor.{name}.{key}" for key in (*part.obeys, *part.choices) if key != "overflow"}
-    assert every == {key for key in CHECKED if not key.startswith("supervisor.root")} | set(ELSEWHERE) | IGNORED
+    assert every == {key for key in CHECKED if not key.startswith("supervisor.root")} | set(ELSEWHERE)
 
 
 @pytest.mark.parametrize("place", sorted({*ELSEWHERE.values(), ACTORS}))

@@ -48,14 +48,12 @@ class Asker:
     ) -> Any:
         """The offsets of a page, or the reason of a refusal."""
         try:
-            page = await self._ask(
-                topic, None, lambda call: self.engine.page(call, since, limit, reverse=reverse)
-            )
+            page = await self._ask(topic, None, lambda call: self.engine.page(call, since, limit, reverse=reverse))
         except Refused as error:
             page = error
         return page.reason if isinstance(page, Refused) else [entry.offset for entry in page.entries]
 
-    async def fill(self, count: int, **options: Any) -> Position:
+    async def fill(self, count: int, **options: Any) -> Any:
         for number in range(count):
             position = await self.publish(str(number), **options)
         return position

@@ -86,7 +86,6 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "outbox_entries": 16_384,
         "in_flight_commands": 64,
         "in_flight_bytes": 262_144,
-        "authenticate_within": 10.0,
         "max_errors": 10,
         "max_topics": 100_000,
     }

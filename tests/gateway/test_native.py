@@ -9,7 +9,7 @@ import pytest
 
 from gateway import wire_json
 from gateway.commands import Done, Handled, Invalid, Join, Joined, Nothing, Publish, ReadHistory, Reply
-from gateway.presence import Present, PresenceDiff
+from gateway.presence import PresenceDiff, Present
 from gateway.protocols.native import SELF, NativeWire
 from gateway.publications import Delivery, PresenceChange, Publication, Sender
 from gateway.reasons import CLOSE_REASONS, Refused
@@ -162,8 +162,8 @@ def test_one_way_of_reading_is_one_object() -> None:
     """Members that read alike share their frames: variants are compared by identity."""
     for face in ("room", "channel"):
         for presence in (True, False):
-            one = WIRE.variant(face, presence=presence)  # type: ignore[arg-type]
-            assert one is NativeWire(says_hello=True).variant(face, presence=presence)  # type: ignore[arg-type]
+            one = WIRE.variant(face, presence=presence)
+            assert one is NativeWire(says_hello=True).variant(face, presence=presence)
 
 
 def test_presence_is_for_who_asked() -> None:
@@ -200,7 +200,9 @@ def test_who_is_removed_is_told_whether_it_may_return() -> None:
 
 def test_close_codes_are_the_tables() -> None:
     """Shared with Centrifuge."""
-    assert {WIRE.close_code(reason) for reason in CLOSE_REASONS.values()} == {one.code for one in CLOSE_REASONS.values()}
+    assert {WIRE.close_code(reason) for reason in CLOSE_REASONS.values()} == {
+        one.code for one in CLOSE_REASONS.values()
+    }
 
 
 def test_details_of_a_refusal_are_in_the_error() -> None:

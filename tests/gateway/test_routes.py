@@ -96,7 +96,13 @@ class BadEncoding(WebSocketEndpoint):
 
 @pytest.mark.parametrize(
     ("endpoint", "said"),
-    [(sync, "async def"), (NotOne, "no WebSocketEndpoint"), (BadEncoding, "encoding"), (numbered, "number"), (3, "no coroutine")],
+    [
+        (sync, "async def"),
+        (NotOne, "no WebSocketEndpoint"),
+        (BadEncoding, "encoding"),
+        (numbered, "number"),
+        (3, "no coroutine"),
+    ],
 )
 def test_an_endpoint_that_could_not_work_is_refused(endpoint: Any, said: str) -> None:
     """When it is declared, with what to do about it."""

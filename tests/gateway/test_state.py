@@ -258,7 +258,7 @@ UNKEEPABLE = {
     "lock": threading.Lock(),
     "lambda": lambda: None,
     "deep": nested(100_000),
-    "generator": (one for one in ()),
+    "generator": (number for number in range(1)),
 }
 
 

@@ -24,6 +24,12 @@ def late(node: Node) -> LateEngine:
     return LateEngine(node.clock, node.ids)
 
 
+def answers(node: Node, topic: str = "kept", count: int | None = None) -> None:
+    """The late engine carries out what waits for a topic, and answers."""
+    assert isinstance(node.engine, LateEngine)
+    node.engine.answer(topic, count)
+
+
 def collected(system: ActorSystem, *kinds: type) -> list[Any]:
     """Facts of these kinds, from now on."""
     found: list[Any] = []
@@ -96,7 +102,7 @@ async def test_a_repeated_key_is_answered_and_not_delivered_again(system: ActorS
         ada.send("publish", room="kept", payload="once", id="k", ref=2)
         await settle()
         if isinstance(node.engine, LateEngine):
-            node.engine.answer("kept")
+            answers(node)
             await settle()
         heard = ada.heard()
         assert [one["offset"] for one in heard if one.get("status") == "published"] == [1, 1]
@@ -125,14 +131,14 @@ async def test_an_ephemeral_publication_keeps_its_place(system: ActorSystem) -> 
     ada = Peer(node, "ada")
     ada.send("join_room", room="kept")
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     ada.heard()
     for payload, save in (("a", None), ("b", False), ("c", None), ("d", False)):
         node.publish("kept", payload, "message", save=save)
     await settle()
     assert ada.events() == []
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     assert ada.events() == [(1, "a"), (None, "b"), (2, "c"), (None, "d")]
 
@@ -162,10 +168,10 @@ async def test_joins_under_way_count_against_the_limit(system: ActorSystem) -> N
     ada.send("join_room", room="full")
     bob.send("join_room", room="full")
     await settle()
-    node.engine.answer("full")
+    answers(node, "full")
     await settle()
-    answers = sorted(peer.heard()[0]["status"] for peer in (ada, bob))
-    assert answers == ["error", "joined"]
+    told = sorted(peer.heard()[0]["status"] for peer in (ada, bob))
+    assert told == ["error", "joined"]
     assert node.topic_size("full") == 1
 
 
@@ -193,13 +199,13 @@ async def test_rejoining_while_joining_ends_in_one_membership(system: ActorSyste
     ada.send("join_room", room="kept", ref=1)
     ada.send("join_room", room="kept", ref=2)
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
-    answers = {one["ref"]: one["status"] for one in ada.heard()}
-    assert answers == {1: "error", 2: "joined"}
+    told = {one["ref"]: one["status"] for one in ada.heard()}
+    assert told == {1: "error", 2: "joined"}
     node.publish("kept", "x", "message")
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     assert [payload for _, payload in ada.events()] == ["x"]
 
@@ -211,13 +217,13 @@ async def test_leaving_while_joining_ends_outside(system: ActorSystem) -> None:
     ada.send("join_room", room="kept", ref=1)
     ada.send("leave_room", room="kept", ref=2)
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     assert {one["ref"]: one["status"] for one in ada.heard()} == {1: "error", 2: "left"}
     assert node.topic_size("kept") == 0
     ada.send("join_room", room="kept", ref=3)
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     assert ada.heard()[0]["status"] == "joined"
 
@@ -230,7 +236,7 @@ async def test_who_goes_while_joining_never_becomes_a_member(system: ActorSystem
     await settle()
     ada.socket.end()
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     assert node.topic_size("kept") == 0
 
@@ -241,7 +247,7 @@ async def test_what_is_published_while_joining_comes_once_and_in_order(system: A
     ada, bob = Peer(node, "ada"), Peer(node, "bob")
     ada.send("join_room", room="kept")
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     start = ada.heard()[0]
     node.publish("kept", "before", "message", save=False)
@@ -251,7 +257,7 @@ async def test_what_is_published_while_joining_comes_once_and_in_order(system: A
     node.publish("kept", "two", "message")
     node.publish("kept", "after", "message", save=False)
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     assert ada.events() == [(None, "before"), (1, "one"), (2, "two"), (None, "after")]
     assert bob.events() == [(1, "one"), (2, "two"), (None, "after")]
@@ -263,7 +269,7 @@ async def test_an_ephemeral_one_before_what_is_replayed_is_not_put_behind_it(sys
     ada, bob = Peer(node, "ada"), Peer(node, "bob")
     ada.send("join_room", room="kept")
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     epoch = ada.heard()[0]["epoch"]
     node.publish("kept", "zero", "message")
@@ -272,9 +278,9 @@ async def test_an_ephemeral_one_before_what_is_replayed_is_not_put_behind_it(sys
     await settle()
     bob.send("join_room", room="kept", since={"offset": 0, "epoch": epoch})
     await settle()
-    node.engine.answer("kept", 1)
+    answers(node, count=1)
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     assert [payload for _, payload in ada.events()] == ["zero", "ephemeral", "one"]
     assert [payload for _, payload in bob.events()] == ["zero", "one"]
@@ -302,7 +308,7 @@ async def test_a_refusing_engine_refuses_the_command_and_nothing_else(system: Ac
     ada.send("publish", room="kept", payload=1, ref=2)
     ada.send("history", room="kept", ref=3)
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     assert {one["ref"]: one["error"]["reason"] for one in ada.heard()} == dict.fromkeys((1, 2, 3), "not_available")
     assert node.topic_size("kept") == 0
@@ -377,10 +383,12 @@ async def test_a_topic_with_work_under_way_does_not_go(system: ActorSystem) -> N
     assert node.topic_names() == ("kept",)
     history = system.env.dispatcher.loop.create_task(read)
     await settle()
-    node.engine.answer("kept")
-    assert (await receipt).position.offset == 1
+    answers(node)
+    published = await receipt
+    assert published.position is not None
+    assert published.position.offset == 1
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     assert [one.offset for one in (await history).entries] == [1]
     await passes(node.passivate_after * 2 + 1)
     assert node.topic_names() == ()
@@ -402,7 +410,7 @@ async def test_after_a_bug_of_ours_members_come_back_and_recover(system: ActorSy
     ada = Peer(node, "ada")
     ada.send("join_room", room="kept")
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     epoch = ada.heard()[0]["epoch"]
     ada.send("publish", room="kept", payload="lost", ref=1)
@@ -410,14 +418,18 @@ async def test_after_a_bug_of_ours_members_come_back_and_recover(system: ActorSy
     ada.send("publish", room="kept", payload="bug", ref=3)
     await settle()
     heard = ada.heard()
-    assert {one["ref"]: one["error"]["reason"] for one in heard if "ref" in one} == {1: "internal", 2: "internal", 3: "internal"}
+    assert {one["ref"]: one["error"]["reason"] for one in heard if "ref" in one} == {
+        1: "internal",
+        2: "internal",
+        3: "internal",
+    }
     (removed,) = [one for one in heard if one.get("action") == "unsubscribed"]
     assert (removed["reason"], removed["retry"]) == ("internal", True)
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     ada.send("join_room", room="kept", since={"offset": 0, "epoch": epoch})
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     assert ada.events() == [(1, "lost")]
     assert len(node.topic_names()) == 1
@@ -438,7 +450,7 @@ async def test_a_stopping_topic_answers_what_waits(system: ActorSystem) -> None:
         await receipt
     with pytest.raises(Refused):
         await task
-    node.engine.answer("kept")
+    answers(node)
     await settle()
 
 
@@ -463,7 +475,7 @@ async def test_a_departure_starts_no_topic(system: ActorSystem) -> None:
     ada = Peer(node, "ada")
     ada.send("join_room", room="kept")
     await settle()
-    node.engine.answer("kept")
+    answers(node)
     await settle()
     opened = collected(system, TopicOpened)
     (topic,) = [ref for ref in system.root.walk() if ref.path.startswith("/topics/")]
@@ -566,8 +578,8 @@ async def test_rejoining_while_on_join_decides_ends_in_one_membership(system: Ac
     ada.send("join_room", room="room", ref=1)
     ada.send("join_room", room="room", ref=2)
     await passes(5)
-    answers = {one["ref"]: one["status"] for one in ada.heard() if "ref" in one}
-    assert answers[2] == "joined"
+    told = {one["ref"]: one["status"] for one in ada.heard() if "ref" in one}
+    assert told[2] == "joined"
     assert node.topic_size("room") == 1
     ada.socket.end()
     await settle()
@@ -607,8 +619,6 @@ async def test_a_join_that_waits_when_the_topic_ends_is_answered(system: ActorSy
     assert node.topic_size("room") == 0
 
 
-def ActorSystemOf(system: ActorSystem) -> ActorSystem:  # noqa: N802  # reads as the class it makes
+def ActorSystemOf(system: ActorSystem) -> ActorSystem:  # reads as the class it makes
     """Another system on the same loop and clock."""
     return ActorSystem("other", clock=system.env.clock)
-
-

@@ -24,7 +24,7 @@ TABLE = "game:7"
 class Hasty(Game):
     """As the game, with a clock that a test can wait for."""
 
-    turn = 0.15
+    turn = 0.3
 
 
 def as_served() -> GatewaySettings:
@@ -258,6 +258,7 @@ async def test_the_clock_that_a_crash_ended_is_set_again(serve: Serve) -> None:
     server = await serve(hasty, as_served())
     async with at_table(server, "ada", "bob") as (ada, bob):
         assert (await ada.refused("crash"))[0] == "internal"
+        assert (await bob.sees(has(restarts=1)))["left"] > 0
         table = await bob.sees(lambda table: table["outcome"] is not None)
         assert (table["outcome"]["why"], table["restarts"]) == ("time", 1)
 

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 import pytest
 
 from examples.ticker import create_app
 from examples.ticker.desk import MAX_CRASHES, Pace
-from gateway import Gateway
-from gateway.config import GatewaySettings
+from gateway import Gateway, History, Room
+from gateway.config import GatewaySettings, TopicSettings
+from gateway.reasons import TopicKindError
 from gateway.settings_sources import load_settings
 from tests.support.browser import Browser, Tab, find_chromium
 from tests.support.client import Client, connect
@@ -53,6 +55,34 @@ async def test_the_channel_of_the_feed_is_open_without_a_configuration_file(serv
         assert (await client.join("prices"))["status"] == "joined"
         refused = await client.ask(action="join_room", room="elsewhere")
         assert refused["error"]["reason"] == "permission_denied"
+
+
+async def test_a_channel_is_declared_by_its_handlers_or_by_its_history(serve: Serve) -> None:
+    """Either opens it; a handle alone declares nothing; what the configuration file says of the name goes before."""
+    app = Gateway()
+    app.channel("bare")
+    app.channel("kept", history=History(size=10))
+    for name in ("handled", "in the file"):
+        app.channel(name).on("ask")(lambda member, data: data)
+    base = as_served()
+    server = await serve(
+        app, attrs.evolve(base, topics={"in the file": TopicSettings(join="nobody", publish="nobody")})
+    )
+    async with connect(server.ws()) as client:
+        joined = {
+            name: await client.ask(action="join_room", room=name) for name in ("bare", "kept", "handled", "in the file")
+        }
+        assert [reply["status"] for reply in joined.values()] == ["error", "joined", "joined", "error"]
+        assert (await client.publish("kept", 1))["offset"] == 1
+        assert (await client.publish("handled", 2, event="ask"))["payload"] == 2
+
+
+def test_a_room_has_its_own_history() -> None:
+    """A channel handle of the same name cannot take the room's settings away."""
+    app = Gateway()
+    app.topic("table", history=History(size=1))(Room)
+    with pytest.raises(TopicKindError):
+        app.channel("table", history=History(size=99))
 
 
 async def test_prices_come_in_the_order_of_their_offsets(serve: Serve) -> None:

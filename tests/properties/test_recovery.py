@@ -59,7 +59,9 @@ class Recording(MemoryEngine):
     def publish(self, call: Call, publication: Publication, key: str | None) -> Any:
         position = super().publish(call, publication, key)
         assert isinstance(position, Position)
-        self.at[position.offset] = json.loads(publication.payload) if publication.kind == "json" else publication.payload.decode()
+        self.at[position.offset] = (
+            json.loads(publication.payload) if publication.kind == "json" else publication.payload.decode()
+        )
         return position
 
 
@@ -154,7 +156,11 @@ STEPS = st.one_of(
     st.tuples(st.just("burst"), st.sampled_from(NAMES), st.booleans()),
     st.tuples(st.sampled_from(["join", "leave", "crash"]), st.sampled_from(NAMES), st.just(False)),
     st.tuples(st.sampled_from(["return", "return", "cut"]), st.sampled_from(NAMES), st.just(False)),
-    st.tuples(st.sampled_from(["turn", "turn", "turn", "second", "second", "ttl", "passivate", "stop"]), st.just(""), st.just(False)),
+    st.tuples(
+        st.sampled_from(["turn", "turn", "turn", "second", "second", "ttl", "passivate", "stop"]),
+        st.just(""),
+        st.just(False),
+    ),
 )
 
 

@@ -15,7 +15,7 @@ from actors.clock import VirtualClock
 from actors.dispatcher import InPlace
 from actors.testkit import run
 from gateway.behaviour import Room, on
-from gateway.commands import Handled, Join, Leave, Published, Publish, ReadHistory, ReadPresence, Reply
+from gateway.commands import Handled, Join, Leave, Publish, Published, ReadHistory, ReadPresence, Reply
 from gateway.identity import Principal
 from gateway.messages import Answer, Deliver, Depart, Origin, Removed, Submit
 from gateway.protocols.native import NativeWire
@@ -49,7 +49,7 @@ class Reader(Actor):
 
     @handles(Answer)
     def answered(self, answer: Answer) -> None:
-        """Without the answers to publications: those come as soon as there is a position, whatever is delivered when."""
+        """Without those to publications: they come as soon as there is a position, whatever is delivered when."""
         if not isinstance(answer.result, Published | Handled | Refused):
             for frame in WIRE.answer(answer.reply, answer.result):
                 self.socket.write(frame)
@@ -79,7 +79,9 @@ class Fragile(Room):
 
 
 STEPS = st.tuples(
-    st.sampled_from(["publish", "publish", "ephemeral", "join", "return", "leave", "depart", "history", "presence", "crash"]),
+    st.sampled_from(
+        ["publish", "publish", "ephemeral", "join", "return", "leave", "depart", "history", "presence", "crash"]
+    ),
     st.sampled_from(NAMES),
     st.booleans(),
 )
@@ -129,12 +131,13 @@ async def _tell(node: Node, messages: list[Submit | Depart], sizes: list[int]) -
 
 @settings(max_examples=100)
 @given(
-    st.lists(STEPS, max_size=40),
+    st.lists(STEPS, min_size=15, max_size=50),
     st.lists(st.integers(1, 50), min_size=1, max_size=6),
     st.sampled_from(["never", "always", "random"]),
 )
 def test_turns_of_many_equal_one_message_per_turn(steps: list[Step], sizes: list[int], in_place: InPlace) -> None:
     """Publish, join, leave, history, presence and crash, in any order and in turns of any size."""
+    steps = [("join", name, True) for name in NAMES] + steps
     one_by_one = run(play(steps, [1], "never"))
     together = run(play(steps, sizes, in_place))
     assert together == one_by_one

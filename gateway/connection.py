@@ -486,6 +486,8 @@ class ConnectionActor(Actor):
         socket = self._outlet.end()
         if socket is not None:
             socket.close(*self._code_of(self._closing or Close()))
+        if self._ticket.has_session:
+            self._ticket.websocket(self._node, self.actor_ref)._end(*self._ending())
         self._fail_waiting(WebSocketDisconnect(*self._ending()))
 
     def _fail_waiting(self, error: WebSocketDisconnect) -> None:

@@ -16,7 +16,7 @@ import attrs
 from actors import Actor, handles
 
 from .messages import Close, Ended, SessionDone
-from .reasons import WebSocketDisconnect
+from .reasons import CLOSE_REASONS, WebSocketDisconnect
 from .websocket import ConnectionState, Frame, WebSocket
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class EndpointSession(Session):
     def __init__(self, ws: WebSocket, endpoint_class: type[WebSocketEndpoint]) -> None:
         super().__init__(ws)
         self._endpoint = endpoint_class(ws)
-        self._is_over = False
+        self._is_over = self._has_failed = False
 
     def on_start(self) -> Any:
         if self.ws._gone is None:  # else it was made for the last word only
@@ -145,6 +145,20 @@ class EndpointSession(Session):
             await _until_gone(self._endpoint.on_disconnect(self.ws, ended.code))
         finally:
             self._machine(SessionDone())
+
+    def on_failure(self, *_: object) -> None:
+        """The last word is a fresh instance's."""
+        self._has_failed = True
+
+    async def on_stop(self) -> None:
+        """Its machine ends, or it was killed, before it heard of an end: it has its last word here."""
+        if self._is_over or self._has_failed or self.ws._has_said_goodbye or not self.ws._was_accepted:
+            return
+        self._is_over = self.ws._has_said_goodbye = True
+        if self.ws._gone is None:
+            self.ws._end(CLOSE_REASONS["shutdown"].raw_code, CLOSE_REASONS["shutdown"].meaning)
+        code = self.ws._gone.code if self.ws._gone is not None else 1006
+        await _until_gone(self._endpoint.on_disconnect(self.ws, code))
 
 
 _READERS: dict[str | None, Callable[[Frame], Any]] = {

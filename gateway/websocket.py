@@ -99,6 +99,7 @@ class WebSocket:
         self._frames: deque[Frame] = deque()  # bounded by the connection's credit: reading stops when it is spent
         self._waiter: asyncio.Future[None] | None = None
         self._gone: WebSocketDisconnect | None = None
+        self._was_accepted = False
         self._has_said_goodbye = False
         self._handshake = handshake
         self.id = client
@@ -149,7 +150,7 @@ class WebSocket:
         if self.state is not ConnectionState.CONNECTING:
             receipt.resolve(None)
         else:
-            self.state = ConnectionState.CONNECTED
+            self.state, self._was_accepted = ConnectionState.CONNECTED, True
             self._tell(Accept(subprotocol, receipt), receipt)
         return receipt
 

@@ -99,7 +99,6 @@ function draw() {
   for (const [index, cell] of cells.entries()) drawCell(cell, index);
   for (const [index, button] of columns.entries()) drawColumn(button, index, myTurn);
   for (const side of SIDES) drawSeat($(`seat-${side}`), side);
-  $('board').dataset.over = Boolean(outcome?.line.length);
   $('verdict').textContent = verdict(mine);
   $('rematch').hidden = !outcome || !mine;
   $('rematch').disabled = table.rematch.includes(mine);

@@ -27,7 +27,7 @@ from .errors import (
 )
 from .future import LoopFuture
 from .mailbox import Mailbox
-from .messages import ChildFailed, HighWater, Passivate, ReceiveTimeout, Request, Signal, Terminated
+from .messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
 from .piping import PipeFailed
 from .stash import StashFull
 from .supervision import Backoff, ChildSpec, SupervisorSpec
@@ -68,7 +68,6 @@ __all__ = [
     "NameTaken",
     "NotCharged",
     "NotInSystem",
-    "Passivate",
     "PipeFailed",
     "ReceiveTimeout",
     "Request",

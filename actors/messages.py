@@ -95,10 +95,5 @@ class ReceiveTimeout:
     seconds: float
 
 
-@attrs.frozen
-class Passivate:
-    """An entity should end, because nobody needed it for a while; what it is told meanwhile goes to the next one."""
-
-
-Signal = Terminated | ChildFailed | HighWater | ReceiveTimeout | Passivate
+Signal = Terminated | ChildFailed | HighWater | ReceiveTimeout
 """What arrives in `on_signal`, on the system lane, before any user message."""

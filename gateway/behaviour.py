@@ -7,6 +7,7 @@ answered `internal`, and charged to the member whose message it was, not to the 
 
 from __future__ import annotations
 
+import asyncio
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -197,9 +198,9 @@ class Behaviour(Actor):
             self._refuse(member, message, error)
         except Exception as error:
             raise self._failed(member, message, error)  # noqa: B904
-        except BaseException:
+        except (asyncio.CancelledError, GeneratorExit, SystemExit, KeyboardInterrupt):
             self._answer(message, Refused("internal"))
-            raise
+            raise  # anything else that is no Exception is the runtime's own: a stashed event is answered later
 
     def _answer_with(self, message: ClientEvent | MemberJoining, value: Any) -> None:
         """Raises TypeError for what no wire can carry: a failure of the handler that returned it, not of a socket."""

@@ -150,15 +150,15 @@ class EndpointSession(Session):
         """The last word is a fresh instance's."""
         self._has_failed = True
 
-    async def on_stop(self) -> None:
+    def on_stop(self) -> Any:
         """Its machine ends, or it was killed, before it heard of an end: it has its last word here."""
         if self._is_over or self._has_failed or self.ws._has_said_goodbye or not self.ws._was_accepted:
-            return
+            return None
         self._is_over = self.ws._has_said_goodbye = True
         if self.ws._gone is None:
             self.ws._end(CLOSE_REASONS["shutdown"].raw_code, CLOSE_REASONS["shutdown"].meaning)
         code = self.ws._gone.code if self.ws._gone is not None else 1006
-        await _until_gone(self._endpoint.on_disconnect(self.ws, code))
+        return _until_gone(self._endpoint.on_disconnect(self.ws, code))
 
 
 _READERS: dict[str | None, Callable[[Frame], Any]] = {

@@ -83,6 +83,24 @@ class Game(Room):
         self.broadcast(data)
 
 
+class Door(Room):
+    """Puts aside what comes before it is opened."""
+
+    is_open = False
+
+    @on("knock")
+    async def knock(self, member: Member, data: Any) -> Any:
+        await passes(0.1)
+        if not self.is_open:
+            self.stash()
+        return {"welcome": data}
+
+    @on("open")
+    def open(self, member: Member, data: Any) -> None:
+        self.is_open = True
+        self.unstash()
+
+
 def ada_of(node: Any) -> Peer:
     return Peer(node, "ada", principal=Principal("ada"))
 
@@ -111,6 +129,20 @@ async def test_a_handled_event_is_not_fanned_out_by_itself(system: ActorSystem) 
     (said,) = [one for one in bob.heard() if one.get("action") == "event"]
     assert (said["event"], said["payload"], said["sender"]["user"], said["offset"]) == ("said", "hi", "ada", 1)
     assert next(one for one in heard if one.get("status") == "published")["offset"] == 1
+
+
+async def test_an_event_that_was_stashed_is_answered_when_it_is_handled(system: ActorSystem) -> None:
+    """Once, with what its handler returned then; putting it aside is no failure."""
+    node = await start_node(system, settings({"room": PLAIN}), behaviour=Door)
+    ada, bob = ada_of(node), bob_of(node)
+    for peer in (ada, bob):
+        await peer.joins("room")
+    assert errors(await publishes(ada, "knock", 1)) == []
+    await passes(1)
+    assert ada.heard() == []
+    await publishes(bob, "open")
+    await passes(1)
+    assert [one["payload"] for one in ada.heard() if "payload" in one] == [{"welcome": 1}]
 
 
 async def test_a_refusal_reaches_its_client_with_its_details(system: ActorSystem) -> None:

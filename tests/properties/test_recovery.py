@@ -90,6 +90,7 @@ class Life:
     def _take(self, frame: Any, lives: Lives) -> None:
         if frame.get("ref") == "join":
             self.is_joining = False
+            self.is_in = self.is_in and frame["status"] != "error"  # a refused rejoin ends what was there before
         if frame.get("status") == "joined":
             self._joined(frame, lives)
         elif frame.get("status") == "left" or frame.get("action") == "unsubscribed":

@@ -177,6 +177,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         running.close()
 
 
+@pytest.mark.slow
 def test_a_changed_source_restarts_the_server_after_its_drain(start: Callable[..., Running]) -> None:
     """One line names the file; the old server has gone before the new one comes."""
     running = start()
@@ -185,6 +186,7 @@ def test_a_changed_source_restarts_the_server_after_its_drain(start: Callable[..
     assert running.lines(3) == ["drained", "restarting: app.py changed", "up again"]
 
 
+@pytest.mark.slow
 def test_a_changed_configuration_restarts_the_server(start: Callable[..., Running]) -> None:
     """Settings are read once, at the start."""
     running = start()
@@ -193,6 +195,7 @@ def test_a_changed_configuration_restarts_the_server(start: Callable[..., Runnin
     assert running.lines(3) == ["drained", "restarting: hubbub.toml changed", "up"]
 
 
+@pytest.mark.slow
 def test_sigterm_is_passed_on_and_the_exit_code_is_the_server_s(start: Callable[..., Running]) -> None:
     """Whoever supervises the parent supervises the server."""
     running = start()
@@ -202,6 +205,7 @@ def test_sigterm_is_passed_on_and_the_exit_code_is_the_server_s(start: Callable[
     assert running.ended() == 7
 
 
+@pytest.mark.slow
 def test_each_signal_reaches_the_server_once(start: Callable[..., Running]) -> None:
     """One Ctrl-C, which a terminal sends to the whole group, drains; only a second one would mean now."""
     count = 'signal.signal(signal.SIGINT, lambda *_: (seen.append(1), print("interrupt")))'
@@ -214,6 +218,7 @@ def test_each_signal_reaches_the_server_once(start: Callable[..., Running]) -> N
     assert running.ended() == 1
 
 
+@pytest.mark.slow
 def test_signals_in_any_number_never_stall_the_parent(start: Callable[..., Running]) -> None:
     """A signal that comes while another one is noted does not wait for itself: the handler takes no lock."""
     running = start(SERVER.replace('print("up")', 'signal.signal(signal.SIGINT, signal.SIG_IGN)\nprint("up")'), 600)
@@ -225,6 +230,7 @@ def test_signals_in_any_number_never_stall_the_parent(start: Callable[..., Runni
     assert running.ended() == 7
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_start_waits_for_the_next_change(start: Callable[..., Running]) -> None:
     """A typing error does not end the afternoon."""
     running = start("import sys; sys.exit(2)")
@@ -233,11 +239,13 @@ def test_a_server_that_cannot_start_waits_for_the_next_change(start: Callable[..
     assert running.lines(2) == ["restarting: app.py changed", "up"]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_done_ends_the_parent(start: Callable[..., Running]) -> None:
     """Exit code 0 is no failure to wait upon."""
     assert start("print('bye')").ended() == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_stop_is_killed(start: Callable[..., Running]) -> None:
     """It had its drain time; a reload does not wait for ever."""
     running = start(SERVER.replace("sys.exit(7)", "None"), patience=0.2)
@@ -251,6 +259,7 @@ def test_a_server_that_does_not_stop_is_killed(start: Callable[..., Running]) ->
     ]
 
 
+@pytest.mark.slow
 def test_the_command_reloads_and_says_why_the_server_did_not_start(start: Callable[..., Running]) -> None:
     """The letter is the server's; the parent adds that it waits, and ends at Ctrl-C with the same exit code."""
     running = start(arguments=["-m", "gateway", "serve", "app:gatway", "--reload"], server="gateway = 1")

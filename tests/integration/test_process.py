@@ -20,6 +20,8 @@ from tests.support.process import serving
 from tests.support.proxy import proxy_to
 from tests.support.raw_client import RawClient, frame
 
+pytestmark = pytest.mark.slow  # each starts processes of its own
+
 APP = """
 from gateway import Gateway, WebSocket
 

@@ -18,6 +18,8 @@ import pytest
 
 from tests.support.client import connect
 
+pytestmark = pytest.mark.slow  # each starts processes of its own
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 """Seconds for a child process: an interpreter that starts takes one, a machine under load ten."""

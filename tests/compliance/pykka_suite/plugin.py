@@ -48,4 +48,3 @@ class CompliantActor(Actor):
 
 pykka.ThreadingActor = CompliantActor  # type: ignore[misc, assignment]
 pykka.ThreadingFuture = LoopFuture  # type: ignore[misc, assignment]
-

@@ -437,6 +437,12 @@ class ConnectionActor(Actor):
             self._node.call_at(self.actor_ref, "outbox", overdue_at)
 
     def _beat(self, last_seen: float) -> None:
+        if self._gate.is_shut:  # its pong would wait unread: a slow handler of ours is no lost peer
+            self._last_ping, self._missed = None, 0
+            self._node.call_at(
+                self.actor_ref, "heartbeat", self._node.now() + self._node.heartbeat_config.ping_interval
+            )
+            return
         decision = self._node.heartbeat.after(self._node.now(), last_seen, self._last_ping, self._missed)
         if isinstance(decision, GiveUp):
             self._close(Close("heartbeat_lost", ended_by="heartbeat"))

@@ -42,6 +42,11 @@ class Gate:
             self._errors = Strikes(self._limits.max_errors)
         return self._errors.strike(now)
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing is read for want of credit: then silence says nothing about the peer."""
+        return self._is_held or self.credit.is_spent
+
     def give(self, size_bytes: int) -> bool:
         """Credit comes back; whether reading may go on that had stopped."""
         self._is_held = self._is_held or self.credit.is_spent

@@ -466,6 +466,8 @@ class TopicActor(Actor):
 
     def _ask_for_flush(self) -> None:
         """In a turn of its own the end of it delivers; in anybody else's it tells itself to have one."""
+        if not self.actor_ref.is_alive():  # it ends, and what is answered last has nobody left to be delivered to
+            return
         if self._fan_out.is_pending and not self._flush_asked and not self._node.is_current(self.actor_ref):
             self._flush_asked = True
             ActorRef.tell(self.actor_ref, Flush())  # past any bound: it is asked for once, and waited for

@@ -296,6 +296,16 @@ async def test_what_is_not_answered_stops_the_reading(system: ActorSystem) -> No
     assert ada.heard() == []
 
 
+async def test_silence_of_a_socket_that_is_not_read_is_no_lost_heartbeat(system: ActorSystem) -> None:
+    """Its pongs wait unread behind our own slow handler; a broadcast to a peer that is gone still ends it."""
+    node = await start_node(system, settings(in_flight_commands=4), behaviour=Deaf)
+    ada = Peer(node, "ada")
+    ada.socket.feed(*(json.dumps({"action": "publish", "room": "room", "event": "work", "ref": n}) for n in range(20)))
+    await passes(600)
+    assert ada.closes == []
+    assert ada.socket.unread == 16
+
+
 async def test_many_bytes_stop_the_reading_as_well(system: ActorSystem) -> None:
     """The other bound is bytes: one command may overshoot, the next waits."""
     node = await start_node(system, settings(in_flight_bytes=1000), behaviour=Deaf)

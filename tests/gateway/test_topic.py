@@ -441,6 +441,7 @@ async def test_a_stopping_topic_answers_what_waits(system: ActorSystem) -> None:
     """Nobody hangs on a topic that ends: publications, joins and reads that wait for the engine are answered."""
     node = await start_node(system, engine=late)
     receipt = node.publish("kept", "x", "message")
+    node.publish("kept", "behind it", "message", save=False)
     await settle()
     task = system.env.dispatcher.loop.create_task(node.history("kept"))
     await settle()

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from actors import ActorSystem
 from actors.clock import VirtualClock
 from actors.dispatcher import InPlace
+from actors.events import ActorFailed
 from actors.testkit import run
 from gateway.engines.memory import MemoryEngine
 from tests.support.late_engine import LateEngine
@@ -82,7 +83,9 @@ async def play(steps: list[Step], *, late: bool, seed: int, in_place: InPlace) -
             return LateEngine(node.clock, node.ids, delay=lambda: draw.choice((0.0, 0.1)))
         return MemoryEngine(node.clock, node.ids)
 
+    failed: list[ActorFailed] = []
     async with ActorSystem("presence", clock=VirtualClock(loop), seed=seed, in_place=in_place) as system:
+        system.events.subscribe(ActorFailed, failed.append)
         node = await start_node(system, engine=engine)
         watchers: dict[str, Watcher] = {}
         for what, name in steps:
@@ -91,6 +94,7 @@ async def play(steps: list[Step], *, late: bool, seed: int, in_place: InPlace) -
                 one.look()
         await passes(10)
         await _agree(node, watchers)
+    assert failed == []
 
 
 async def _step(node: Node, watchers: dict[str, Watcher], what: str, name: str) -> None:

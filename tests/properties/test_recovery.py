@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from actors import ActorSystem
 from actors.clock import VirtualClock
 from actors.dispatcher import InPlace
+from actors.events import ActorFailed
 from actors.testkit import assert_conservation, run
 from gateway.behaviour import Room, on
 from gateway.engines.memory import MemoryEngine
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 NAMES = ("ada", "bob", "eve")
 TTL = 300.0
+ORDERED = {"ArithmeticError('ordered')"} | {
+    f"NotCharged('ArithmeticError while handling for {name}.{number}')" for name in NAMES for number in range(100)
+}
+"""The only failures: those of the app code, whoever is charged for them."""
 SIZE = 6
 
 
@@ -170,8 +175,10 @@ async def play(steps: list[tuple[str, str, bool]], *, late: bool, seed: int, in_
     draw = random.Random(seed)
     system = ActorSystem("recovery", clock=VirtualClock(loop), seed=seed, in_place=in_place)
     facts: list[HistoryRecovered] = []
+    failed: list[ActorFailed] = []
     async with system:
         system.events.subscribe(HistoryRecovered, facts.append)
+        system.events.subscribe(ActorFailed, failed.append)
         chosen = settings_of({"room": changed(PLAIN, history=History(size=SIZE, ttl=TTL))})
         node = await start_node(system, chosen, behaviour=Chat, engine=_engine(late, draw))
         lives = Lives(node)
@@ -185,6 +192,7 @@ async def play(steps: list[tuple[str, str, bool]], *, late: bool, seed: int, in_
         lives.look()
         await _check(lives)
         assert all(fact.recovered or fact.reason for fact in facts)
+    assert {repr(fact.error) for fact in failed} <= ORDERED
     assert_conservation(system)
 
 

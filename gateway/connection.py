@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Actor, ActorRef, ChildSpec, Terminated, handles
 
+from .answers import settle
 from .commands import Done, Invalid, Join, Leave, Left, Nothing, Ping, Pong, Publish, Reply
 from .events import (
     CommandRefused,
@@ -57,7 +58,6 @@ from .protocols.base import close_reason
 from .reasons import Refused, WebSocketDisconnect
 from .session import GOODBYE, FrameReady
 from .subscriptions import Subscriptions
-from .topic import settle
 
 if TYPE_CHECKING:
     from .commands import Command, TopicCommand

@@ -21,9 +21,9 @@ import attrs
 
 from actors import Actor, ActorDeadError, ActorRef, ChildSpec, SupervisorSpec, Terminated, handles
 
+from .answers import answer
 from .blame import Blame
 from .commands import (
-    Done,
     HistoryRead,
     Join,
     Joined,
@@ -33,16 +33,14 @@ from .commands import (
     Publish,
     ReadHistory,
     ReadPresence,
-    Reply,
     Result,
 )
-from .engines.base import Call, Pending, Repeated
+from .engines.base import Repeated
 from .events import HistoryRecovered, MessagePublished, RoomJoined, RoomLeft, TopicClosed, TopicOpened
 from .fan_out import FanOut, beyond
 from .line import Line, Waiting
 from .members import Membership
 from .messages import (
-    Answer,
     ClientEvent,
     Depart,
     Emptied,
@@ -54,8 +52,10 @@ from .messages import (
     Settle,
     Submit,
 )
+from .pending_joins import Joining, PendingJoins
 from .presence import Presence, PresenceDiff, Present
 from .publications import Delivery, Item, PresenceChange, Publication, Sender
+from .questions import Questions
 from .reasons import Refused
 from .seen import Seen
 from .state import Kept
@@ -91,15 +91,6 @@ class Flush:
     """Somebody else's turn left something to deliver."""
 
 
-@attrs.define(eq=False)
-class Joining:
-    """A join under way at the engine, and what was delivered meanwhile."""
-
-    submit: Submit
-    response: object
-    missed_live: list[Item] = attrs.Factory(list)
-
-
 class TopicActor(Actor):
     """One per live topic, under /topics. `behaviour` makes its child, if the name has app code."""
 
@@ -116,9 +107,9 @@ class TopicActor(Actor):
         self._members = self._fan_out.members
         self._presence = Presence() if settings.presence else None
         self._line = Line()
-        self._asked: dict[int, Callable[[Any], None]] = {}
-        self._tickets: dict[int, Submit] = {}
-        self._joining: dict[str, Joining] = {}
+        kept = settings.history if settings.history.size else ADDED_HISTORY
+        self._questions = Questions(name, kept, self.actor_ref, node.numbers)
+        self._joins = PendingJoins()
         self._handed: dict[ClientEvent, None] = {}
         self._ended_by = "stopped"
         self._flush_asked = False
@@ -198,9 +189,7 @@ class TopicActor(Actor):
 
     @handles(EngineAnswer)
     def engine_answered(self, answer: EngineAnswer) -> None:
-        then = self._asked.pop(answer.token, None)
-        if then is not None:  # else it was asked by an earlier life of this topic
-            then(answer.result)
+        self._questions.answered(answer.token, answer.result)
 
     def _publish(self, origin: Origin, command: Publish) -> None:
         exclude = frozenset(origin.client if one.startswith("\0") else one for one in command.exclude)
@@ -234,8 +223,8 @@ class TopicActor(Actor):
             limit = self._settings.max_members
             self._refuse(submit, Refused("limit_exceeded", f"{self._name} is full: it takes {limit} members"))
         elif self._behaviour is not None and self._behaviour_class is not None and self._behaviour_class.allows_joins:
-            ticket = self._number()
-            self._tickets[ticket] = submit
+            ticket = next(self._node.numbers)
+            self._joins.wait(ticket, submit)
             self.timers.once(("join", ticket), JoinOverdue(ticket), JOIN_TIMEOUT)
             member = self._node.member(self, None, submit.origin, command)
             if not self._tell(self._behaviour, MemberJoining(member, command.params, ticket)):
@@ -248,8 +237,7 @@ class TopicActor(Actor):
         limit = self._settings.max_members
         if limit is None:
             return False
-        waiting = (submit.origin.client for submit in self._tickets.values())
-        there = {*(member.client for member in self._members), *self._joining, *waiting}
+        there = {*(member.client for member in self._members), *self._joins.clients()}
         return client not in there and len(there) >= limit
 
     def _refuse(self, submit: Submit, error: Refused) -> None:
@@ -260,12 +248,9 @@ class TopicActor(Actor):
 
     def _forget_join(self, client: str, generation: int) -> None:
         """A join under way of somebody who has left: whatever becomes of it, it makes no member."""
-        for ticket, submit in tuple(self._tickets.items()):
-            if submit.origin.client == client and submit.generation <= generation:
-                self.refuse_join(ticket, Refused("not_joined", "left before it had joined"))
-        joining = self._joining.get(client)
-        if joining is not None and joining.submit.generation <= generation:
-            del self._joining[client]
+        for ticket in self._joins.tickets(client, generation):
+            self.refuse_join(ticket, Refused("not_joined", "left before it had joined"))
+        if self._joins.drop(client, generation):
             self._idle_if_empty()
 
     @handles(JoinOverdue)
@@ -278,12 +263,10 @@ class TopicActor(Actor):
         self._remove(submit.origin.client, submit.generation, "rejoined")
         command = submit.command
         assert isinstance(command, Join)
-        joining = Joining(submit, response)
-        self._joining[submit.origin.client] = joining
-        call = self._call(lambda recovery: self._enter(joining, recovery))
-        recovery = self._node.engine.recover(call, command.since)
-        if not isinstance(recovery, Pending):
-            self._asked.pop(call.token)(recovery)
+        joining, since = self._joins.begin(submit, response), command.since
+        self._questions.ask(
+            lambda call: self._node.engine.recover(call, since), lambda found: self._enter(joining, found)
+        )
 
     def _enter(self, joining: Joining, recovery: Recovery[Publication] | Refused) -> None:
         self._flush()
@@ -292,10 +275,9 @@ class TopicActor(Actor):
         origin = submit.origin
         assert submit.variant is not None
         assert origin.connection is not None
-        if self._joining.get(origin.client) is not joining:  # it left, or joined once more, while the engine looked
+        if not self._joins.end(joining):
             answer(origin, command.reply, Refused("not_joined", "left before it had joined"))
             return
-        del self._joining[origin.client]
         if isinstance(recovery, Refused):
             self._refuse(submit, recovery)
             return
@@ -354,14 +336,8 @@ class TopicActor(Actor):
             result = page if isinstance(page, Refused) else HistoryRead(page.entries, page.position)
             answer(origin, command.reply, result)
 
-        call = self._call(read)
-        try:
-            page = self._node.engine.page(call, command.since, command.limit, reverse=command.reverse)
-        except Refused as error:
-            self._asked.pop(call.token)(error)
-            return
-        if not isinstance(page, Pending):
-            self._asked.pop(call.token)(page)
+        engine, since, limit, reverse = self._node.engine, command.since, command.limit, command.reverse
+        self._questions.ask(lambda call: engine.page(call, since, limit, reverse=reverse), read)
 
     def _who(self, origin: Origin, command: ReadPresence) -> None:
         if self._presence is None:
@@ -380,23 +356,22 @@ class TopicActor(Actor):
         waiting = Waiting(publication, answer)
         self._line.push(waiting)
         if self._is_saved(save):
-            call = self._call(lambda position: self._positioned(waiting, position))
-            waiting.position = self._node.engine.publish(call, publication, key)
-            if not isinstance(waiting.position, Pending):
-                del self._asked[call.token]
+            publish = self._node.engine.publish
+            self._questions.ask(
+                lambda call: publish(call, publication, key), lambda position: self._positioned(waiting, position)
+            )
         else:
-            waiting.position = None
-        self._advance()
+            self._positioned(waiting, None)
 
     def allow_join(self, ticket: int, response: object) -> None:
-        submit = self._tickets.pop(ticket, None)
+        submit = self._joins.take(ticket)
         if submit is not None:
             self.timers.cancel(("join", ticket))
             self._admit(submit, response)
             self._ask_for_flush()
 
     def refuse_join(self, ticket: int, error: Refused) -> None:
-        submit = self._tickets.pop(ticket, None)
+        submit = self._joins.take(ticket)
         if submit is not None:
             self.timers.cancel(("join", ticket))
             self._refuse(submit, error)
@@ -454,7 +429,7 @@ class TopicActor(Actor):
     def _is_saved(self, save: bool | None) -> bool:
         return self._settings.history.size > 0 if save is None else save
 
-    def _positioned(self, waiting: Waiting, position: Position | Repeated | Refused) -> None:
+    def _positioned(self, waiting: Waiting, position: Position | Repeated | Refused | None) -> None:
         waiting.position = position
         self._advance()
 
@@ -484,8 +459,7 @@ class TopicActor(Actor):
         if not self._fan_out.is_pending:
             return
         items = self._fan_out.flush()
-        for joining in self._joining.values():
-            joining.missed_live.extend(items)
+        self._joins.note(items)
         if self._node.events.wants(MessagePublished):
             self._count(items)
 
@@ -528,10 +502,8 @@ class TopicActor(Actor):
 
     def _answer_all(self, error: Refused) -> None:
         """Nobody waits for a topic that is gone: what app code or the engine have is answered now."""
-        asked, self._asked = self._asked, {}
-        for then in asked.values():
-            then(error)
-        for ticket in tuple(self._tickets):
+        self._questions.give_up(error)
+        for ticket in self._joins.tickets():
             self.refuse_join(ticket, error)
         for event in tuple(self._handed):
             self.answer_event(event, error)
@@ -544,15 +516,15 @@ class TopicActor(Actor):
         self.watch(self._behaviour)
 
     def _idle_if_empty(self) -> None:
-        if not self._members and not self._tickets and not self._joining:
+        if not self._members and not self._joins:
             self.timers.once(Passivate, Passivate(), self._node.passivate_after)
 
     @handles(Passivate)
     def passivate(self, _: Passivate) -> None:
         """Goes for good if nothing is under way and nothing waits; from this step on the name is free."""
-        if self._members or self._tickets or self._joining:
+        if self._members or self._joins:
             return
-        if self._asked or self._handed or self.actor_ref.counts().queued:
+        if self._questions or self._handed or self.actor_ref.counts().queued:
             self._idle_if_empty()
             return
         self._node.topic_ended(self._name, self.actor_ref)
@@ -565,30 +537,3 @@ class TopicActor(Actor):
             return False
         ref.tell(message)
         return True
-
-    def _number(self) -> int:
-        """Of a call or a ticket: never given twice, also not to a later life of this topic."""
-        return next(self._node.numbers)
-
-    def _call(self, then: Callable[[Any], None]) -> Call:
-        token = self._number()
-        self._asked[token] = then
-        history = self._settings.history if self._settings.history.size else ADDED_HISTORY
-        return Call(self._name, history, self.actor_ref, token)
-
-
-def answer(origin: Origin, reply: Reply, result: Result) -> None:
-    """The one answer: to the connection that asked, which gives it to its client or to its app code."""
-    if origin.connection is not None and origin.connection.is_alive():
-        origin.connection.tell(Answer(reply, result))
-    elif reply.receipt is not None:
-        settle(reply, result)
-
-
-def settle(reply: Reply, result: Result) -> None:
-    """Gives app code what it waits for, or does not wait for."""
-    assert reply.receipt is not None
-    if isinstance(result, Refused):
-        reply.receipt.fail(result)
-    else:
-        reply.receipt.resolve(None if isinstance(result, Done) else result)

@@ -12,7 +12,7 @@ FAST := -m "not browser and not slow"
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run dev test test-all test-slow test-browser compliance lint types coverage bench clean
+.PHONY: help run dev test test-all test-slow test-browser compliance compliance-clients lint types coverage bench bench-all bench-record bench-micro bench-built clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,8 +34,12 @@ test-all: $(VENV)/.dev  ## Fast and slow tests
 test-browser: $(VENV)/.dev  ## The chat page, driven in Chromium
 	@$(PYTEST) -m browser
 
-compliance: $(VENV)/.dev  ## pykka's own test-suite on our actors
+compliance: $(VENV)/.dev  ## Other people's tests and clients: pykka's suite, Centrifuge, Phoenix, wscat
 	@sh tests/compliance/run_pykka.sh "$(CURDIR)/$(PY)"
+	@$(MAKE) compliance-clients
+
+compliance-clients: $(VENV)/.dev  ## Their clients alone, needs node (make compliance-clients SUITES="phoenix_js mixed")
+	@sh tests/compliance/run_clients.sh "$(CURDIR)/$(PY)" $(SUITES)
 
 lint: $(VENV)/.dev  ## ruff: rules and format
 	@$(PY) -m ruff check .
@@ -50,11 +54,23 @@ coverage: $(VENV)/.dev  ## Which lines and branches the fast tests reach
 	@$(PY) -m coverage run -m pytest -q $(FAST)
 	@$(PY) -m coverage report --skip-covered
 
-bench: $(VENV)/.dev  ## Micro benchmarks of the actors, each beside its alternative
+bench: $(VENV)/.dev bench-built  ## Floors, aiohttp, socketify and ours in four scenarios, about three minutes
+	@$(PY) -m bench run --set short
+
+bench-all: $(VENV)/.dev bench-built  ## Every server and scenario, five rounds: an hour and a half; see bench/README.md
+	@$(PY) -m bench run --set all --rounds 5
+
+bench-record: $(VENV)/.dev  ## The latest run into bench/RESULTS.md, results.svg and history.csv
+	@$(PY) -m bench record
+
+bench-micro: $(VENV)/.dev  ## Micro benchmarks of the actors, each beside its alternative
 	@$(PY) bench/micro.py
 
+bench-built:
+	@$(MAKE) --directory bench all peers PYTHON="$(PYTHON)"
+
 clean:  ## Remove .venv and everything that was built
-	@rm -rf $(VENV) build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build bench/build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: an environment is made once, and again when what it is made from changes.

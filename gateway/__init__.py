@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from .app import Gateway
-from .behaviour import Room, on
+from .behaviour import Room
 from .endpoint import WebSocketEndpoint
+from .handlers import on
 from .heartbeat import HeartbeatConfig
 from .identity import Principal
 from .member import Member
 from .reasons import InvalidJSON, Refused, WebSocketDisconnect
 from .receipts import Receipt
+from .schemas import message
 from .stream import History, Position
 from .topic_handle import ChannelHandle, RoomHandle
 from .websocket import ConnectionState, Frame, WebSocket
@@ -32,5 +34,6 @@ __all__ = [
     "WebSocket",
     "WebSocketDisconnect",
     "WebSocketEndpoint",
+    "message",
     "on",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -12,24 +12,34 @@ from actors import Actor, ActorRef, Child, ChildSpec
 
 from .behaviour import Behaviour, Room
 from .config import GatewaySettings, TopicSettings
+from .connections import Connections, Rooms
+from .hooks import Hooks
 from .injection import with_gateway
 from .node import Node
-from .reasons import TopicKindError
-from .routes import Routes
+from .per_message import per_message
+from .reasons import TopicKindError, validate_close
+from .router import WebSocketRouter
 from .session import EndpointSession, FunctionSession
 from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
 from .topic_patterns import TopicPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from aiohttp.web import Application, RouteTableDef
 
     from .connection import ConnectionActor
     from .outbox import SlowPolicy
+    from .passage import Passage
+    from .routes import Route
     from .stream import History
+    from .tickets import Ticket
     from .web.server import WebServer
     from .websocket import WebSocket
 
+
+Call = TypeVar("Call", bound="Callable[..., Any]")
 
 MAX_STATIC = 1_000
 """Files one call of `static` may serve: a page and its parts, not a file server."""
@@ -50,9 +60,27 @@ class Gateway:
     Nothing runs before `start`; two gateways may live in one process.
     """
 
-    def __init__(self, *, title: str = "hubbub", settings: GatewaySettings | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        title: str = "hubbub",
+        version: str = "",
+        settings: GatewaySettings | None = None,
+        authenticators: Sequence[Any] = (),
+        permissions: Sequence[Any] = (),
+        middleware: Sequence[Any] = (),
+    ) -> None:
         self.title = title
-        self.routes = Routes()
+        self.version = version
+        self.authenticators = tuple(authenticators)
+        """Of every connection; the first that knows the client says who it is."""
+        self.permissions = tuple(permissions)
+        """Asked before any upgrade, once the client is known."""
+        self.calls: dict[str, Callable[[WebSocket, Any], Any]] = {}
+        """What clients may call, by method; under the empty name what they send without wanting an answer."""
+        self.router = WebSocketRouter(middleware=middleware, authenticators=authenticators, permissions=permissions)
+        self.router.is_outermost = True
+        self.routes = self.router.routes
         self.settings = settings
         self._topics: list[DeclaredTopic] = []
         self._topic_settings: dict[str, TopicSettings] = {}
@@ -62,17 +90,74 @@ class Gateway:
         self._server: WebServer | None = None
         self.pages: dict[str, tuple[Path, str]] = {}
         """URL path to (file, content type); see `static`."""
+        self.hooks = Hooks()
+        self._passages: dict[Route, Passage] = {}
+        self._http: RouteTableDef | None = None
+        self.connections = Connections(self)
+        """By id: the connections that are open now."""
+        self.rooms = Rooms(self)
 
     # --- declaring
 
-    def ws(self, path: str) -> Callable[[Any], Any]:
-        """An endpoint: a coroutine function `f(ws, **path)`, or a `WebSocketEndpoint` class. Raw frames."""
+    def ws(self, path: str, **options: Any) -> Callable[[Any], Any]:
+        """
+        An endpoint: a coroutine function `f(ws, **path)`, or a `WebSocketEndpoint` class. Raw frames.
 
-        def add(endpoint: Any) -> Any:
-            self.routes.add(path, endpoint)
-            return endpoint
+        The options are those of `WebSocketRouter.add_route`: `expires`, `encoding`, `heartbeat`, `middleware`,
+        `authenticators`, `permissions`.
+        """
+        return self.router.route(path, **options)
 
-        return add
+    def mount(self, router: WebSocketRouter, prefix: str = "") -> None:
+        """The routes of a router, now and later, each with the prefix before its path."""
+        self.router.mount(router, prefix)
+
+    def use(self, middleware: Any) -> Any:
+        """Around every endpoint, outside of what is added later and of what routers and endpoints have."""
+        return self.router.use(middleware)
+
+    middleware = use
+
+    def on_connect(self, target: Any) -> Any:
+        """`@app.on_connect` or `@app.on_connect("/ws")`: `(ws)`, after the accept and before anything is received."""
+        return self._hook("connected", target, 1, 1)
+
+    def on_disconnect(self, target: Any) -> Any:
+        """`(ws)` or `(ws, code)`: exactly once for each connection that was accepted, also after a crash."""
+        return self._hook("disconnected", target, 1, 2)
+
+    def on_message(self, target: Any, **options: Any) -> Any:
+        """
+        `@app.on_message`: `(ws, message)` for each message, before its endpoint gets it.
+
+        `@app.on_message("/ws")` makes the function the endpoint of that path: it is called for each message, plain or
+        async; connections are accepted. The options are those of `ws`.
+        """
+        if isinstance(target, str):
+            return lambda function: self._add_per_message(target, function, options)
+        return self._hook("received", target, 2, 2)
+
+    def on_error(self, target: Any) -> Any:
+        """
+        `(ws, error)` for what a handler of an endpoint raised, after the endpoint's own `on_error`.
+
+        Returning keeps the socket, unless the endpoint is a function, which is over; raising closes it with 1011.
+        """
+        return self._hook("failed", target, 2, 2)
+
+    def _hook(self, moment: str, target: Any, fewest: int, most: int) -> Any:
+        def add(function: Any) -> Any:
+            self.hooks.add(moment, function, path, fewest, most)
+            self._passages.clear()
+            return function
+
+        path = target if isinstance(target, str) else None
+        return add if path is not None else add(target)
+
+    def _add_per_message(self, path: str, function: Any, options: dict[str, Any]) -> Any:
+        encoding = options.pop("encoding", None)
+        self.router.add_route(path, per_message(function, encoding), **options)
+        return function
 
     def topic(
         self,
@@ -152,6 +237,57 @@ class Gateway:
             if name == "index.html":
                 self.pages[prefix.rstrip("/") + "/"] = (path, kind)
 
+    def rpc(self, method: str) -> Callable[[Call], Call]:
+        """
+        What clients may call by that name: `handler(ws, data)`, plain or a coroutine function; what it returns is sent.
+
+        Raises:
+            ValueError: The name is empty, or has a handler already. TypeError: It cannot be called.
+        """
+        if not method:
+            raise ValueError("could not declare a call without a name: `@app.on_send` is for what needs no answer")
+        return lambda handler: self._declare_call(method, handler)
+
+    def on_send(self, handler: Call) -> Call:
+        """`handler(ws, data)` for what clients send without wanting an answer. One of them; raises as `rpc` does."""
+        return self._declare_call("", handler)
+
+    def _declare_call(self, method: str, handler: Call) -> Call:
+        said = f"the call {method!r}" if method else "the handler of `on_send`"
+        if not callable(handler):
+            raise TypeError(f"could not declare {said}: {handler!r} cannot be called; give a function `(ws, data)`")
+        if method in self.calls:
+            raise ValueError(f"could not declare {said}: it has one already, {self.calls[method].__qualname__}")
+        self.calls[method] = handler
+        return handler
+
+    @property
+    def http(self) -> RouteTableDef:
+        """
+        HTTP beside the sockets: `@app.http.get("/about")`, as in aiohttp. These paths go before those of endpoints.
+
+        Declare them before `start`.
+        """
+        if self._http is None:
+            from .web.http import route_table
+
+            self._http = route_table()
+        return self._http
+
+    @property
+    def has_http(self) -> bool:
+        return bool(self._http)
+
+    def mount_into(self, application: Application, settings: GatewaySettings | None = None) -> None:
+        """
+        Runs inside somebody's aiohttp application: starts and stops with it, and answers where it has nothing itself.
+
+        The gateway then listens nowhere but at its admin address. Call it before the application runs.
+        """
+        from .web.http import mount_into
+
+        mount_into(self, application, settings)
+
     def is_room(self, name: str) -> bool:
         return any(one.pattern.match(name) is not None for one in self._topics)
 
@@ -169,20 +305,29 @@ class Gateway:
             raise RuntimeError(f"could not use {self.title!r}: the gateway is not running; start it first")
         return self._server
 
-    async def start(self, settings: GatewaySettings | None = None, **node_options: Any) -> None:
-        """Brings up the tree and the listeners on the running loop. `stop` takes them down."""
+    async def start(
+        self, settings: GatewaySettings | None = None, *, listens: bool = True, **node_options: Any
+    ) -> None:
+        """
+        Brings up the tree and the listeners on the running loop. `stop` takes them down.
+
+        Args:
+            listens: Whether at the public address; not if it is mounted into another application.
+        """
         if self._node is not None:
             raise RuntimeError(f"could not start {self.title!r}: it runs already")
         from .web.server import WebServer
 
         chosen = settings or self.settings or load_settings(None, {}, {}).settings
         chosen = self._with_declared_topics(chosen)
-        node = self._node = Node(chosen, self._behaviour_for, **node_options)
+        node = self._node = Node(
+            chosen, self._behaviour_for, calls=self.calls, authenticators=self.authenticators, **node_options
+        )
         try:
             await node.open()
             self._server = WebServer(self, node)  # tells and counts what happens from here on
             await node.grow(self._declared_actors(), {"Gateway": self})
-            await self._server.start()
+            await self._server.start(listens=listens)
         except BaseException:
             await self.stop()
             raise
@@ -202,10 +347,38 @@ class Gateway:
         finally:
             self._node = None  # only now: until the tree is down, the app's actors publish
 
-    def run(self, *, host: str | None = None, port: int | None = None, settings: GatewaySettings | None = None) -> int:
-        """Blocks until a signal, then drains. Returns the exit code."""
-        chosen = settings or load_settings(None, {}, {"--host": host, "--port": port}).settings
-        return self.run_configured(chosen)
+    def run(
+        self,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        config: str | Path | None = None,
+        settings: GatewaySettings | None = None,
+    ) -> int:
+        """
+        Blocks until a signal, then drains. Returns the exit code.
+
+        Args:
+            host: Goes before the file, as `port` does.
+            config: A TOML file, as for `hubbub serve --config`.
+            settings: All of it, in place of the others.
+        """
+        if settings is None:
+            file = None if config is None else Path(config)
+            settings = load_settings(file, {}, {"--host": host, "--port": port}).settings
+        return self.run_configured(settings)
+
+    def close_all(self, code: int = 1001, reason: str = "") -> int:
+        """Starts the close of every open connection; how many there were. Raises ValueError as `ws.close` does."""
+        validate_close(code, reason)
+        closing = list(self.connections.values())
+        for connection in closing:
+            connection.close(code, reason)
+        return len(closing)
+
+    def clear_history(self) -> None:
+        """Forgets what every topic keeps; positions go on, so who comes back learns that it missed something."""
+        self.node.engine.clear_all()
 
     def run_configured(self, settings: GatewaySettings) -> int:
         """What `hubbub serve` calls."""
@@ -213,13 +386,23 @@ class Gateway:
 
         return run(self, settings)
 
-    def session_factory(
-        self, endpoint: Any, arguments: dict[str, Any]
-    ) -> Callable[[ConnectionActor, WebSocket], ActorRef[Any]]:
-        """How the app code of an endpoint is started below its connection's machine."""
-        if isinstance(endpoint, type):
-            return lambda machine, ws: machine.spawn_session(EndpointSession, ws, endpoint)
-        return lambda machine, ws: machine.spawn_session(FunctionSession, ws, endpoint, arguments)
+    def prepare(self, ticket: Ticket, route: Route, arguments: dict[str, Any]) -> None:
+        """What the connection of this ticket needs to reach its endpoint."""
+        passage = ticket.passage = self._passage(route)
+        ticket.heartbeat = passage.heartbeat
+        ticket.expires_at = None if passage.expires is None else self.node.wall() + passage.expires
+        ticket.says_goodbye = route.is_class or bool(passage.hooks.disconnected)
+        ticket.session = _session_factory(route.endpoint, arguments, passage)
+
+    def _passage(self, route: Route) -> Passage:
+        """Put together once per route: what is declared after its first connection is not around that route."""
+        passage = self._passages.get(route)
+        if passage is None:
+            passage = route.passage
+            for router in route.routers:
+                passage = passage.within(router.passage)
+            passage = self._passages[route] = attrs.evolve(passage, hooks=self.hooks.of(route.path.text))
+        return passage
 
     def _declared_actors(self) -> list[Child]:
         return [
@@ -251,6 +434,15 @@ class Gateway:
 
 DECLARED = TopicSettings(join="anyone", publish="anyone")
 """A topic with app code is open unless the file says otherwise: its `on_join` and handlers decide."""
+
+
+def _session_factory(
+    endpoint: Any, arguments: dict[str, Any], passage: Passage
+) -> Callable[[ConnectionActor, WebSocket], ActorRef[Any]]:
+    """How the app code of an endpoint is started below its connection's machine."""
+    if isinstance(endpoint, type):
+        return lambda machine, ws: machine.spawn_session(EndpointSession, ws, endpoint, passage)
+    return lambda machine, ws: machine.spawn_session(FunctionSession, ws, endpoint, arguments, passage)
 
 
 def _content_type(name: str) -> str:

@@ -9,49 +9,43 @@ from __future__ import annotations
 
 import asyncio
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors import Actor, NotCharged, handles
 
 from . import wire_json
 from .commands import Handled, Published, Result
+from .handlers import Handlers, on
 from .messages import ClientEvent, Emptied, MemberJoining, MemberLeft
-from .publications import DEFAULT_EVENT, Publication, Sender, clients, encode_payload
+from .publications import DEFAULT_EVENT, Publication, clients, encode_payload
 from .reasons import InvalidJSON, Refused
 from .receipts import Receipt
+from .schemas import Messages
 from .state import SavingTable, saving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .member import Member
     from .node import Node
     from .topic import TopicActor
 
-F = TypeVar("F", bound="Callable[..., Any]")
-
-
-def on(*events: str) -> Callable[[F], F]:
-    """
-    Marks a method as the handler of these events of clients: `(self, member, payload)`, plain or async.
-
-    An event with a handler is not fanned out by itself. What the handler returns goes into the reply; raise `Refused`
-    to answer with an error.
-    """
-    if not events or not all(isinstance(event, str) and event for event in events):
-        raise TypeError(f'could not mark a handler: on{events!r} names no event; write @on("event")')
-
-    def mark(function: F) -> F:
-        function._on_events = events  # type: ignore[attr-defined]
-        return function
-
-    return mark
+__all__ = ["Behaviour", "Room", "on"]
 
 
 class Behaviour(Actor):
     """Base of `Room` and of what a channel's decorators make."""
 
-    events: ClassVar[dict[str, Callable[..., Any]]] = {}
+    events: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+    """The handlers of clients' events, those of message classes under their action."""
+
+    _messages: ClassVar[Messages] = Messages()
+    """What is checked where it comes in, and what goes out as a message."""
+
+    sends: ClassVar[tuple[type, ...]] = ()
+    """Message classes that go out beside those that handlers take: for documents, and for classes that do not say
+    themselves that they are messages."""
+
     allows_joins: ClassVar[bool] = False
 
     keep_state: ClassVar[bool] = True
@@ -61,12 +55,8 @@ class Behaviour(Actor):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.events = {
-            event: getattr(cls, name)  # an override without a mark of its own replaces the marked one
-            for base in reversed(cls.__mro__)
-            for name, function in vars(base).items()
-            for event in getattr(function, "_on_events", ())
-        }
+        handlers = Handlers.of(cls, cls.sends)
+        cls.events, cls._messages = handlers.calls, handlers.messages
         cls.allows_joins = cls.on_join is not Behaviour.on_join
         if cls.keep_state and cls.initial_state is not Behaviour.initial_state:
             cls._handlers = SavingTable(cls._handlers)
@@ -114,7 +104,7 @@ class Behaviour(Actor):
         self,
         payload: object,
         *,
-        event: str = DEFAULT_EVENT,
+        event: str | None = None,
         exclude: object = (),
         save_history: bool | None = None,
         sender: Member | None = None,
@@ -126,13 +116,16 @@ class Behaviour(Actor):
 
         Args:
             sender: Who is shown as the sender; None: nobody, it comes from the room itself.
-            payload: Anything JSON; a `str` is a text, bytes are binary.
-            exclude: A member, a connection, its id, or several.
+            payload: A message, or anything JSON; a `str` is a text, bytes are binary.
+            event: None: the action of a message; of anything else `message`.
+            exclude: A member, a connection, its id, a principal, or several.
             save_history: None as the topic is set; False ephemeral: ordered, no offset, not recovered.
         """
-        encoded, kind = encode_payload(payload)
-        who = None if sender is None else Sender(sender.id, sender.principal.id)
-        publication = Publication(self.name, encoded, self._node.wall(), kind, event, who, clients(exclude))
+        ready, action = type(self)._messages.ready(payload)
+        encoded, kind = encode_payload(ready)
+        who = None if sender is None else self._topic.sender_of(sender.id, sender.principal)
+        named = event or action or DEFAULT_EVENT
+        publication = Publication(self.name, encoded, self._node.wall(), kind, named, who, clients(exclude))
         receipt: Receipt[Published] = Receipt(f"broadcast to {self.name}", self._node.receipt_lost)
         self._topic.accept(publication, save_history, None, lambda result: _settle(receipt, result))
         return receipt
@@ -144,13 +137,23 @@ class Behaviour(Actor):
 
     @handles(ClientEvent)
     def _client_event(self, message: ClientEvent) -> Any:
+        return self._guard(message.member, message, self._take, message)
+
+    def _take(self, message: ClientEvent) -> Any:
         handler = type(self).events[message.event]
+        return handler(self, message.member, self._payload_of(message.event, message.publication))
+
+    def _payload_of(self, event: str, publication: Publication) -> object:
+        """What the handler of that event gets. Raises Refused."""
+        messages = type(self)._messages
+        if event in messages:
+            return messages.from_payload(event, publication.payload, publication.kind)
+        if publication.kind != "json":
+            return publication.payload.decode() if publication.kind == "text" else publication.payload
         try:
-            payload = _payload_of(message.publication)
+            return wire_json.decode(publication.payload)
         except InvalidJSON as error:  # nested too deeply to be read here, or a number beyond all floats
-            self._answer(message, Refused("bad_request", f"not understood: {error.msg}"))
-            return None
-        return self._guard(message.member, message, handler, self, message.member, payload)
+            raise Refused("bad_request", f"not understood: {error.msg}") from None
 
     @handles(MemberJoining)
     def _member_joining(self, message: MemberJoining) -> Any:
@@ -207,8 +210,11 @@ class Behaviour(Actor):
         if isinstance(value, Receipt) and isinstance(message, ClientEvent):
             value.then(lambda result: self._answer(message, _outcome(result)))
         else:
-            wire_json.encode(value)
-            self._answer(message, Handled(value))
+            ready, _ = type(self)._messages.ready(value)
+            if not wire_json.is_finite(ready):
+                raise TypeError("could not answer: the value holds NaN or Infinity, which JSON has not; return null")
+            wire_json.encode(ready)
+            self._answer(message, Handled(ready))
 
     def _refuse(self, member: Member, message: ClientEvent | MemberJoining, error: Refused) -> None:
         try:
@@ -249,13 +255,6 @@ class Room(Behaviour):
 
     `on_start`, `on_join`, `on_leave`, `on_empty` and handlers marked with `@on` run one at a time, in order.
     """
-
-
-def _payload_of(publication: Publication) -> object:
-    """What a handler gets; raises InvalidJSON."""
-    if publication.kind == "json":
-        return wire_json.decode(publication.payload)
-    return publication.payload.decode() if publication.kind == "text" else publication.payload
 
 
 def _outcome(result: object) -> Result:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import attrs
@@ -10,6 +12,7 @@ from .publications import DEFAULT_EVENT, Kind
 from .reasons import Refused
 
 if TYPE_CHECKING:
+    from .identity import Principal
     from .presence import Present
     from .publications import Publication
     from .receipts import Receipt
@@ -34,6 +37,29 @@ class Reply:
     size_bytes: int = 0
     """What the command took of the connection's credit."""
     receipt: Receipt[object] | None = None
+    is_by_server: bool = False
+    """Whether nobody asked: the server joins the client to a topic, of its own accord or for app code."""
+
+
+@attrs.frozen(eq=False)
+class Identify:
+    """Who the client is, by its first command; on a wire that allows it again later, with a newer token."""
+
+    reply: Reply
+    token: str | None = None
+    data: bytes | None = None
+    """Encoded JSON for the application's authenticators."""
+    since: Mapping[str, Position] = MappingProxyType({})
+    """What it has of the topics that the server joins it to."""
+
+
+@attrs.frozen(eq=False)
+class Renew:
+    """A newer token, of the connection or of one of its subscriptions."""
+
+    reply: Reply
+    token: str
+    topic: str | None = None
 
 
 @attrs.frozen(eq=False)
@@ -42,16 +68,25 @@ class Join:
     reply: Reply
     since: Position | None = None
     presence: bool = False
+    """Whether it wants to see who comes and goes; its wire's `variant` and `answer` show them."""
     info: bytes | None = None
     """Encoded JSON that others see in presence."""
     params: object = None
     join_ref: object = None
+    """Names this membership on wires where a client may have several after one another (Phoenix)."""
+    token: str | None = None
+    """Stands for the permission to join."""
+    must_recover: bool = False
+    """Refused with `unrecoverable_position` if `since` cannot be served, instead of joined without."""
+    expires: float | None = None
+    """Wall-clock seconds at which the permission ends."""
 
 
 @attrs.frozen(eq=False)
 class Leave:
     topic: str
     reply: Reply
+    join_ref: object = None
 
 
 @attrs.frozen(eq=False)
@@ -66,6 +101,7 @@ class Publish:
     """None: as the topic is set; False: ephemeral."""
     key: str | None = None
     """Publishing the same key again within the engine's memory is answered with the first position."""
+    join_ref: object = None
 
 
 @attrs.frozen(eq=False)
@@ -81,6 +117,18 @@ class ReadHistory:
 class ReadPresence:
     topic: str
     reply: Reply
+
+
+@attrs.frozen(eq=False)
+class Call:
+    """Asks the application, not a topic: one of the methods it declared with `@app.rpc`."""
+
+    method: str
+    reply: Reply
+    payload: bytes = b"null"
+    kind: Kind = "json"
+    topic: str | None = None
+    """The topic on which a client of Phoenix said it."""
 
 
 @attrs.frozen(eq=False)
@@ -104,8 +152,33 @@ class Invalid:
     counts: bool = True
 
 
+@attrs.frozen(eq=False)
+class Broken:
+    """A frame after which its wire does not go on; what it said before is still done."""
+
+    reason: str = "bad_request"
+    """A name of `CLOSE_REASONS`."""
+    reply: Reply = attrs.Factory(Reply)
+
+
 TopicCommand = Join | Leave | Publish | ReadHistory | ReadPresence
-Command = TopicCommand | Ping | Nothing | Invalid
+Command = TopicCommand | Identify | Renew | Call | Ping | Nothing | Invalid | Broken
+
+
+@attrs.frozen(eq=False)
+class Identified:
+    client: str
+    principal: Principal
+    expires_in: float | None = None
+    """Seconds until it has to come with a newer token; None: never."""
+    joined: Mapping[str, Joined] = MappingProxyType({})
+    """The topics that the server joined it to."""
+
+
+@attrs.frozen(eq=False)
+class Renewed:
+    client: str
+    expires_in: float | None = None
 
 
 @attrs.frozen(eq=False)
@@ -115,14 +188,20 @@ class Joined:
     """None: it did not ask to recover."""
     missed: tuple[Entry[Publication], ...] = ()
     members: tuple[Present, ...] | None = None
-    """Who is there, with itself, if it asked for presence."""
+    """Who is there, with itself, if it asked for presence and the topic keeps it."""
     response: object = None
     """What the topic's `on_join` returned."""
+    recoverable: bool = False
+    """Whether the topic keeps a history to recover from."""
+    expires_in: float | None = None
+    """Seconds until the permission to be here needs a newer token; None: never."""
 
 
 @attrs.frozen(eq=False)
 class Left:
-    """It was a member, or not; it is none now."""
+    """It is no member any more."""
+
+    was_member: bool = True
 
 
 @attrs.frozen(eq=False)
@@ -144,7 +223,7 @@ class PresenceRead:
 
 @attrs.frozen(eq=False)
 class Handled:
-    """App code took the event; `value` is what it returned."""
+    """App code took it; `value` is what it returned."""
 
     value: object = None
 
@@ -159,4 +238,4 @@ class Done:
     """Nothing to say."""
 
 
-Result = Joined | Left | Published | HistoryRead | PresenceRead | Handled | Pong | Done | Refused
+Result = Identified | Renewed | Joined | Left | Published | HistoryRead | PresenceRead | Handled | Pong | Done | Refused

@@ -2,38 +2,108 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import inspect
+from collections.abc import AsyncIterable, Awaitable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from .publications import DEFAULT_EVENT
+from .handlers import Handlers
+from .hooks import result
+from .reasons import MAX_CLOSE_REASON_BYTES, InvalidJSON, Refused
+from .receipts import Receipt
+from .typed_frames import TypedFrames
+from .websocket import ConnectionState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from actors import Actor, ActorRef
+    from actors.timers import Timers
+
     from .identity import Principal
     from .member import Member
-    from .receipts import Receipt
-    from .websocket import WebSocket
+    from .websocket import Frame, WebSocket
+
+Rooms = Iterable[str] | AsyncIterable[str] | Awaitable[Iterable[str]]
 
 
 class WebSocketEndpoint:
     """
     `@app.ws("/chat/{room}") class Chat(WebSocketEndpoint)`: override what you need.
 
-    `encoding` is "json", "text", "bytes", or None for what came: what `on_receive` gets. An exception in a handler
-    closes this connection with 1011 and nobody else notices; `on_disconnect` runs all the same, on a fresh instance.
+    Messages with a type have a handler each, marked with `@on(Say)`: `(self, ws, message)`. What does not fit is
+    answered with the field and the reason, and what the handler returns is the reply. Everything else, and all of it
+    if nothing is marked, comes to `on_receive`.
+
+    An exception in a handler comes to `on_error`; if that raises, this connection is closed with 1011 and nobody else
+    notices. `on_disconnect` runs all the same, then on a fresh instance.
+
+    Raises (at the class statement):
+        TypeError: A name is taken that this class needs itself, or a message class cannot be read.
     """
 
     encoding: Literal["json", "text", "bytes"] | None = None
+    """What `on_receive` gets; None: what came."""
+
+    sends: ClassVar[tuple[type, ...]] = ()
+    """Message classes that go out beside those that handlers take: for documents, and for classes that do not say
+    themselves that they are messages."""
+
+    authenticators: ClassVar[Sequence[Any]] = ()
+    """Asked before the app's; the first that knows the client says who it is."""
+
+    permissions: ClassVar[Sequence[Any]] = ()
+    """All must allow it, after the app's."""
+
+    _typed: ClassVar[TypedFrames] = TypedFrames(Handlers.of(object), takes_rest=True)
+    _inside: ClassVar[Mapping[type, Callable[[Any, Any], Any]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        taken = sorted(_OURS & vars(cls).keys())
+        if taken:
+            names = ", ".join(map(repr, taken))
+            raise TypeError(
+                f"could not make {cls.__name__}: WebSocketEndpoint needs {names} itself; choose other names"
+            )
+        takes_rest = cls.on_receive is not WebSocketEndpoint.on_receive
+        cls._typed = TypedFrames(Handlers.of(cls, cls.sends), takes_rest=takes_rest)
+        cls._inside = {
+            kind: getattr(cls, name)  # an override without a mark of its own replaces the marked one
+            for base in reversed(cls.__mro__)
+            for name, function in vars(base).items()
+            for kind in getattr(function, "_handles", ((), False))[0]  # what actors.handles leaves there
+        }
 
     def __init__(self, ws: WebSocket) -> None:
         self.ws = ws
+        self._actor: Actor | None = None
+        self._rooms: tuple[str, ...] | None = None
+
+    # --- what app code writes
 
     def on_connect(self, ws: WebSocket) -> Any:
         """May accept, refuse or close; if it does none of these, the connection is accepted after it."""
 
     def on_receive(self, ws: WebSocket, data: Any) -> Any:
-        """One message of the client, in order."""
+        """One message of the client that no handler is marked for, in order."""
+
+    def on_error(self, ws: WebSocket, error: Exception) -> Any:
+        """What a handler, or `on_connect`, has raised. To return keeps the socket; to raise closes it with 1011."""
+        raise error
 
     def on_disconnect(self, ws: WebSocket, code: int) -> Any:
         """Exactly once for each accepted connection; it leaves its rooms after this."""
+
+    def rooms(self) -> Rooms:
+        """
+        The rooms of this connection, by their whole names: joined once it is accepted and `on_connect` has returned,
+        before its first message; left by themselves. Plain, a coroutine or an async generator.
+
+        A room that refuses it ends the connection: it is told the reason, and closed with 1008.
+        """
+        return ()
+
+    # --- what app code calls
 
     @property
     def principal(self) -> Principal:
@@ -46,10 +116,104 @@ class WebSocketEndpoint:
         return self.ws.leave(room)
 
     def broadcast(
-        self, payload: object, room: str, *, exclude: object = (), save_history: bool | None = None
+        self, payload: object, room: str | None = None, *, exclude: object = (), save_history: bool | None = None
     ) -> Receipt[Any]:
-        """To everybody in the room, whether or not this connection is in it; it stays possible in `on_disconnect`."""
-        return self.ws._node.publish(room, payload, DEFAULT_EVENT, exclude, save_history)
+        """
+        To everybody in the room, whether or not this connection is in it; it stays possible in `on_disconnect`.
+
+        Args:
+            payload: A message, published under its action, or anything else, as `message`.
+            room: None: each of `rooms()`; of several the receipt has all outcomes, in their order.
+            exclude: A connection, a member, an id, a principal, or several.
+            save_history: None as the topic is set; False ephemeral; True kept also where nothing else is.
+
+        Raises:
+            ValueError: Neither a room is given nor does `rooms()` name one.
+        """
+        ready, action = type(self)._typed.messages.ready(payload)
+        names = self._room_names() if room is None else (room,)
+        publish = self.ws._node.publish
+        sent = [publish(name, ready, action, exclude, save_history) for name in names]
+        return sent[0] if len(sent) == 1 else Receipt.all(sent)
 
     async def members(self, room: str) -> tuple[Member, ...]:
+        """Those of this node, in the order in which they joined."""
         return await self.ws._node.members(room)
+
+    @property
+    def timers(self) -> Timers:
+        """What they tell comes to methods marked with `@handles`."""
+        return self._session().timers
+
+    @property
+    def actor_ref(self) -> ActorRef[Any]:
+        """Whom other actors tell; what they tell comes to methods marked with `@handles`, which no client reaches."""
+        return self._session().actor_ref
+
+    def _session(self) -> Actor:
+        if self._actor is None:
+            raise RuntimeError(f"could not reach the actor of {type(self).__name__}: it has none yet; use on_connect")
+        return self._actor
+
+    def _room_names(self) -> tuple[str, ...]:
+        """A fresh instance, which only has the last word, has joined nothing, and asks for them if it can."""
+        names = self._rooms
+        if names is None:
+            found = self.rooms()
+            if inspect.iscoroutine(found):
+                found.close()
+            names = _names(found) if isinstance(found, Iterable) else ()
+        if not names:
+            raise ValueError(f"could not broadcast: rooms() of {type(self).__name__} names none; give a room")
+        return names
+
+    # --- what the session calls
+
+    async def _open(self) -> None:
+        """Raises what `on_connect` and `rooms` raise."""
+        ws = self.ws
+        await result(self.on_connect(ws))
+        if ws.state is ConnectionState.CONNECTING:
+            await ws.accept()
+        if ws.state is ConnectionState.CONNECTED:
+            await self._enter_rooms()
+
+    async def _enter_rooms(self) -> None:
+        found = self.rooms()
+        if isinstance(found, AsyncIterable):
+            self._rooms = _names([name async for name in found])
+        else:
+            self._rooms = _names(await found if isinstance(found, Awaitable) else found)
+        try:
+            await Receipt.all([self.ws.join(name) for name in self._rooms])
+        except Refused as error:
+            self.ws.send_error(error)
+            self.ws.close(1008, error.message.encode()[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore"))
+
+    def _receive(self, frame: Frame) -> Any:
+        """One frame, in order. Raises what a handler raises, and Refused for what `on_receive` cannot be given."""
+        typed = type(self)._typed
+        return typed.take(self, frame) if typed else self._take(frame)
+
+    def _take(self, frame: Frame) -> Any:
+        try:
+            data = frame.value(self.encoding)
+        except (InvalidJSON, UnicodeDecodeError) as error:
+            raise Refused("bad_request", f"not understood: {error}") from None
+        return self.on_receive(self.ws, data)
+
+    def _handler_of(self, message: object) -> Callable[[Any, Any], Any] | None:
+        """The `@handles` of its class, else of the nearest base."""
+        return next((self._inside[kind] for kind in type(message).__mro__ if kind in self._inside), None)
+
+
+def _names(found: Iterable[str]) -> tuple[str, ...]:
+    """Each once; a `str` alone is one room, not its letters."""
+    return (found,) if isinstance(found, str) else tuple(dict.fromkeys(found))
+
+
+_OVERRIDABLE = frozenset({"encoding", "sends", "authenticators", "permissions", "rooms"})
+_OURS = frozenset(
+    name for name in vars(WebSocketEndpoint) if not name.startswith(("__", "on_")) and name not in _OVERRIDABLE
+) | {"ws", "_actor", "_rooms"}
+"""What a subclass may not define: this class calls it, or fills it. `room` and `user` are free."""

@@ -14,6 +14,14 @@ class ConnectionOpened:
     principal: str
 
 
+@attrs.frozen
+class ConnectionIdentified:
+    """Who it is was found out after the upgrade, or confirmed by a newer token."""
+
+    connection: str
+    principal: str
+
+
 @attrs.frozen(kw_only=True)
 class ConnectionClosed:
     """Everything that answers "why was this user disconnected?". Exactly one per accepted connection."""
@@ -27,7 +35,8 @@ class ConnectionClosed:
     code: int
     reason: str
     ended_by: str
-    """`client`, `heartbeat`, `slow_consumer`, `rate_limit`, `app`, `crash`, `shutdown`, `transport`."""
+    """`client`, `heartbeat`, `slow_consumer`, `rate_limit`, `expired`, `auth`, `app`, `crash`, `shutdown`; or
+    `transport`, which was lost."""
     last_inbound_age: float
     missed_pings: int
     outbox_bytes: int
@@ -41,6 +50,17 @@ class ConnectionClosed:
 class ConnectionRefused:
     address: str
     path: str
+    status: int
+    reason: str
+
+
+@attrs.frozen
+class ApiRefused:
+    """A back end was answered with an error: a wrong key, a body that is none, or what may not or cannot be done."""
+
+    address: str
+    method: str
+    """As it was asked for, at most 64 characters of it."""
     status: int
     reason: str
 
@@ -147,8 +167,10 @@ class GatewayDraining:
 
 Fact = (
     ConnectionOpened
+    | ConnectionIdentified
     | ConnectionClosed
     | ConnectionRefused
+    | ApiRefused
     | TopicOpened
     | TopicClosed
     | RoomJoined

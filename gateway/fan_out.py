@@ -14,7 +14,7 @@ from actors import ActorRef, tell_many
 from .members import Members, Membership, excluded
 from .messages import Deliver
 from .outbox import Entry, SlowPolicy
-from .publications import Delivery, Item
+from .publications import Delivery, Item, is_excluded, user_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +50,17 @@ class FanOut:
         """Tells every member what is pending; returns it."""
         items, self._pending = self._pending, []
         if items and len(self.members):
-            but = frozenset(client for item in items for client in excluded(item))
+            but = self._excluded(items)
             for variant, group in self.members.groups.items():
                 self._tell(variant, group.refs, items, [client for client in but if client in group.members])
         return items
+
+    def _excluded(self, items: list[Item]) -> frozenset[str]:
+        """The members that one of these is not for."""
+        named = frozenset(name for item in items for name in excluded(item))
+        if not any(name.startswith("\0") for name in named):
+            return named
+        return named | {one.client for one in self.members if user_key(one.principal.id) in named}
 
     def tell_one(self, member: Membership, items: list[Item]) -> None:
         """To one member alone, in order with what the others get."""
@@ -79,7 +86,9 @@ class FanOut:
             if member is None:
                 continue
             theirs.add(member.connection)
-            kept = [(item, frame) for item, frame in zip(items, frames, strict=True) if client not in excluded(item)]
+            kept = [
+                (item, frame) for item, frame in zip(items, frames, strict=True) if not _is_not_for(item, member)
+            ]
             deliver = self._deliver([item for item, _ in kept], [frame for _, frame in kept])
             if deliver.joined:
                 tell_many((member.connection,), deliver)
@@ -88,7 +97,7 @@ class FanOut:
     def _deliver(self, items: list[Item], frames: list[bytes]) -> Deliver:
         now, slow, name = self._now(), self._slow, self._name
         entries = tuple(
-            Entry(frame, now, name, offset_of(item), None, slow)
+            Entry(frame, now, name, offset_of(item), key_of(item) if slow == "conflate" else None, slow)
             for item, frame in zip(items, frames, strict=True)
             if frame
         )
@@ -100,7 +109,23 @@ def offset_of(item: Item) -> int | None:
     return item.position.offset if isinstance(item, Delivery) and item.position is not None else None
 
 
-def beyond(items: list[Item], position: Position, client: str) -> list[Item]:
+def key_of(item: Item) -> str | None:
+    """What it is the latest value of: as its publisher says, else one value per event and sender."""
+    if not isinstance(item, Delivery):
+        return None
+    publication = item.publication
+    if publication.conflate is not None or publication.sender is None:
+        return publication.conflate
+    return f"{publication.event}\0{publication.sender.client}"
+
+
+def _is_not_for(item: Item, member: Membership) -> bool:
+    if isinstance(item, Delivery):
+        return is_excluded(item.publication, member.client, member.principal.id)
+    return member.client in item.exclude
+
+
+def beyond(items: list[Item], position: Position, client: str, user: str) -> list[Item]:
     """
     What somebody who has everything up to `position` lacks of these, in their order.
 
@@ -109,4 +134,8 @@ def beyond(items: list[Item], position: Position, client: str) -> list[Item]:
     """
     known = [number for number, item in enumerate(items) if (offset_of(item) or position.offset + 1) <= position.offset]
     start = known[-1] + 1 if known else 0
-    return [item for item in items[start:] if isinstance(item, Delivery) and client not in excluded(item)]
+    return [
+        item
+        for item in items[start:]
+        if isinstance(item, Delivery) and not is_excluded(item.publication, client, user)
+    ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Gate:
     """The limits of one connection; buckets are made on first need, an idle connection has none."""
 
-    __slots__ = ("_bucket", "_errors", "_excess", "_is_held", "_limits", "credit")
+    __slots__ = ("_bucket", "_errors", "_excess", "_free_joins", "_is_held", "_limits", "credit")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -23,6 +23,14 @@ class Gate:
         self._excess: Strikes | None = None
         self._errors: Strikes | None = None
         self._is_held = False
+        self._free_joins = limits.max_topics_per_connection
+
+    def wait_to_join(self, now: float) -> float:
+        """As `wait`, for a join: a page that comes back joins all its topics at once, and no burst is as large."""
+        if self._free_joins > 0:
+            self._free_joins -= 1
+            return 0.0
+        return self.wait(now)
 
     def wait(self, now: float) -> float:
         """0.0 if a message may come now, else the seconds until one may."""

@@ -37,6 +37,10 @@ class HeartbeatConfig:
     max_missed_pings: int = attrs.field(default=2, validator=attrs.validators.ge(1))
     """Unanswered pings before the close. 2: one lost packet is retransmitted, two timeouts are no accident."""
 
+    app_ping: bool = False
+    """Whether endpoints with raw frames also get `{"type":"ping"}`: pages cannot see protocol pings. Off: not every
+    page expects a message that its server did not send."""
+
     @property
     def detects_within(self) -> float:
         """Seconds of silence until the close, at most, on an exact clock; a wheel adds one slot."""
@@ -115,6 +119,57 @@ class Heartbeat:
             return _CLOSE
         at = max(due, now - self._slot)
         return Ping(missed, at, at + self._config.ping_timeout)
+
+
+class SteadyPings:
+    """
+    Pings in fixed steps, whatever comes in: for clients that take the server for lost when they hear nothing.
+
+    Centrifuge's wait for `ping` + 10 s. Any inbound byte answers; one ping that nothing follows may be missed fewer
+    times than `max_missed_pings`, as with `Heartbeat`, so that a peer is given up after the same time.
+    """
+
+    __slots__ = ("_config", "_slot")
+
+    def __init__(self, config: HeartbeatConfig, *, slot: float = 1.0) -> None:
+        self._config = config
+        self._slot = slot
+
+    def after(self, now: float, last_seen: float, last_ping: float | None, missed: int) -> Decision:
+        """As `Heartbeat.after`."""
+        config = self._config
+        if last_ping is None:
+            due, missed = now, 0
+        elif last_seen >= last_ping:
+            due, missed = last_ping + config.ping_interval, 0
+        else:
+            due, missed = last_ping + config.ping_timeout, missed + 1
+        if now < due:
+            return Wait(due)
+        if missed >= config.max_missed_pings:
+            return _CLOSE
+        at = max(due, now - self._slot)
+        return Ping(missed, at, at + min(config.ping_timeout, config.ping_interval))
+
+
+class ClientBeats:
+    """
+    The client sends the heartbeats; the server only listens.
+
+    Args:
+        patience: Seconds without a byte after which the peer is gone. Phoenix waits 60 s for clients that beat every
+            30 s (measured: 60.1 s); a wheel adds one slot.
+    """
+
+    __slots__ = ("_patience",)
+
+    def __init__(self, patience: float = 60.0) -> None:
+        self._patience = patience
+
+    def after(self, now: float, last_seen: float, last_ping: float | None, missed: int) -> Decision:
+        """As `Heartbeat.after`; never a ping."""
+        due = last_seen + self._patience
+        return Wait(due) if now < due else _CLOSE
 
 
 class TimerWheel(Generic[K]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import wire_json
 from .publications import DEFAULT_EVENT, Publication, encode_payload
 
 if TYPE_CHECKING:
@@ -31,9 +32,22 @@ class Member:
         publication = Publication(self._topic.name, encoded, self._topic.wall(), kind, event)
         return self._topic.send_to(self.id, publication)
 
-    def kick(self, reason: str = "kicked", *, may_return: bool = False) -> bool:
-        """Ends its membership, not its connection. Whether it was a member."""
-        return self._topic.kick(self.id, reason, may_return=may_return)
+    def update(self, info: object) -> bool:
+        """Changes what the others see of it in presence. Whether it is a member of a topic that has that."""
+        if not self._topic.update(self.id, None if info is None else wire_json.encode(info)):
+            return False
+        self.info = info
+        return True
+
+    def kick(self, reason: str = "kicked", *, may_return: bool = False, code: int | None = None) -> bool:
+        """
+        Ends its membership, not its connection. Whether it was a member.
+
+        Args:
+            may_return: Whether its client should join again by itself.
+            code: For wires that have numbers here (Centrifuge: 2000-2499 final, 2500-2999 come back).
+        """
+        return self._topic.kick(self.id, reason, may_return=may_return, code=code)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Member) and other.id == self.id

@@ -9,11 +9,12 @@ import attrs
 if TYPE_CHECKING:
     from actors import ActorRef
 
-    from .commands import Reply, Result, TopicCommand
+    from .commands import Face, Identify, Reply, Result, TopicCommand
     from .identity import Principal
     from .outbox import Entry
     from .protocols.base import Variant
-    from .publications import Publication
+    from .publications import Kind, Publication
+    from .reasons import InvalidToken, Refused
     from .receipts import Receipt
     from .sockets import Socket
 
@@ -90,6 +91,11 @@ class Depart:
     client: str
     generation: int
     reason: str
+    lives_on: bool = False
+    """Whether the connection stays: then it is told `Removed`, behind everything that was on its way to it."""
+    may_return: bool = True
+    """Whether its client should join again by itself."""
+    code: int | None = None
 
 
 @attrs.frozen(eq=False)
@@ -118,6 +124,8 @@ class Removed:
     generation: int
     reason: str
     may_return: bool
+    code: int | None = None
+    """An application's own, for wires that have numbers here."""
 
 
 @attrs.frozen(eq=False)
@@ -126,6 +134,16 @@ class Settle:
 
 
 # --- session and connection
+
+
+@attrs.frozen(eq=False)
+class Kick:
+    """App code ends a membership of its own client."""
+
+    topic: str
+    reason: str
+    may_return: bool
+    code: int | None
 
 
 @attrs.frozen(eq=False)
@@ -142,7 +160,10 @@ class Refuse:
 
 @attrs.frozen(eq=False)
 class Send:
-    frame: bytes
+    """App code speaks to its own client, outside any topic; its wire frames it."""
+
+    payload: bytes
+    kind: Kind
     receipt: Receipt[None]
 
 
@@ -164,6 +185,35 @@ class Taken:
 
 
 @attrs.frozen(eq=False)
+class Adopt:
+    """From app code of an endpoint: who this client is, from now on."""
+
+    principal: Principal
+
+
+@attrs.frozen(eq=False)
+class Beat:
+    """App code has the heartbeat of this connection stopped, or going on."""
+
+    is_on: bool
+
+
+@attrs.frozen(eq=False)
+class LeaveAll:
+    """App code leaves all rooms, or all channels, of this connection."""
+
+    face: Face
+    receipt: Receipt[None]
+
+
+@attrs.frozen(eq=False)
+class HookFailed:
+    """To the session: an `on_connect` of the app has raised."""
+
+    error: BaseException
+
+
+@attrs.frozen(eq=False)
 class Ended:
     """To the session: the socket is gone."""
 
@@ -176,6 +226,23 @@ class SessionDone:
     """From the session: app code has had its last word."""
 
     error: BaseException | None = None
+
+
+@attrs.frozen(eq=False)
+class AskIdentity:
+    """To the session: what do the application's authenticators say to this client?"""
+
+    command: Identify | None
+
+
+@attrs.frozen(eq=False)
+class Known:
+    """From the session: what the application's authenticators found."""
+
+    command: Identify | None
+    """What asked for it; None: the upgrade request."""
+    principal: Principal | Refused | InvalidToken | None
+    """None: nobody knows this client."""
 
 
 # --- topic and behaviour

@@ -17,16 +17,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from actors import Actor, ActorDeadError, ActorRef, ActorSystem, Child, MailboxFull, handles
 
 from . import wire_json
-from .commands import PresenceRead, Publish, Published, Reply
+from .commands import PresenceRead, Publish, Published, ReadPresence, Reply
 from .connection import ConnectionActor
 from .engines.memory import MemoryEngine
 from .events import EngineRestarted, ReceiptFailed
-from .heartbeat import Heartbeat
+from .heartbeat import ClientBeats, Heartbeat, SteadyPings
 from .identity import Principal
 from .ids import Ids
 from .limits import check_topic_name
@@ -34,20 +35,27 @@ from .member import Member
 from .members import Membership
 from .messages import Close, Origin, Settle, Submit
 from .parts import HOME, PASSIVATE_AFTER, plan_tree
-from .publications import clients, encode_payload
-from .pulse import SLOT, Pulse
+from .publications import clients, encode_payload, event_named
+from .pulse import DEADLINES, SLOT, Pulse
 from .reasons import InvalidJSON, Refused
 from .receipts import Receipt
+from .tokens import Tokens
 from .topic import TopicActor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .behaviour import Behaviour
-    from .commands import Join
+    from .commands import HistoryRead, Join
     from .config import GatewaySettings
     from .engines.base import Engine
+    from .heartbeat import HeartbeatConfig
+    from .identity import TopicGrant
+    from .protocols.base import Liveness
+    from .stream import Position
     from .tickets import Ticket
+
+Beats = Heartbeat | SteadyPings | ClientBeats
 
 
 class EngineKeeper(Actor):
@@ -88,12 +96,18 @@ class Node:
         ids: Ids | None = None,
         engine: Callable[[Node], Engine] | None = None,
         system: ActorSystem | None = None,
+        calls: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
+        authenticators: Sequence[Any] = (),
     ) -> None:
         self.settings = settings
         self.limits = settings.gateway.limits
         self.topics = settings.topic_table()
         self.heartbeat_config = settings.gateway.heartbeat
-        self.heartbeat = Heartbeat(self.heartbeat_config, slot=SLOT)
+        self.auth = settings.gateway.auth
+        self.tokens = Tokens(self.auth.jwt_secret) if self.auth.jwt_secret else None
+        self.calls = calls
+        """What clients may call, by method."""
+        self.authenticators = tuple(authenticators)
         self.passivate_after = settings.supervisor["topics"].passivate_after or PASSIVATE_AFTER
         self.blueprint = plan_tree(settings)
         self.ids = ids or Ids()
@@ -106,7 +120,9 @@ class Node:
         self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids))
         self._live: dict[str, ActorRef[TopicActor]] = {}
         self._starting = threading.Lock()
+        self._beats: dict[tuple[Liveness, HeartbeatConfig], Beats] = {}
         self._connections: dict[str, ActorRef[ConnectionActor]] = {}
+        self._users: dict[str, dict[str, ActorRef[ConnectionActor]]] = {}
 
     def _make_system(self) -> ActorSystem:
         shared, root = self.settings.actors, self.blueprint.root
@@ -162,9 +178,8 @@ class Node:
     def wall(self) -> float:
         return self.clock.wall()
 
-    def first_ping(self) -> float:
+    def first_ping(self, interval: float) -> float:
         """When a connection that opens now is looked at first: spread, so that a thousand at once are not pinged so."""
-        interval = self.heartbeat_config.ping_interval
         return self.now() + interval / 2 + self.ids.spread(interval / 2)
 
     def call_at(self, ref: ActorRef[Any], what: str, at: float) -> None:
@@ -176,8 +191,16 @@ class Node:
             self.pulse.cancel(ref, what)
 
     def cancel_calls(self, ref: ActorRef[Any]) -> None:
-        self.cancel_call(ref, "heartbeat")
-        self.cancel_call(ref, "outbox")
+        for what in DEADLINES:
+            self.cancel_call(ref, what)
+
+    def liveness(self, kind: Liveness, config: HeartbeatConfig | None) -> Beats:
+        """How a connection is watched; one object for all that are watched alike, which endpoints bound."""
+        key = kind, config or self.heartbeat_config
+        found = self._beats.get(key)
+        if found is None:
+            found = self._beats[key] = _BEATS[kind](key[1])
+        return found
 
     def is_current(self, ref: ActorRef[Any]) -> bool:
         """Whether this actor's own turn is running."""
@@ -214,6 +237,17 @@ class Node:
         topic = ref._actor if ref is not None else None
         return len(topic.members()) if isinstance(topic, TopicActor) else 0
 
+    def handles_event(self, topic: str, event: str) -> bool:
+        """Whether the topic's app code takes this event of clients."""
+        behaviour = self._behaviour_for(topic)
+        return behaviour is not None and event in behaviour.events
+
+    def topic_grant(self, token: str, topic: str, user: str) -> TopicGrant:
+        """What a token allows in a topic. Raises Refused, or InvalidToken if it was made for something else."""
+        if self.tokens is None:
+            raise Refused("permission_denied", "this server takes no tokens: gateway.auth.jwt_secret is not set")
+        return self.tokens.topic_grant(token, topic, user, self.wall())
+
     def topic_ended(self, name: str, ref: ActorRef[Any]) -> None:
         if self._live.get(name) is ref:
             del self._live[name]
@@ -248,14 +282,29 @@ class Node:
     # --- what app code does from outside
 
     def publish(
-        self, topic: str, payload: object, event: str, exclude: object = (), save: bool | None = None
+        self,
+        topic: str,
+        payload: object,
+        event: str | None = None,
+        exclude: object = (),
+        save: bool | None = None,
+        *,
+        key: str | None = None,
+        publisher: Origin | None = None,
     ) -> Receipt[Published]:
-        """Any thread."""
+        """
+        Any thread.
+
+        Args:
+            event: None: the action of a message; of anything else `message`.
+            key: Publishing it again is answered with the first position.
+            publisher: Who is shown as the sender; app code is not asked, whoever it is.
+        """
         encoded, kind = encode_payload(payload)
         receipt: Receipt[Any] = Receipt(f"publish to {topic}", self.receipt_lost)
         reply = Reply("publish", topic=topic, receipt=receipt)
-        command = Publish(topic, reply, encoded, kind, event, clients(exclude), save)
-        self._submit(topic, command, receipt)
+        command = Publish(topic, reply, encoded, kind, event_named(event, payload), clients(exclude), save, key)
+        self._submit(topic, command, receipt, publisher)
         return receipt
 
     async def members(self, topic: str) -> tuple[Member, ...]:
@@ -267,25 +316,66 @@ class Node:
         return tuple(self.member(found, one) for one in found.members())
 
     async def presence(self, topic: str) -> PresenceRead:
-        from .commands import ReadPresence
-
         receipt: Receipt[Any] = Receipt(f"presence of {topic}", self.receipt_lost)
         self._submit(topic, ReadPresence(topic, Reply("presence", topic=topic, receipt=receipt)), receipt)
         read: PresenceRead = await receipt
         return read
 
-    async def history(self, topic: str, limit: int | None = None, *, reverse: bool = False) -> Any:
+    async def history(
+        self, topic: str, limit: int | None = None, *, since: Position | None = None, reverse: bool = False
+    ) -> HistoryRead:
         from .commands import ReadHistory
 
         receipt: Receipt[Any] = Receipt(f"history of {topic}", self.receipt_lost)
         reply = Reply("history", topic=topic, receipt=receipt)
-        self._submit(topic, ReadHistory(topic, reply, None, limit, reverse), receipt)
-        return await receipt
+        self._submit(topic, ReadHistory(topic, reply, since, limit, reverse), receipt)
+        read: HistoryRead = await receipt
+        return read
 
-    def _submit(self, topic: str, command: Any, receipt: Receipt[Any]) -> None:
+    def handle(self, topic: str, event: str, payload: object, origin: Origin) -> Receipt[Any]:
+        """As if that client had sent the event, which it needs no permission for. Any thread."""
+        encoded, kind = encode_payload(payload)
+        receipt: Receipt[Any] = Receipt(f"handle {event} in {topic}", self.receipt_lost)
+        reply = Reply("publish", topic=topic, receipt=receipt)
+        self._submit(topic, Publish(topic, reply, encoded, kind, event), receipt, origin)
+        return receipt
+
+    def origin_of(self, who: object) -> Origin:
+        """Whose commands those of a WebSocket, a member or a connection's id are. Raises Refused if it is gone."""
+        client = who if isinstance(who, str) else getattr(who, "id", "")
+        ref = self._connections.get(client)
+        machine = None if ref is None else ref._actor
+        if not isinstance(machine, ConnectionActor):
+            raise Refused("not_available", f"there is no connection {client!r} here; it is gone, or on another node")
+        return machine._origin
+
+    def in_turn(self, topic: str, act: Callable[[TopicActor], Any], what: str) -> Receipt[Any]:
+        """Does something to a topic, in order with what it is told before and after. Any thread."""
+        done: Receipt[Any] = Receipt(f"{what} {topic}", self.receipt_lost)
+        asked: Receipt[Any] = Receipt(f"{what} {topic}", self.receipt_lost)
+        asked.then(lambda answer: self._act(topic, act, answer, done))
+        self._submit(topic, ReadPresence(topic, Reply("presence", topic=topic, receipt=asked)), asked)
+        return done
+
+    def _act(self, topic: str, act: Callable[[TopicActor], Any], answer: object, done: Receipt[Any]) -> None:
+        """In the topic's turn; that it keeps no presence is no answer to what was wanted."""
+        ref = self._live.get(topic)
+        found = None if ref is None else ref._actor
+        if isinstance(answer, Refused) and answer.reason != "not_available":
+            done.fail(answer)
+        elif isinstance(found, TopicActor):
+            done.resolve(act(found))
+        else:
+            done.fail(Refused("shutting_down"))
+
+    def clear_history(self, topic: str) -> Receipt[None]:
+        """Forgets what a topic keeps, in order with what is published; positions go on. Any thread."""
+        return self.in_turn(topic, lambda _: self.engine.clear(topic), "clear history of")
+
+    def _submit(self, topic: str, command: Any, receipt: Receipt[Any], origin: Origin | None = None) -> None:
         try:
             self.check_open()
-            self.tell_topic(topic, Submit(APP, command))
+            self.tell_topic(topic, Submit(origin or APP, command))
         except Refused as error:
             receipt.fail(error)
 
@@ -298,6 +388,7 @@ class Node:
         """The machine of an upgrade request that passed the first checks."""
         ref = self.system.spawn(ConnectionActor, self, ticket, under=self._sockets, name=ticket.client)
         self._connections[ticket.client] = ref
+        self.identified(ref, ticket.client, ticket.principal)
         try:
             ref._actor.open_session()
         except BaseException:  # its app code could not even be made; nobody else would end this machine
@@ -308,6 +399,9 @@ class Node:
     def connection_refs(self) -> Iterable[ActorRef[ConnectionActor]]:
         return tuple(self._connections.values())
 
+    def connection_ids(self) -> tuple[str, ...]:
+        return tuple(self._connections)
+
     def connection(self, client: str) -> ActorRef[ConnectionActor] | None:
         return self._connections.get(client)
 
@@ -315,15 +409,36 @@ class Node:
     def connection_count(self) -> int:
         return len(self._connections)
 
-    def forget(self, client: str) -> None:
-        self._connections.pop(client, None)
+    def identified(self, ref: ActorRef[ConnectionActor], client: str, principal: Principal) -> None:
+        """This connection is that principal's, until `forget`."""
+        if principal.id:
+            self._users.setdefault(principal.id, {})[client] = ref
 
-    def close_connection(self, client: str, reason: str, ended_by: str) -> bool:
-        """Whether there was such a connection."""
+    def connections_of(self, user: str) -> tuple[ActorRef[ConnectionActor], ...]:
+        """The live connections of a principal on this node; of the anonymous, who are nobody, none."""
+        return tuple(ref for ref in self._users.get(user, {}).values() if ref.is_alive())
+
+    @property
+    def user_count(self) -> int:
+        """Principals with a connection here; the anonymous are none."""
+        return len(self._users)
+
+    def forget(self, client: str, user: str = "") -> None:
+        self._connections.pop(client, None)
+        theirs = self._users.get(user)
+        if theirs is not None:
+            theirs.pop(client, None)
+            if not theirs:
+                del self._users[user]
+
+    def close_connection(
+        self, client: str, reason: str | None = None, ended_by: str = "app", *, code: int = 1000, text: str = ""
+    ) -> bool:
+        """Ends it by a reason of the table, or with a code; whether there was such a connection."""
         ref = self._connections.get(client)
         if ref is None or not ref.is_alive():
             return False
-        ref.tell(Close(reason, ended_by=ended_by))
+        ref.tell(Close(reason, code, text, ended_by))
         return True
 
     # --- going
@@ -373,3 +488,9 @@ def _decoded(info: bytes | None) -> object:
         return None if info is None else wire_json.decode(info)
     except InvalidJSON:
         return None
+
+_BEATS: dict[Liveness, Callable[[HeartbeatConfig], Beats]] = {
+    "silence": lambda config: Heartbeat(config, slot=SLOT),
+    "steady": lambda config: SteadyPings(config, slot=SLOT),
+    "client": lambda config: ClientBeats(),
+}

@@ -35,6 +35,7 @@ class Outlet:
     """
 
     __slots__ = (
+        "_is_held",
         "_is_over",
         "_limits",
         "_muted",
@@ -63,7 +64,7 @@ class Outlet:
         self._on_overflow = on_overflow
         self._out: list[bytes] = []
         self._muted: dict[str, int] = {}
-        self._is_over = False
+        self._is_over = self._is_held = False
         self.outbox: Outbox | None = None
         self.socket: Socket | None = None
         self.sent = 0
@@ -72,6 +73,26 @@ class Outlet:
     def open(self, socket: Socket) -> None:
         """The 101 is out; what was said before it leaves first."""
         self.socket = socket
+        self.go_on()
+        if self.outbox is not None:
+            self._on_slow()
+
+    def hold(self) -> None:
+        """Everything waits, under the bounds of the outbox, until `release`: something else has to leave first."""
+        self._is_held = True
+        if self.outbox is None:
+            self.outbox = self._make_outbox()
+
+    def release(self, frames: Iterable[bytes]) -> None:
+        """These first, then what waited; one answer may go ahead of a transport that says stop."""
+        if not self._is_held:
+            self.put(frames)
+            return
+        self._is_held = False
+        if self.socket is not None:
+            self._out.extend(frames)
+            self.sent += len(self._out)
+            self.flush()
         self.go_on()
         if self.outbox is not None:
             self._on_slow()
@@ -113,7 +134,7 @@ class Outlet:
     def go_on(self) -> None:
         """The transport has room: writes from the outbox until it has none; the outbox goes when it is empty."""
         socket, outbox = self.socket, self.outbox
-        if socket is None or outbox is None:
+        if socket is None or outbox is None or self._is_held:
             return
         while outbox and not socket.is_congested:
             frames = outbox.take(WRITE_AHEAD)
@@ -162,8 +183,7 @@ class Outlet:
         if entry.topic in self._muted:  # since an entry before it in the same delivery
             return
         if self.outbox is None:
-            limits = self._limits
-            self.outbox = Outbox(limits.outbox_bytes, limits.outbox_age, limits.outbox_entries)
+            self.outbox = self._make_outbox()
             if self.socket is not None:
                 self._on_slow()
         verdict = self.outbox.push(entry, self._now())
@@ -171,3 +191,7 @@ class Outlet:
             self._on_dropped(dropped)
         if verdict.overflow:
             self._on_overflow()
+
+    def _make_outbox(self) -> Outbox:
+        limits = self._limits
+        return Outbox(limits.outbox_bytes, limits.outbox_age, limits.outbox_entries)

@@ -31,6 +31,8 @@ class Present:
     """Encoded JSON shown to the others, encoded once; None for nothing."""
     joined_at: float
     """When the join happened, on the caller's clock; an update keeps it."""
+    conn_info: bytes | None = None
+    """Encoded JSON that the others see of the connection wherever it is, from its token (as in Centrifuge)."""
 
 
 @attrs.frozen

@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from . import wire_json
+from .identity import Principal
+from .schemas import action_of
 
 if TYPE_CHECKING:
-    from .identity import Principal
     from .presence import PresenceDiff
     from .stream import Position
 
 Kind = Literal["json", "text", "binary"]
 
 DEFAULT_EVENT = "message"
+
+SELF = "\0self"
+"""Stands for the publishing connection in `exclude`: a wire does not know its id. No id has a NUL in it."""
+
+
+def user_key(user: str) -> str:
+    """Stands for all connections of a principal in `exclude`."""
+    return f"\0user:{user}"
+
 
 
 @attrs.frozen
@@ -25,6 +35,10 @@ class Sender:
 
     client: str
     user: str
+    conn_info: bytes | None = None
+    """Encoded JSON about the connection, from its token."""
+    info: bytes | None = None
+    """Encoded JSON about its membership in this topic."""
 
 
 @attrs.define(eq=False)
@@ -40,7 +54,9 @@ class Publication:
     event: str = DEFAULT_EVENT
     sender: Sender | None = None
     exclude: frozenset[str] = frozenset()
-    """Connections that do not get it, also not from history; their position moves all the same."""
+    """Connections, and principals as `user_key`, that do not get it, also not from history; their position moves."""
+    conflate: str | None = None
+    """What it is the latest value of, in topics whose slow readers get only that; None: what its sender last said."""
 
     @property
     def size_bytes(self) -> int:
@@ -85,10 +101,17 @@ def encode_payload(payload: object) -> tuple[bytes, Kind]:
     return wire_json.encode(payload), "json"
 
 
+def event_named(event: str | None, payload: object) -> str:
+    """The event under which a payload is published: as given, else the action of a message, else `message`."""
+    return event or action_of(payload) or DEFAULT_EVENT
+
+
 def clients(who: object) -> frozenset[str]:
-    """Connection ids of what `exclude` takes: an id, a connection, a member, or an iterable of these."""
+    """What `exclude` takes, as names: a connection or its id, a member, a principal (all its connections), or several."""
     if isinstance(who, str):
         return frozenset((who,))
+    if isinstance(who, Principal):
+        return frozenset((user_key(who.id),))
     found = getattr(who, "id", None)
     if isinstance(found, str):
         return frozenset((found,))
@@ -97,6 +120,7 @@ def clients(who: object) -> frozenset[str]:
     raise TypeError(f"could not exclude {who!r}: it is no connection; give a WebSocket, a Member, an id or several")
 
 
-def is_excluded(item: Item, client: str, principal: Principal | None = None) -> bool:
-    exclude = item.publication.exclude if isinstance(item, Delivery) else item.exclude
-    return client in exclude
+def is_excluded(publication: Publication, client: str, user: str) -> bool:
+    """Whether it is not for this connection."""
+    exclude = publication.exclude
+    return bool(exclude) and (client in exclude or (bool(user) and user_key(user) in exclude))

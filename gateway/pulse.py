@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SLOT = 1.0
 """Seconds: 4 % of the shortest interval it serves."""
 
+DEADLINES = ("heartbeat", "outbox", "identity", "expiry", "topics")
+"""What a connection may wait for; asked about one that it does not wait for, it looks and goes on."""
+
 Key = tuple[ActorRef[Any], str]
 
 
@@ -39,8 +42,8 @@ class Pulse(Actor):
 
     def post_restart(self) -> None:
         for ref in self._node.connection_refs():
-            self.call_at(ref, "heartbeat", self._node.now())
-            self.call_at(ref, "outbox", self._node.now())
+            for what in DEADLINES:
+                self.call_at(ref, what, self._node.now())
 
     @handles(Advance)
     def advance(self, _: Advance) -> None:

@@ -192,6 +192,23 @@ class InvalidJSON(GatewayError, json.JSONDecodeError):
     """The peer's text is no JSON. Code that catches `json.JSONDecodeError` keeps working; takes `msg, doc, pos`."""
 
 
+class InvalidToken(GatewayError):
+    """
+    A token that says nothing we believe. Not an answer but an end: the close reason `invalid_token`, which no client
+    retries.
+
+    Its text is for our log: it never repeats the token, the secret, or what nobody signed.
+    """
+
+    def __init__(self, fact: str, advice: str = "") -> None:
+        super().__init__(fact, advice)
+        self.fact = fact
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"could not accept the token: {self.fact}" + (f"; {self.advice}" if self.advice else "")
+
+
 class NotAccepted(GatewayError):
     """An act that needs an accepted connection came before `accept()`."""
 

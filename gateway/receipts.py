@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from actors import LoopFuture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
 T = TypeVar("T")
 
@@ -42,6 +42,15 @@ class Receipt(LoopFuture[T]):
         receipt.fail(error)
         return receipt
 
+    @classmethod
+    def all(cls, receipts: Sequence[Receipt[Any]]) -> Receipt[Any]:
+        """All outcomes in their order, once all are in; the first failure is its failure, the others are not facts."""
+        together: Receipt[Any] = Receipt()
+        for one in receipts:
+            one._watched, together.act, together._on_lost = True, one.act, one._on_lost
+        _collect(together, receipts, [])
+        return together
+
     def fail(self, error: BaseException) -> bool:
         taken = super().fail(error)
         if taken and not self._watched and self._on_lost is not None:
@@ -55,6 +64,23 @@ class Receipt(LoopFuture[T]):
         if not self._watched and self._on_lost is not None:
             self._on_lost(self.act, error)
 
+    def follow(self, others: Sequence[Receipt[Any]]) -> None:
+        """Is settled when all of these are: with the first error among them, or with None. They count as awaited."""
+        waiting, errors = len(others), list[BaseException]()
+
+        def one_less(outcome: Any) -> None:
+            nonlocal waiting
+            waiting -= 1
+            if isinstance(outcome, BaseException):
+                errors.append(outcome)
+            if waiting == 0:
+                self.fail(errors[0]) if errors else self.resolve(None)  # type: ignore[arg-type]
+
+        for other in others:
+            other.then(one_less)
+        if not others:
+            self.resolve(None)  # type: ignore[arg-type]
+
     def then(self, callback: Callable[[Any], None]) -> None:
         """Calls it with the value, or with the error that refused it; counts as awaiting."""
         self._watched = True
@@ -67,3 +93,15 @@ class Receipt(LoopFuture[T]):
     def __await__(self) -> Generator[Any, None, T]:
         self._watched = True
         return super().__await__()
+
+
+def _collect(together: Receipt[Any], receipts: Sequence[Receipt[Any]], outcomes: list[Any]) -> None:
+    """Waits for one after the other, and settles with what came."""
+    if len(outcomes) < len(receipts):
+        receipts[len(outcomes)].then(lambda outcome: _collect(together, receipts, [*outcomes, outcome]))
+        return
+    failed = next((one for one in outcomes if isinstance(one, BaseException)), None)
+    if failed is None:
+        together.resolve(tuple(outcomes))
+    else:
+        together.fail(failed)

@@ -10,11 +10,15 @@ from urllib.parse import quote, unquote
 import attrs
 
 from .endpoint import WebSocketEndpoint
+from .passage import OPEN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from .passage import Passage
 
 _PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}|:([A-Za-z_][A-Za-z0-9_]*)")
+ENCODINGS = (None, "json", "text", "bytes")
 _LITERAL = "/!$&'()*+,;=:@"
 """What stands unquoted in the path of a request (RFC 3986 3.3), and so in a pattern that is compared with one."""
 
@@ -34,6 +38,8 @@ class Path:
         if len(set(names)) < len(names):
             raise ValueError(f"could not route {text!r}: a parameter is named twice")
         self.text = text
+        self.shape = _PARAMETER.sub("{}", text)
+        """The same for two paths that match the same requests."""
         self.names = tuple(names)
         literal = [re.escape(quote(part, safe=_LITERAL)) for part in _PARAMETER.split(text)[::3]]
         pattern = literal[0] + "".join(
@@ -54,6 +60,15 @@ class Route:
     path: Path
     endpoint: Any
     """A coroutine function `f(ws, **path)`, or a subclass of `WebSocketEndpoint`."""
+    passage: Passage = OPEN
+    """The endpoint's own; what is around it is known to the routers it is mounted in."""
+    routers: tuple[Any, ...] = ()
+    """Innermost first."""
+
+    def under(self, router: Any, prefix: str) -> Route:
+        """The same endpoint, as it is found in a router into which its own was mounted."""
+        path = Path(prefix + self.path.text) if prefix else self.path
+        return attrs.evolve(self, path=path, routers=(*self.routers, router))
 
     @property
     def is_class(self) -> bool:
@@ -82,12 +97,12 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
     Refuses, when it is declared, what could not work later.
 
     Raises:
-        TypeError: Neither a coroutine function nor a class of endpoint; or it wants an argument the path has not.
+        TypeError: Neither a coroutine function nor a class of endpoint.
     """
     if inspect.isclass(endpoint):
         if not issubclass(endpoint, WebSocketEndpoint):
             raise TypeError(f"could not route {path.text!r} to {endpoint.__name__}: it is no WebSocketEndpoint")
-        if endpoint.encoding not in (None, "json", "text", "bytes"):
+        if endpoint.encoding not in ENCODINGS:
             wrong = endpoint.encoding
             raise TypeError(f'{endpoint.__name__}.encoding is {wrong!r}; write "json", "text", "bytes" or None')
         return
@@ -95,6 +110,12 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
         raise TypeError(
             f"could not route {path.text!r} to {endpoint!r}: it is no coroutine function; write `async def`"
         )
+
+
+def check_arguments(endpoint: Any, path: Path) -> None:
+    """Raises TypeError for a function that wants an argument which its whole path has not."""
+    if inspect.isclass(endpoint):
+        return
     wanted = list(inspect.signature(endpoint).parameters.values())[1:]
     missing = [
         one.name
@@ -119,13 +140,21 @@ class Routes:
     def add(self, path: str, endpoint: Any) -> Route:
         parsed = Path(path)
         check_endpoint(endpoint, parsed)
-        if any(route.path.text == path for route in self._routes):
-            raise ValueError(f"could not route {path!r}: it has an endpoint already")
-        route = Route(parsed, endpoint)
+        check_arguments(endpoint, parsed)
+        return self.put(Route(parsed, endpoint))
+
+    def check(self, route: Route) -> None:
+        """Raises ValueError if its path, in either spelling, has an endpoint already."""
+        if any(one.path.shape == route.path.shape for one in self._routes):
+            raise ValueError(f"could not route {route.path.text!r}: it has an endpoint already")
+
+    def put(self, route: Route) -> Route:
+        """Raises as `check`."""
+        self.check(route)
         self._routes.append(route)
         return route
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
 
     def find(self, path: str) -> tuple[Route, dict[str, str], dict[str, Any]] | None:

@@ -17,7 +17,7 @@ from actors.config import Leaf, join_path, key_of, leaves, mask_passwords, quote
 from actors.drawing import tree_lines, worst_lines
 from actors.settings import ROOT, ActorSettings, MailboxSettings, SupervisorSettings
 
-from .config import SHAPES, GatewaySettings, TopicSettings
+from .config import MASK, SHAPES, GatewaySettings, TopicSettings
 from .parts import BUILT_IN, PARTS
 from .settings_sources import TABLES, Loaded, setting_leaves
 
@@ -111,12 +111,13 @@ def assignment(key: str, value: object, leaf: Leaf) -> str:
     if value is None:
         return f"# {key} is not set"
     shown = _masked(value) if leaf.owner is ActorSettings else value
-    return f"{key} = " + ('"***"' if leaf.secret else mask_passwords(to_toml(shown, leaf.shape, SHAPES)))
+    is_hidden = leaf.secret and value != ""  # one that is not set is none, and a printed file must not set it
+    return f"{key} = " + (to_toml(MASK) if is_hidden else mask_passwords(to_toml(shown, leaf.shape, SHAPES)))
 
 
 def _masked(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: "***" if _SECRET.search(key) else _masked(one) for key, one in value.items()}
+        return {key: MASK if _SECRET.search(key) else _masked(one) for key, one in value.items()}
     return tuple(map(_masked, value)) if isinstance(value, tuple) else value
 
 

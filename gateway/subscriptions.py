@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import attrs
 
-from .commands import Joined, Left, Reply, Result
+from .commands import Join, Joined, Left, Reply, Result
 from .reasons import Refused
-
-if TYPE_CHECKING:
-    from .commands import Face, Join
 
 
 @attrs.define(eq=False)
@@ -19,9 +15,19 @@ class Subscription:
     """One topic of this connection, live once its join was answered."""
 
     generation: int
-    face: Face
-    reply: Reply
+    join: Join
     is_live: bool = False
+    expires: float | None = None
+    """Wall-clock seconds at which the permission to be here ends."""
+
+    @property
+    def reply(self) -> Reply:
+        return self.join.reply
+
+    @property
+    def is_by_server(self) -> bool:
+        """Whether the client did not ask for it: it would not come back by itself."""
+        return self.join.reply.is_by_server
 
 
 class Subscriptions:
@@ -49,8 +55,23 @@ class Subscriptions:
         if topic not in self._by_topic and len(self._by_topic) >= self._max_topics:
             raise Refused("limit_exceeded", f"this connection is in {self._max_topics} topics already; leave one first")
         self._generation += 1
-        self._by_topic[topic] = Subscription(self._generation, join.reply.face, join.reply)
+        self._by_topic[topic] = Subscription(self._generation, join, expires=join.expires)
         return self._generation
+
+    def find(self, reply: Reply) -> Subscription | None:
+        """The subscription that this reply's join began, if it is still that one."""
+        subscription = self._by_topic.get(reply.topic or "")
+        return subscription if subscription is not None and subscription.reply is reply else None
+
+    def overdue(self, wall: float) -> list[tuple[str, Subscription]]:
+        """Those whose permission ended at `wall` or before."""
+        return [
+            (topic, one) for topic, one in self._by_topic.items() if one.expires is not None and one.expires <= wall
+        ]
+
+    def next_expiry(self) -> float | None:
+        """When the first permission ends; None: none does."""
+        return min((one.expires for one in self._by_topic.values() if one.expires is not None), default=None)
 
     def note(self, reply: Reply, result: Result) -> None:
         """Keeps the list true: a join that was refused is none, a leave that is done is done."""

@@ -8,8 +8,10 @@ second and kind, with how many there were since the last line (`count`), and cou
     gateway.started          info              -
     gateway.draining         info              -
     connection.opened        info              connections_total{wire}
+    connection.identified    debug             -
     connection.closed        info              connections_closed_total{ended_by}
     connection.refused       info              connections_refused_total{status}
+    api.refused              warning, sampled  api_refused_total{reason}
     topic.opened             debug             -
     topic.closed             debug             -
     room.joined              debug             joins_total
@@ -114,8 +116,10 @@ CATALOGUE: dict[type, Words] = {
     events.GatewayStarted: Words("gateway.started", "info"),
     events.GatewayDraining: Words("gateway.draining", "info"),
     events.ConnectionOpened: Words("connection.opened", "info", "connections", "wire"),
+    events.ConnectionIdentified: Words("connection.identified", "debug"),
     events.ConnectionClosed: Words("connection.closed", "info", "connections_closed", "ended_by"),
     events.ConnectionRefused: Words("connection.refused", "info", "connections_refused", "status"),
+    events.ApiRefused: Words("api.refused", "warning", "api_refused", "reason", sampled=True),
     events.TopicOpened: Words("topic.opened", "debug"),
     events.TopicClosed: Words("topic.closed", "debug"),
     events.RoomJoined: Words("room.joined", "debug", "joins"),

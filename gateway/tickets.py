@@ -8,6 +8,7 @@ import attrs
 
 from actors import LoopFuture
 
+from .passage import OPEN
 from .websocket import Handshake, WebSocket
 
 if TYPE_CHECKING:
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
 
     from actors import ActorRef
 
+    from .commands import Command
     from .connection import ConnectionActor
+    from .heartbeat import HeartbeatConfig
     from .identity import Principal
     from .node import Node
+    from .passage import Passage
     from .protocols.base import Wire
 
 
@@ -45,6 +49,20 @@ class Ticket:
     """Whether the app code has an `on_disconnect`, which must run even if its instance is gone."""
     verdict: LoopFuture[Verdict] = attrs.Factory(LoopFuture)
     was_opened: bool = False
+    subprotocol: str | None = None
+    """What the 101 will say, once it is known who asks."""
+    first: tuple[Command, ...] = ()
+    """What is done as if the client had asked for it, once its socket is there."""
+    refused_as: int = 401
+    """The HTTP status for a client that is not taken."""
+    asks_application: bool = False
+    """Whether the application's authenticators decide about the upgrade."""
+    expires_at: float | None = None
+    """Wall-clock seconds at which the connection ends whoever it is; None: never."""
+    heartbeat: HeartbeatConfig | None = None
+    """Of its endpoint; None: the gateway's."""
+    passage: Passage = OPEN
+    """What stands around its endpoint."""
     _websocket: WebSocket | None = None
 
     @property
@@ -57,8 +75,22 @@ class Ticket:
 
     def websocket(self, node: Node, ref: ActorRef[Any]) -> WebSocket:
         if self._websocket is None:
-            self._websocket = WebSocket(node, ref, self.client, self.handshake, self.principal)
+            self._websocket = WebSocket(node, ref, self.client, self.handshake, self.principal, self.passage)
         return self._websocket
+
+    def tell_close(self, code: int, reason: str) -> None:
+        """App code that holds the connection learns that it is closing: what was sent leaves, nothing is added."""
+        if self._websocket is not None:
+            self._websocket._leave(code, reason)
+
+    def tell_end(self, code: int, reason: str) -> None:
+        """App code that holds the connection learns that it is gone."""
+        if self._websocket is not None:
+            self._websocket._end(code, reason)
+
+    def tell_principal(self, principal: Principal) -> None:
+        if self._websocket is not None:
+            self._websocket.principal = principal
 
     def decide(self, subprotocol: str | None) -> bool:
         """For the 101; whether it was not decided before."""

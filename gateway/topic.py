@@ -15,6 +15,7 @@ come back, and nothing of this machine changes.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -54,7 +55,7 @@ from .messages import (
 )
 from .pending_joins import Joining, PendingJoins
 from .presence import Presence, PresenceDiff, Present
-from .publications import Delivery, Item, PresenceChange, Publication, Sender
+from .publications import SELF, Delivery, Item, PresenceChange, Publication, Sender, is_excluded
 from .questions import Questions
 from .reasons import Refused
 from .seen import Seen
@@ -183,8 +184,8 @@ class TopicActor(Actor):
     def depart(self, depart: Depart) -> None:
         self._remove(depart.client, depart.generation, depart.reason)
         self._forget_join(depart.client, depart.generation)
-        if depart.reason == "insufficient_state":  # it lives on, and hears by this that nothing older is on its way
-            removed = Removed(self._name, depart.generation, depart.reason, may_return=True)
+        if depart.lives_on:  # it hears by this that nothing older is on its way
+            removed = Removed(self._name, depart.generation, depart.reason, depart.may_return, depart.code)
             self._tell(self._node.connection(depart.client), removed)
 
     @handles(EngineAnswer)
@@ -192,8 +193,8 @@ class TopicActor(Actor):
         self._questions.answered(answer.token, answer.result)
 
     def _publish(self, origin: Origin, command: Publish) -> None:
-        exclude = frozenset(origin.client if one.startswith("\0") else one for one in command.exclude)
-        sender = Sender(origin.client, origin.user) if origin.connection is not None else None
+        exclude = frozenset(origin.client if one == SELF else one for one in command.exclude)
+        sender = self.sender_of(origin.client, origin.principal) if origin.connection is not None else None
         publication = Publication(
             self._name, command.payload, self._node.wall(), command.kind, command.event, sender, exclude
         )
@@ -281,6 +282,9 @@ class TopicActor(Actor):
         if isinstance(recovery, Refused):
             self._refuse(submit, recovery)
             return
+        if command.must_recover and not recovery.recovered:
+            self._refuse(submit, Refused("unrecoverable_position"))
+            return
         member = Membership(
             origin.connection,
             origin.client,
@@ -294,7 +298,7 @@ class TopicActor(Actor):
         )
         self._members.add(member)
         self.timers.cancel(Passivate)
-        joined = self._joined(command, recovery, joining.response, origin.client)
+        joined = self._joined(command, recovery, joining.response, origin)
         others = self._announce_join(member, command)
         if others is not None and command.presence:
             joined = attrs.evolve(joined, members=others)
@@ -302,32 +306,34 @@ class TopicActor(Actor):
         self._catch_up(member, joining.missed_live, recovery.position)
         self._node.events.publish(RoomJoined(self._name, origin.client, origin.user))
 
-    def _joined(self, command: Join, recovery: Recovery[Publication], response: object, client: str) -> Joined:
+    def _joined(self, command: Join, recovery: Recovery[Publication], response: object, origin: Origin) -> Joined:
         recovered = None if command.since is None else recovery.recovered
-        missed = tuple(one for one in recovery.entries if client not in one.publication.exclude)
+        missed = tuple(one for one in recovery.entries if not is_excluded(one.publication, origin.client, origin.user))
         if recovered is not None:
-            fact = HistoryRecovered(self._name, client, recovered, len(missed), recovery.reason)
+            fact = HistoryRecovered(self._name, origin.client, recovered, len(missed), recovery.reason)
             self._node.events.publish(fact)
-        return Joined(recovery.position, recovered, missed, None, response)
+        return Joined(recovery.position, recovered, missed, None, response, self._settings.history.size > 0)
 
     def _announce_join(self, member: Membership, command: Join) -> tuple[Present, ...] | None:
         if self._presence is None:
             return None
-        present = Present(member.client, member.principal.id, member.presence_ref, command.info, self._node.wall())
+        who, seen = member.principal, member.presence_ref
+        present = Present(member.client, who.id, seen, command.info, self._node.wall(), who.info)
         self._change(self._presence.join(present), frozenset((member.client,)))
         return self._presence.members()
 
     def _catch_up(self, member: Membership, items: list[Item], position: Position) -> None:
         """What was delivered to the others while the engine answered, beyond what it knew."""
-        newer = beyond(items, position, member.client)
+        newer = beyond(items, position, member.client, member.principal.id)
         if newer:
             self._fan_out.tell_one(member, newer)
 
     def _leave(self, submit: Submit, command: Leave) -> None:
         client = submit.origin.client
+        was_member = self._members.get(client) is not None
         self._remove(client, submit.generation, "left")
         self._forget_join(client, submit.generation)
-        answer(submit.origin, command.reply, Left())
+        answer(submit.origin, command.reply, Left(was_member))
 
     def _history(self, origin: Origin, command: ReadHistory) -> None:
         self._flush()
@@ -353,6 +359,10 @@ class TopicActor(Actor):
         self, publication: Publication, save: bool | None, key: str | None, answer: Callable[[Result], None]
     ) -> None:
         """Takes a publication: asks for its position if it is saved, delivers it in order, answers with it."""
+        if key is not None and not self._is_saved(save):  # the engine, which remembers keys, will not see it
+            if not self._seen.is_new(key, answer):
+                return
+            answer = partial(self._settle_key, key, answer)
         waiting = Waiting(publication, answer)
         self._line.push(waiting)
         if self._is_saved(save):
@@ -362,6 +372,10 @@ class TopicActor(Actor):
             )
         else:
             self._positioned(waiting, None)
+
+    def _settle_key(self, key: str, answer: Callable[[Result], None], result: Result) -> None:
+        answer(result)
+        self._seen.settle(key, result, keep=not isinstance(result, Refused))
 
     def allow_join(self, ticket: int, response: object) -> None:
         submit = self._joins.take(ticket)
@@ -385,13 +399,31 @@ class TopicActor(Actor):
         self._fan_out.tell_one(member, [Delivery(publication, None)])
         return True
 
-    def kick(self, client: str, reason: str, *, may_return: bool) -> bool:
-        """Ends a membership; whether there was one."""
+    def kick(self, client: str, reason: str, *, may_return: bool, code: int | None = None) -> bool:
+        """Ends a membership; whether there was one. `code` is the application's own, for wires that have numbers."""
         member = self._members.get(client)
         if member is None:
             return False
         self._remove(client, member.generation, "kicked")
-        self._tell(member.connection, Removed(self._name, member.generation, reason, may_return))
+        self._tell(member.connection, Removed(self._name, member.generation, reason, may_return, code))
+        return True
+
+    def sender_of(self, client: str, principal: Principal) -> Sender:
+        """How a client is shown as the sender of what it publishes here."""
+        member = self._members.get(client)
+        return Sender(client, principal.id, principal.info, None if member is None else member.info)
+
+    def update(self, client: str, info: bytes | None) -> bool:
+        """Changes what the others see of a member; whether it is one of a topic with presence."""
+        member = self._members.get(client)
+        if member is None or self._presence is None:
+            return False
+        new_ref = self._node.ids.presence_ref()
+        self._flush()
+        diff = self._presence.update(client, member.presence_ref, info=info, new_ref=new_ref)
+        if diff is not None:
+            member.info, member.presence_ref = info, new_ref
+            self._change(diff, frozenset())
         return True
 
     def answer_event(self, event: ClientEvent, result: Result) -> None:

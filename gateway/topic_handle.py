@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from .behaviour import Behaviour, on
-from .publications import DEFAULT_EVENT
-from .reasons import TopicKindError
+from actors.config import nearest
+
+from .behaviour import Behaviour
+from .commands import Join, Leave, Reply
+from .handlers import on
+from .messages import Origin
+from .reasons import Refused, TopicKindError, WebSocketDisconnect, validate_close
+from .receipts import Receipt
+from .schemas import schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .app import Gateway
-    from .commands import HistoryRead, PresenceRead, Published
+    from .commands import Face, HistoryRead, PresenceRead, Published
     from .member import Member
-    from .receipts import Receipt
+    from .stream import Position
+    from .topic import TopicActor
     from .websocket import WebSocket
+
+    Who = WebSocket | Member | str
+    """A connection: itself, as a member of some topic, or its id."""
 
 
 class TopicHandle:
     """One topic by its whole name. Room and channel are two faces of one machine."""
 
+    _face: ClassVar[Face]
+
     def __init__(self, app: Gateway, name: str) -> None:
         self._app = app
         self.name = name
 
-    def join(self, ws: WebSocket) -> Receipt[Any]:
-        return ws.join(self.name)
+    def join(self, who: Who) -> Receipt[Any]:
+        """Makes a connection a member; awaiting gives the position, raises `Refused` if it may not. Any thread."""
+        return self._act("join", who, lambda reply: Join(self.name, reply))
 
-    def leave(self, ws: WebSocket) -> Receipt[Any]:
-        return ws.leave(self.name)
+    def leave(self, who: Who) -> Receipt[Any]:
+        """Ends its membership, if it is one. Any thread."""
+        return self._act("leave", who, lambda reply: Leave(self.name, reply))
+
+    def _act(self, act: str, who: Who, command: Callable[[Reply], Join | Leave]) -> Receipt[Any]:
+        node = self._app.node
+        receipt: Receipt[Any] = Receipt(f"{act} {self.name}", node.receipt_lost)
+        machine = node.connection(who if isinstance(who, str) else who.id)
+        if machine is None or not machine.is_alive():
+            receipt.fail(WebSocketDisconnect(1006, "connection lost"))
+        else:
+            machine.tell(command(Reply(act, face=self._face, topic=self.name, receipt=receipt)))
+        return receipt
 
     async def members(self) -> tuple[Member, ...]:
         """Who is here, on this node, in the order in which they joined."""
@@ -39,10 +63,50 @@ class TopicHandle:
         """Raises Refused("not_available") if the topic keeps none."""
         return await self._app.node.presence(self.name)
 
-    async def history(self, limit: int | None = None, *, reverse: bool = False) -> HistoryRead:
-        """What is kept, oldest first unless `reverse`; at most 1,000 entries."""
-        read: HistoryRead = await self._app.node.history(self.name, limit, reverse=reverse)
-        return read
+    async def history(
+        self, limit: int | None = None, *, since: Position | None = None, reverse: bool = False
+    ) -> HistoryRead:
+        """
+        What is kept, oldest first unless `reverse`; at most 1,000 entries.
+
+        Args:
+            since: Only what came after it; with `reverse`, before it.
+        """
+        return await self._app.node.history(self.name, limit, since=since, reverse=reverse)
+
+    def clear_history(self) -> Receipt[None]:
+        """Forgets what is kept, in order with what is published before and after; positions go on. Any thread."""
+        return self._app.node.clear_history(self.name)
+
+    def close(self, reason: str = "closed", *, may_return: bool = False) -> Receipt[int]:
+        """
+        Ends every membership on this node, no connection; awaiting gives how many. Any thread.
+
+        Args:
+            reason: What the members are told.
+            may_return: Whether their clients should join again by themselves.
+        """
+
+        def kick_all(topic: TopicActor) -> int:
+            return sum(topic.kick(one.client, reason, may_return=may_return) for one in topic.members())
+
+        return self._app.node.in_turn(self.name, kick_all, "close")
+
+    def close_all(self, code: int = 1000, reason: str = "") -> Receipt[int]:
+        """
+        Closes the connection of every member on this node; awaiting gives how many. Any thread.
+
+        Raises:
+            ValueError: That code may not be sent, or the reason is too long for a close frame.
+        """
+        validate_close(code, reason)
+        node = self._app.node
+
+        def close_each(topic: TopicActor) -> int:
+            members = topic.members()
+            return sum(node.close_connection(one.client, ended_by="app", code=code, text=reason) for one in members)
+
+        return node.in_turn(self.name, close_each, "close every connection of")
 
     @property
     def size(self) -> int:
@@ -54,39 +118,104 @@ class TopicHandle:
 
 
 class RoomHandle(TopicHandle):
+    _face = "room"
+
     def broadcast(
-        self, payload: object, *, event: str = DEFAULT_EVENT, exclude: object = (), save_history: bool | None = None
+        self,
+        payload: object,
+        *,
+        event: str | None = None,
+        exclude: object = (),
+        save_history: bool | None = None,
     ) -> Receipt[Published]:
-        """To everybody in the room. Any thread; the calls of one thread keep their order."""
+        """
+        To everybody in the room. Any thread; the calls of one thread keep their order.
+
+        Args:
+            payload: A message, or anything JSON; a `str` is a text, bytes are binary.
+            event: None: the action of a message; of anything else `message`.
+            exclude: A connection, a member, an id, a principal, or several.
+            save_history: None as the topic is set; False ephemeral: ordered, no offset, not recovered; True kept also
+                where nothing else is.
+        """
         return self._app.node.publish(self.name, payload, event, exclude, save_history)
 
 
 class ChannelHandle(TopicHandle):
     """A topic with named events: `@channel.on("message") async def relay(member, data)`."""
 
+    _face = "channel"
+
     def __init__(self, app: Gateway, name: str) -> None:
         super().__init__(app, name)
-        self._handlers: dict[str, Callable[..., Any]] = {}
+        self._handlers: dict[str, tuple[str | type, Callable[..., Any]]] = {}
+        self._behaviour: type[Behaviour] | None = None
+
+    subscribe = TopicHandle.join
+    unsubscribe = TopicHandle.leave
+    subscribers = TopicHandle.members
 
     def publish(
-        self, event: str, data: object, *, exclude: object = (), save_history: bool | None = None
+        self,
+        event: str | None,
+        data: object,
+        *,
+        publisher: WebSocket | Member | None = None,
+        exclude: object = (),
+        save_history: bool | None = None,
     ) -> Receipt[Published]:
-        return self._app.node.publish(self.name, data, event, exclude, save_history)
-
-    def on(self, event: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """
-        The handler of an event of clients: `(member, data)`, plain or async. One per event.
+        To every subscriber; no handler runs. Any thread; the calls of one thread keep their order.
+
+        Args:
+            event: None: the action of a message.
+            publisher: Who is shown as the sender, and does not get it.
+            exclude: Who else does not get it: a connection, a member, an id, a principal, or several.
+            save_history: As in a room's `broadcast`.
+        """
+        node = self._app.node
+        if publisher is None:
+            return node.publish(self.name, data, event, exclude, save_history)
+        origin = Origin(None, publisher.id, publisher.principal)
+        return node.publish(self.name, data, event, (publisher.id, exclude), save_history, publisher=origin)
+
+    def handle(self, event: str, who: Who, data: object) -> Receipt[Any]:
+        """
+        Runs the handler of an event as if `who` had sent it; awaiting gives what its client would be answered.
+
+        Needs no membership and no permission. Any thread. The receipt fails with `Refused` if nothing handles the
+        event, or the connection is gone, or the handler refuses it.
+        """
+        node = self._app.node
+        try:
+            if event not in self._handlers:
+                raise self._unknown(event)
+            return node.handle(self.name, event, data, node.origin_of(who))
+        except Refused as error:
+            return Receipt.failed(f"handle {event} in {self.name}", error, node.receipt_lost)
+
+    def _unknown(self, event: str) -> Refused:
+        hint = nearest(event, self._handlers)
+        said = f"{self.name} handles no {event!r}" + (f"; did you mean {hint!r}?" if hint else "")
+        return Refused("unknown_action", said)
+
+    def on(self, what: str | type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """
+        The handler of an event, or a message class, of clients: `(member, data)`, plain or async. One per event.
 
         Raises:
             TopicKindError: The name is declared as a Room, whose class holds the handlers.
+            ValueError: That event has a handler already. TypeError: Neither an event nor a message class.
         """
         if self._app.is_room(self.name):
             raise TopicKindError(self.name, "room", "channel")
+        event = what if isinstance(what, str) and what else schema_of(what).action
         if event in self._handlers:
             raise ValueError(f"could not handle {event!r} of {self.name!r}: it has a handler already")
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
-            self._handlers[event] = function
+            self._handlers[event] = (what, function)
+            self._behaviour = None  # topics that live already run on without it
             return function
 
         return add
@@ -97,16 +226,14 @@ class ChannelHandle(TopicHandle):
 
     def behaviour(self) -> type[Behaviour] | None:
         """The class that runs these handlers in the topic; None without any."""
-        if not self._handlers:
-            return None
-        methods = {
-            f"on_{number}": _method(event, function) for number, (event, function) in enumerate(self._handlers.items())
-        }
-        return type("ChannelBehaviour", (Behaviour,), methods)
+        if self._handlers and self._behaviour is None:
+            methods = {f"on_{number}": _method(*marked) for number, marked in enumerate(self._handlers.values())}
+            self._behaviour = type("ChannelBehaviour", (Behaviour,), methods)
+        return self._behaviour
 
 
-def _method(event: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    @on(event)
+def _method(what: str | type, function: Callable[..., Any]) -> Callable[..., Any]:
+    @on(what)
     def handle(self: Behaviour, member: Member, data: Any) -> Any:
         return function(member, data)
 

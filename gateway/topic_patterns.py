@@ -90,6 +90,10 @@ class TopicTable(Generic[S]):
         """Returns the settings of the topic `name`. Never raises; may be called from any thread."""
         return self._remembered(name)
 
+    def is_declared(self, name: str) -> bool:
+        """Whether some pattern matches."""
+        return self._remembered(name) is not self._otherwise
+
     def _find(self, name: str) -> S:
         if name in self._exact:
             return self._exact[name]

@@ -17,10 +17,11 @@ import attrs
 
 from . import wire_json
 from .commands import Join, Leave, Publish, Reply
-from .frames import binary_frame, text_frame
-from .messages import Accept, Close, Refuse, Send, Taken
+from .hooks import result
+from .messages import Accept, Adopt, Beat, Close, HookFailed, Kick, LeaveAll, Refuse, Send, Taken
+from .passage import OPEN
 from .publications import DEFAULT_EVENT, clients, encode_payload
-from .reasons import InvalidJSON, NotAccepted, WebSocketDisconnect, validate_close
+from .reasons import InvalidJSON, NotAccepted, Refused, WebSocketDisconnect, validate_close
 from .receipts import Receipt
 
 if TYPE_CHECKING:
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 
     from actors import ActorRef
 
+    from .commands import Face
+    from .heartbeat import HeartbeatConfig
     from .identity import Principal
     from .node import Node
+    from .passage import Encoding, Passage
+    from .publications import Kind
 
 
 class ConnectionState(Enum):
@@ -59,6 +64,12 @@ class Handshake:
     """Case-insensitive."""
     client: Address = Address("", 0)
     subprotocols: tuple[str, ...] = ()
+    token: str | None = None
+    """The credential it brought: in a header, a subprotocol, or its first command."""
+    data: bytes | None = None
+    """Encoded JSON that came with it in a first command."""
+    at: float = 0.0
+    """Wall-clock seconds since 1970 of the request."""
 
 
 @attrs.frozen
@@ -89,16 +100,59 @@ class Frame:
         """Raises InvalidJSON, which is a `json.JSONDecodeError`."""
         return wire_json.decode(self.data)
 
+    def value(self, encoding: Encoding | None) -> Any:
+        """What a handler with that encoding gets; None: `data` as it came. Raises InvalidJSON, UnicodeDecodeError."""
+        if encoding is None:
+            return self.data
+        return self.json() if encoding == "json" else self.text() if encoding == "text" else self.bytes()
+
+
+class Liveness:
+    """`ws.heartbeat`: whether this connection is pinged while it is silent, and closed when it stays so."""
+
+    def __init__(self, ws: WebSocket, config: HeartbeatConfig) -> None:
+        self._ws = ws
+        self.config = config
+        self.is_running = True
+        """As it was asked for last; heartbeats run from the accept on."""
+
+    def start(self) -> Receipt[None]:
+        """Goes on; silence counts from now. Does nothing if it runs."""
+        return self._set(is_on=True)
+
+    def stop(self) -> Receipt[None]:
+        """No more pings, and no close for silence; a cable that was cut is then noticed only when something is sent."""
+        return self._set(is_on=False)
+
+    def _set(self, *, is_on: bool) -> Receipt[None]:
+        self.is_running = is_on
+        self._ws._tell(Beat(is_on), None)
+        return Receipt.of(None)
+
 
 class WebSocket:
-    """One connection. Made by the gateway; handed to endpoints."""
+    """One connection. Made by the gateway; handed to endpoints, calls and hooks."""
 
-    def __init__(self, node: Node, ref: ActorRef[Any], client: str, handshake: Handshake, principal: Principal) -> None:
+    def __init__(
+        self,
+        node: Node,
+        ref: ActorRef[Any],
+        client: str,
+        handshake: Handshake,
+        principal: Principal,
+        passage: Passage = OPEN,
+    ) -> None:
         self._node = node
         self._ref = ref
+        self._passage = passage
         self._frames: deque[Frame] = deque()  # bounded by the connection's credit: reading stops when it is spent
+        self._passed: deque[Frame] = deque()  # those that middleware let through and nobody received yet
+        self._passing: asyncio.Task[None] | None = None
+        self._greeting: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._gone: WebSocketDisconnect | None = None
+        self._leaving = WebSocketDisconnect(1000)
+        self._session: ActorRef[Any] | None = None
         self._was_accepted = False
         self._has_said_goodbye = False
         self._handshake = handshake
@@ -107,8 +161,13 @@ class WebSocket:
         self.created = node.wall()
         """Wall-clock seconds since 1970 at the upgrade request."""
         self.state = ConnectionState.CONNECTING
+        self.heartbeat = Liveness(self, passage.heartbeat or node.heartbeat_config)
 
     # --- what it is
+
+    @property
+    def handshake(self) -> Handshake:
+        return self._handshake
 
     @property
     def path(self) -> str:
@@ -142,17 +201,65 @@ class WebSocket:
     def is_connected(self) -> bool:
         return self.state is ConnectionState.CONNECTED
 
+    @property
+    def encoding(self) -> Encoding | None:
+        """What handlers get of a message; None: a `str` or bytes, as it came."""
+        return self._passage.encoding
+
+    @property
+    def expires(self) -> float | None:
+        """Seconds from `created` until it ends; None: it does not."""
+        return self._passage.expires
+
+    @property
+    def expires_at(self) -> float | None:
+        """Wall-clock seconds since 1970 at which it ends; None: it does not."""
+        return None if self._passage.expires is None else self.created + self._passage.expires
+
+    def now(self) -> float:
+        """Seconds of the gateway's clock, which never goes back; for measuring, not for dates."""
+        return self._node.now()
+
+    def identify(self, principal: Principal) -> None:
+        """Says who this is: for permissions, members and facts from now on."""
+        self.principal = principal
+        self._tell(Adopt(principal), None)
+
     # --- its life
 
     def accept(self, subprotocol: str | None = None) -> Receipt[None]:
-        """Answers the upgrade with 101. Await it to know that the socket is open; a second accept does nothing."""
+        """
+        Answers the upgrade with 101. Await it to know that the socket is open and that every `on_connect` of the app
+        has returned; a second accept does nothing.
+        """
         receipt: Receipt[None] = Receipt("accept", self._node.receipt_lost)
         if self.state is not ConnectionState.CONNECTING:
             receipt.resolve(None)
+            return receipt
+        self.state, self._was_accepted = ConnectionState.CONNECTED, True
+        self._tell(Accept(subprotocol, receipt), receipt)
+        return self._greet(receipt) if self._passage.hooks.connected else receipt
+
+    def _greet(self, opened: Receipt[None]) -> Receipt[None]:
+        """The app's own `on_connect`, beside the endpoint: that one waits for it only if it awaits the accept."""
+        greeted: Receipt[None] = Receipt("accept", self._node.receipt_lost)
+        self._greeting = asyncio.get_running_loop().create_task(self._run_greeting(opened, greeted))
+        return greeted
+
+    async def _run_greeting(self, opened: Receipt[None], greeted: Receipt[None]) -> None:
+        try:
+            await opened
+            for hook in self._passage.hooks.connected:
+                await result(hook(self))
+        except WebSocketDisconnect as gone:
+            greeted.fail(gone)
+        except BaseException as error:
+            self._to_session(HookFailed(error))
+            greeted.resolve(None)  # whether the connection stays is for `on_error` to say
+            if not isinstance(error, Exception):
+                raise
         else:
-            self.state, self._was_accepted = ConnectionState.CONNECTED, True
-            self._tell(Accept(subprotocol, receipt), receipt)
-        return receipt
+            greeted.resolve(None)
 
     def refuse(self, status: int = 403, text: str = "") -> None:
         """Answers the upgrade with an HTTP status instead; only before `accept`."""
@@ -169,23 +276,28 @@ class WebSocket:
         """
         validate_close(code, reason)
         if self.state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
-            self.state = ConnectionState.DISCONNECTING
+            self.state, self._leaving = ConnectionState.DISCONNECTING, WebSocketDisconnect(code, reason)
             self._tell(Close(code=code, text=reason), None)
         return Receipt.of(None)
 
     # --- sending
 
     def send_text(self, text: str) -> Receipt[None]:
-        return self._send(text_frame(text.encode()), "send_text")
+        return self._send(text.encode(), "text", "send_text")
 
     def send_bytes(self, data: bytes) -> Receipt[None]:
-        return self._send(binary_frame(bytes(data)), "send_bytes")
+        return self._send(bytes(data), "binary", "send_bytes")
 
     def send_json(self, value: object) -> Receipt[None]:
         """Raises TypeError for what JSON cannot carry, NaN and Infinity included."""
         if not wire_json.is_finite(value):
             raise TypeError("could not send as JSON: the value holds NaN or Infinity, which JSON has not; send null")
-        return self._send(text_frame(wire_json.encode(value)), "send_json")
+        return self._send(wire_json.encode(value), "json", "send_json")
+
+    def send_error(self, error: Refused) -> Receipt[None]:
+        """The answer to a message that was refused, as the native wire says it; `Refused` in a handler does this."""
+        shown = {"code": error.code, "reason": error.reason, "message": error.message, "temporary": error.temporary}
+        return self.send_json({"status": "error", "error": {**shown, **error.details}})
 
     def send(self, value: object) -> Receipt[None]:
         """A `str` as text, bytes as binary, anything else as JSON."""
@@ -195,7 +307,7 @@ class WebSocket:
             return self.send_bytes(bytes(value))
         return self.send_json(value)
 
-    def _send(self, frame: bytes, act: str) -> Receipt[None]:
+    def _send(self, payload: bytes, kind: Kind, act: str) -> Receipt[None]:
         """
         Awaiting it waits while the outbox is above half, at most 10 s.
 
@@ -207,9 +319,9 @@ class WebSocket:
             raise NotAccepted(act)
         receipt: Receipt[None] = Receipt(act, self._node.receipt_lost)
         if self._gone is not None or self.state is not ConnectionState.CONNECTED:
-            receipt.fail(self._gone or WebSocketDisconnect(1000, "closed by the application"))
+            receipt.fail(self._gone or self._leaving)
         else:
-            self._tell(Send(frame, receipt), receipt)
+            self._tell(Send(payload, kind, receipt), receipt)
         return receipt
 
     # --- receiving
@@ -228,11 +340,14 @@ class WebSocket:
         if self.state is ConnectionState.CONNECTING:
             raise NotAccepted("receive")
         async with asyncio.timeout(timeout):
-            while not self._frames:
-                if self._gone is not None:
+            while not self._has_passed():
+                if self._frames or self._passing is not None:
+                    await self._pass_on()
+                elif self._gone is not None:
                     raise self._gone
-                await self._next()
-        return self._take()
+                else:
+                    await self._next()
+        return self._passed.popleft() if self._passed else self._take()
 
     async def receive_text(self, timeout: float | None = None) -> str:
         return (await self.receive(timeout)).text()
@@ -257,14 +372,44 @@ class WebSocket:
 
     def join(self, topic: str, *, info: object = None, params: object = None) -> Receipt[Any]:
         """Joins a room by its whole name; awaiting gives the position, raises `Refused` if it may not."""
+        return self._enter("room", topic, info, params)
+
+    def subscribe(self, topic: str, *, info: object = None, params: object = None) -> Receipt[Any]:
+        """`join` under the name that channels have for it."""
+        return self._enter("channel", topic, info, params)
+
+    def _enter(self, face: Face, topic: str, info: object, params: object) -> Receipt[Any]:
         encoded = None if info is None else wire_json.encode(info)
-        return self._ask("join", lambda reply: Join(topic, reply, info=encoded, params=params), topic)
+        return self._ask("join", lambda reply: Join(topic, reply, info=encoded, params=params), topic, face)
 
     def leave(self, topic: str) -> Receipt[Any]:
         return self._ask("leave", lambda reply: Leave(topic, reply), topic)
 
-    subscribe = join
     unsubscribe = leave
+
+    def kick(self, topic: str, reason: str = "kicked", *, may_return: bool = False, code: int | None = None) -> None:
+        """
+        Ends a membership of this client as `Member.kick` does: it is told, and whether it should come back by itself.
+
+        Nothing happens if it is not in that topic.
+        """
+        self._tell(Kick(topic, reason, may_return, code), None)
+
+    def leave_all(self) -> Receipt[None]:
+        """Leaves every room it has joined, its client or its app; nobody has to: the end of a connection does it."""
+        return self._leave_all("room")
+
+    def unsubscribe_all(self) -> Receipt[None]:
+        """Leaves every channel it has subscribed to."""
+        return self._leave_all("channel")
+
+    def _leave_all(self, face: Face) -> Receipt[None]:
+        receipt: Receipt[None] = Receipt(f"leave every {face}", self._node.receipt_lost)
+        if self._gone is not None:
+            receipt.resolve(None)  # its memberships end without it
+        else:
+            self._tell(LeaveAll(face, receipt), receipt)
+        return receipt
 
     def publish(
         self, topic: str, payload: object, *, event: str = DEFAULT_EVENT, exclude: object = (), save: bool | None = None
@@ -274,9 +419,9 @@ class WebSocket:
         but = clients(exclude)
         return self._ask("publish", lambda reply: Publish(topic, reply, encoded, kind, event, but, save), topic)
 
-    def _ask(self, act: str, command: Any, topic: str) -> Receipt[Any]:
+    def _ask(self, act: str, command: Any, topic: str, face: Face = "channel") -> Receipt[Any]:
         receipt: Receipt[Any] = Receipt(f"{act} {topic}", self._node.receipt_lost)
-        self._tell(command(Reply(act, topic=topic, receipt=receipt)), receipt)
+        self._tell(command(Reply(act, face=face, topic=topic, receipt=receipt)), receipt)
         return receipt
 
     def _tell(self, message: object, receipt: Receipt[Any] | None) -> None:
@@ -291,13 +436,60 @@ class WebSocket:
         self._frames.append(Frame(data))
         self._wake()
 
+    def _leave(self, code: int, reason: str) -> None:
+        """The machine has begun to close: what waits still leaves, nothing is added."""
+        if self.state is ConnectionState.CONNECTED:
+            self.state, self._leaving = ConnectionState.DISCONNECTING, WebSocketDisconnect(code, reason)
+
     def _end(self, code: int, reason: str) -> None:
         self.state = ConnectionState.DISCONNECTED
         self._gone = WebSocketDisconnect(code, reason)
         self._wake()
 
     def _has_frame(self) -> bool:
-        return bool(self._frames)
+        return bool(self._frames or self._passed or self._passing is not None)
+
+    def _has_passed(self) -> bool:
+        """Whether `receive` may take one now: a function's frames pass the middleware first."""
+        return bool(self._passed or (self._frames and not self._passage.touches_messages and self._passing is None))
+
+    async def _pass_on(self) -> None:
+        """
+        Brings the next frame through the middleware, for `receive`.
+
+        In a task of its own: a `receive` that is cancelled, or times out, leaves it to the next one, and loses nothing.
+        """
+        if self._passing is None:
+            self._passing = asyncio.get_running_loop().create_task(self._pass(self._take()))
+        passing = self._passing
+        try:
+            await asyncio.shield(passing)
+        finally:
+            if passing.done() and self._passing is passing:
+                self._passing = None
+
+    async def _pass(self, frame: Frame) -> None:
+        try:
+            await self._passage.message(self._keep)(self, frame)
+        except Refused as error:
+            if self.is_connected:
+                self.send_error(error)
+
+    async def _keep(self, ws: WebSocket, frame: Frame) -> None:
+        """Innermost: told to the app's own `on_message`, and then there to be received."""
+        await self._tell_hooks(frame)
+        self._passed.append(frame)
+
+    async def _tell_hooks(self, frame: Frame) -> None:
+        hooks = self._passage.hooks.received
+        if hooks:
+            value = frame.value(self.encoding)
+            for hook in hooks:
+                await result(hook(self, value))
+
+    def _to_session(self, message: object) -> None:
+        if self._session is not None and self._session.is_alive():
+            self._session.tell(message)
 
     def _take(self) -> Frame:
         frame = self._frames.popleft()

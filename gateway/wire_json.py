@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .reasons import InvalidJSON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Raw = msgspec.Raw
 
@@ -46,7 +50,7 @@ def decode(text: str | bytes) -> Any:
         raise InvalidJSON("nested too deeply", "", 0)
     try:
         return _decoder.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         shown = text if isinstance(text, str) else text.decode(errors="replace")
         raise InvalidJSON(str(error), shown, 0) from None
     except RecursionError:
@@ -67,10 +71,23 @@ def is_too_deep(text: str | bytes) -> bool:
 
 def is_finite(value: object) -> bool:
     """Whether no NaN or Infinity hides in it; msgspec would write those as null, which is another value."""
+    if isinstance(value, str | bytes | int | None):
+        return True
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
-        return all(is_finite(part) for part in value.values())
-    if isinstance(value, list | tuple):
+        return all(is_finite(part) for pair in value.items() for part in pair)
+    if isinstance(value, list | tuple | set | frozenset):
         return all(is_finite(part) for part in value)
-    return True
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return all(is_finite(getattr(value, name, None)) for name in _fields_of(type(value)))
+
+
+def _fields_of(kind: Any) -> Iterable[str]:
+    """The fields of a struct, a dataclass or an attrs class; of anything else none."""
+    if hasattr(kind, "__struct_fields__"):
+        return kind.__struct_fields__  # type: ignore[no-any-return]
+    if hasattr(kind, "__attrs_attrs__"):
+        return [field.name for field in kind.__attrs_attrs__]
+    return getattr(kind, "__dataclass_fields__", ())

@@ -66,5 +66,9 @@ class Engine(ABC):
         """Forgets what is kept; positions go on."""
 
     @abstractmethod
+    def clear_all(self) -> None:
+        """Forgets what is kept of every topic; positions go on."""
+
+    @abstractmethod
     def sweep(self) -> int:
         """Lets go of what has been idle too long; returns how many streams went. Called once a minute."""

@@ -69,6 +69,10 @@ class MemoryEngine(Engine):
         if topic in self._kept:
             self._kept[topic].stream.clear()
 
+    def clear_all(self) -> None:
+        for kept in self._kept.values():
+            kept.stream.clear()
+
     def sweep(self) -> int:
         now, before = self._clock.now(), len(self._kept)
         for topic, kept in list(self._kept.items()):

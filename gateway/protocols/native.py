@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from actors.config import nearest
-
 from .. import wire_json
 from ..commands import (
+    Call,
     Done,
     Handled,
     HistoryRead,
+    Identified,
+    Identify,
     Invalid,
     Join,
     Joined,
@@ -33,10 +34,11 @@ from ..commands import (
     Published,
     ReadHistory,
     ReadPresence,
+    Renewed,
     Reply,
 )
 from ..frames import text_frame
-from ..publications import DEFAULT_EVENT, Delivery, PresenceChange, Publication
+from ..publications import DEFAULT_EVENT, SELF, Delivery, PresenceChange, Publication
 from ..reasons import Refused
 from ..stream import Position
 from .base import Variant, Wire
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 
     from ..commands import Command, Face, Result
     from ..presence import Present
-    from ..publications import Item
+    from ..publications import Item, Kind
 
 SUBPROTOCOL = "gateway.v1"
 DEFAULT_HISTORY_LIMIT = 50
@@ -81,6 +83,8 @@ class Frame(msgspec.Struct):
     reverse: bool = False
     user: msgspec.Raw = _ABSENT
     message: msgspec.Raw = _ABSENT
+    token: str | None = None
+    data: msgspec.Raw = _ABSENT
 
 
 class Head(msgspec.Struct):
@@ -119,6 +123,7 @@ class NativeWire(Wire):
     """
 
     name = "native"
+    renews = True
     _VARIANTS: ClassVar[dict[tuple[str, bool], NativeVariant]] = {
         (face, shown): NativeVariant(face, shown) for face in ("room", "channel") for shown in (False, True)
     }
@@ -148,9 +153,7 @@ class NativeWire(Wire):
             return (Nothing(reply),)
         if not frame.action:
             return (Invalid(reply, Refused("bad_request", 'the frame has no "action"')),)
-        hint = nearest(frame.action, _ACTIONS)
-        said = f"there is no action {frame.action[:64]!r}" + (f"; did you mean {hint!r}?" if hint else "")
-        return (Invalid(reply, Refused("unknown_action", said), counts=False),)
+        return (Call(frame.action, reply, bytes(frame.payload or _NULL)),)
 
     def answer(self, reply: Reply, result: Result) -> Sequence[bytes]:
         if isinstance(result, Done):
@@ -160,13 +163,23 @@ class NativeWire(Wire):
         body = _error(reply, result) if isinstance(result, Refused) else _BODIES[type(result)](reply, result)
         return (_frame(_addressed(reply, body)),)
 
-    def removed(self, topic: str, face: Face, reason: str, *, may_return: bool) -> Sequence[bytes]:
-        code = 2500 if may_return else 2000
-        body = {"action": "unsubscribed", face: topic, "code": code, "reason": reason, "retry": may_return}
-        return (_frame(body),)
+    def removed(self, join: Reply, reason: str, *, may_return: bool, code: int | None = None) -> Sequence[bytes]:
+        number = code or (2500 if may_return else 2000)
+        body: dict[str, object] = {"action": "unsubscribed", join.face: join.topic, "code": number}
+        return (_frame({**body, "reason": reason, "retry": may_return}),)
 
-    def variant(self, face: Face, *, presence: bool) -> Variant:
-        return self._VARIANTS[face, presence]
+    def variant(self, join: Join) -> Variant:
+        return self._VARIANTS[join.reply.face, join.presence]
+
+    def joined(self, topic: str, result: Joined) -> Sequence[bytes]:
+        frames = self._joined(Reply("subscribe", topic=topic), result)
+        return (_frame({"action": "subscribed", **_join_body(Reply("subscribe", topic=topic), result)}), *frames[1:])
+
+    def message(self, payload: bytes, kind: Kind) -> Sequence[bytes]:
+        return (_frame({"action": "message", "payload": _value(payload, kind)}),)
+
+    def expiring(self, seconds: float) -> Sequence[bytes]:
+        return (_frame({"action": "expiring", "in": round(seconds)}),)
 
     def _joined(self, reply: Reply, result: Joined) -> list[bytes]:
         frames = [_frame(_addressed(reply, _join_body(reply, result)))]
@@ -185,7 +198,7 @@ def event_of(publication: Publication, position: Position | None, face: Face) ->
         "action": "event",
         face: publication.topic,
         "event": publication.event,
-        "payload": _payload(publication),
+        "payload": _value(publication.payload, publication.kind),
     }
     if position is not None:
         event["offset"], event["epoch"] = position.offset, position.epoch
@@ -195,12 +208,12 @@ def event_of(publication: Publication, position: Position | None, face: Face) ->
     return event
 
 
-def _payload(publication: Publication) -> object:
-    if publication.kind == "json":
-        return msgspec.Raw(publication.payload)
-    if publication.kind == "text":
-        return publication.payload.decode()
-    return {"base64": base64.b64encode(publication.payload).decode()}
+def _value(payload: bytes, kind: Kind) -> object:
+    if kind == "json":
+        return msgspec.Raw(payload)
+    if kind == "text":
+        return payload.decode()
+    return {"base64": base64.b64encode(payload).decode()}
 
 
 def _people(members: Iterable[Present]) -> list[dict[str, object]]:
@@ -209,8 +222,9 @@ def _people(members: Iterable[Present]) -> list[dict[str, object]]:
 
 def _person(one: Present) -> dict[str, object]:
     person: dict[str, object] = {"client": one.client, "user": one.user}
-    if one.info is not None:
-        person["info"] = msgspec.Raw(one.info)
+    info = one.conn_info if one.info is None else one.info
+    if info is not None:
+        person["info"] = msgspec.Raw(info)
     return person
 
 
@@ -291,8 +305,9 @@ def _pong(frame: Frame, reply: Reply) -> Command:
     return Nothing(reply)
 
 
-SELF = "\0self"
-"""Stands for the publishing connection in `exclude`: a wire does not know its id. No id has a NUL in it."""
+def _auth(frame: Frame, reply: Reply) -> Command:
+    return Identify(reply, frame.token, _bytes(frame.data))
+
 
 _ACTIONS: dict[str, Callable[[Frame, Reply], Command]] = {
     "join_room": _join,
@@ -303,9 +318,11 @@ _ACTIONS: dict[str, Callable[[Frame, Reply], Command]] = {
     "chat": _chat,
     "history": _history,
     "presence": _presence,
+    "auth": _auth,
     "ping": _ping,
     "pong": _pong,
 }
+NativeWire.actions = tuple(_ACTIONS)
 
 
 def _invalid(data: str | bytes, problem: str, size: int) -> Invalid:
@@ -350,8 +367,25 @@ def _published_body(reply: Reply, result: Published) -> dict[str, object]:
 
 
 def _handled_body(reply: Reply, result: Handled) -> dict[str, object]:
-    body = _published_body(reply, Published(None))
+    body: dict[str, object] = {"status": "ok"} if reply.action not in _ACTIONS else _published_body(reply, Published(None))
     return body if result.value is None else {**body, "payload": result.value}
+
+
+def _identified_body(reply: Reply, result: Identified) -> dict[str, object]:
+    body: dict[str, object] = {"status": "authenticated", "user": result.principal.id}
+    if result.expires_in is not None:
+        body["expires_in"] = round(result.expires_in)
+    if result.joined:
+        joined = result.joined.items()
+        body["subscribed"] = {topic: _join_body(Reply("subscribe", topic=topic), one) for topic, one in joined}
+    return body
+
+
+def _renewed_body(reply: Reply, result: Renewed) -> dict[str, object]:
+    body: dict[str, object] = {"status": "authenticated"}
+    if result.expires_in is not None:
+        body["expires_in"] = round(result.expires_in)
+    return body
 
 
 def _history_body(reply: Reply, result: HistoryRead) -> dict[str, object]:
@@ -392,6 +426,8 @@ def _error(reply: Reply, error: Refused) -> dict[str, object]:
 
 
 _BODIES: dict[type, Callable[[Reply, Any], dict[str, object]]] = {
+    Identified: _identified_body,
+    Renewed: _renewed_body,
     Left: _left_body,
     Published: _published_body,
     Handled: _handled_body,

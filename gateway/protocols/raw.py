@@ -12,8 +12,8 @@ from ..reasons import CloseReason, Refused
 from .base import Variant, Wire
 
 if TYPE_CHECKING:
-    from ..commands import Command, Face, Result
-    from ..publications import Item
+    from ..commands import Command, Join, Result
+    from ..publications import Item, Kind
 
 
 class Bare(Variant):
@@ -43,11 +43,14 @@ class RawWire(Wire):
     def answer(self, reply: Reply, result: Result) -> Sequence[bytes]:
         return ()
 
-    def removed(self, topic: str, face: Face, reason: str, *, may_return: bool) -> Sequence[bytes]:
+    def removed(self, join: Reply, reason: str, *, may_return: bool, code: int | None = None) -> Sequence[bytes]:
         return ()
 
-    def variant(self, face: Face, *, presence: bool) -> Variant:
+    def variant(self, join: Join) -> Variant:
         return self._BARE
+
+    def message(self, payload: bytes, kind: Kind) -> Sequence[bytes]:
+        return (binary_frame(payload) if kind == "binary" else text_frame(payload),)
 
     def close_code(self, reason: CloseReason) -> int:
         return reason.raw_code

@@ -1,48 +1,47 @@
-"""The application that `hubbub serve` runs without one: a chat with a page, whose rooms can be crashed on purpose."""
+"""
+The application that `hubbub serve` runs without one: a chat with a page, whose rooms can be crashed on purpose.
+
+It keeps one convention on every wire: `public:*` is open to anyone, `private:*` to the authenticated. And it has what
+the tests of clients need to provoke: being disconnected, unsubscribed, subscribed, closed, crashed.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors import NotCharged
 
 from ..app import Gateway
 from ..behaviour import Room, on
-from ..commands import Published
+from ..calls import Then
 from ..member import Member
 from ..reasons import Refused
-from ..receipts import Receipt
 from ..stream import History
 
-MAX_TEXT = 4_000
-"""Characters of one message: four screens of a phone."""
+if TYPE_CHECKING:
+    from ..websocket import WebSocket
 
 PAGES = Path(__file__).parent / "pages"
+
+HOOKED = {"hook": True}
+"""What every hook answers first."""
 
 
 class ChatRoom(Room):
     """
-    The behaviour of `public:*`: checks what is said, counts it, and crashes when asked to.
+    The behaviour of `public:*`: says how it is, and crashes when asked to. What is said is the machine's to pass on.
 
     Its crash is an ordinary restart of a child: members, offsets and history are its machine's and go on.
     """
 
     def on_start(self) -> None:
-        self.handled = 0
         if self.restarts:
-            self._tell_status()
+            self.broadcast(self._status(), event="room_status", save_history=False)
 
-    def on_join(self, member: Member, params: object) -> dict[str, Any]:
+    @on("status")
+    def status(self, member: Member, payload: Any) -> dict[str, Any]:
         return self._status()
-
-    @on("message")
-    def say(self, member: Member, payload: Any) -> Receipt[Published]:
-        text = payload.get("text") if isinstance(payload, dict) else payload
-        if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT:
-            raise Refused("bad_request", f"a message is text of 1 to {MAX_TEXT} characters")
-        self.handled += 1
-        return self.broadcast(payload, sender=member)
 
     @on("crash")
     def crash(self, member: Member, payload: Any) -> None:
@@ -50,10 +49,7 @@ class ChatRoom(Room):
         raise NotCharged("crashed on purpose, to show that nobody is thrown out")
 
     def _status(self) -> dict[str, Any]:
-        return {"restarts": self.restarts, "incarnation": self.restarts + 1, "handled": self.handled}
-
-    def _tell_status(self) -> None:
-        self.broadcast(self._status(), event="room_status", save_history=False)
+        return {"restarts": self.restarts, "incarnation": self.restarts + 1}
 
 
 def create_demo_app() -> Gateway:
@@ -63,4 +59,41 @@ def create_demo_app() -> Gateway:
     app.static("/assets", PAGES)
     app.pages["/"] = (PAGES / "chat.html", "text/html")
     app.pages["/favicon.ico"] = (PAGES / "favicon.svg", "image/svg+xml")
+    _add_hooks(app)
     return app
+
+
+def _add_hooks(app: Gateway) -> None:
+    """What a client's tests provoke. Each is answered first; then it happens."""
+    app.on_send(lambda ws, data: None)
+    app.rpc("echo")(lambda ws, data: data)
+    app.rpc("disconnect")(_disconnect)
+    app.rpc("test:disconnect")(_disconnect)
+    app.rpc("unsubscribe")(_unsubscribe)
+    app.rpc("subscribe")(_subscribe)
+    app.rpc("test:close")(lambda ws, data, topic: Then(HOOKED, lambda: ws.kick(topic, "closed")))
+    app.rpc("test:crash")(lambda ws, data, topic: Then(HOOKED, lambda: ws.kick(topic, "crashed", may_return=True)))
+
+
+def _disconnect(ws: WebSocket, data: Any) -> Then:
+    code, reason = _field(data, "code", int, 3000), _field(data, "reason", str, "")
+    return Then(HOOKED, lambda: ws.close(code, reason))
+
+
+def _unsubscribe(ws: WebSocket, data: Any) -> Then:
+    topic, code = _field(data, "channel", str, ""), _field(data, "code", int, 2000)
+    reason = _field(data, "reason", str, "unsubscribed")
+    return Then(HOOKED, lambda: ws.kick(topic, reason, may_return=code >= 2500, code=code))
+
+
+def _subscribe(ws: WebSocket, data: Any) -> Then:
+    topic = _field(data, "channel", str, "")
+    return Then(HOOKED, lambda: ws.join(topic))
+
+
+def _field(data: Any, name: str, kind: type[Any], default: Any) -> Any:
+    """Raises Refused for a value of another type."""
+    value = data.get(name, default) if isinstance(data, dict) else default
+    if not isinstance(value, kind):
+        raise Refused("bad_request", f"{name} is {value!r}; send {kind.__name__}")
+    return value

@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from ..events import ConnectionRefused, GatewayDraining, GatewayStarted
+from ..authenticators import credential_of
+from ..events import ConnectionClosed, ConnectionRefused, GatewayDraining, GatewayStarted
 from ..identity import ANONYMOUS
-from ..protocols.native import SUBPROTOCOL, NativeWire
 from ..protocols.raw import RawWire
+from ..reasons import InvalidToken, Refused
 from ..sockets import SocketLimits
 from ..telemetry import Telemetry
 from ..tickets import Ticket
 from ..websocket import Address
 from ..websocket import Handshake as Asked
 from .admin import admin_app
+from .api import Api
 from .origin import is_same_origin
-from .upgrade import Handshake, Upgrader
+from .upgrade import Handshake, Upgrader, listed
+from .wires import NotSpoken, Spoken, wire_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
 DECIDE_WITHIN = 10.0
 """Seconds app code may take to answer an upgrade; browsers give up after 20 or more."""
 
-DEFAULT_ENDPOINT = "/ws"
 CONNECTION_HEADER = "Hubbub-Connection"
 """In the 101: a user can paste it, and whoever is on call finds the connection by it."""
 
@@ -71,19 +73,24 @@ class WebServer:
         self.url = ""
         self.admin_url: str | None = None
 
-    async def start(self) -> None:
+    async def start(self, *, listens: bool = True) -> None:
         limits = SocketLimits(max_message_bytes=self._node.limits.max_message)
         self._upgrader = Upgrader(limits)
         listen = self._settings
-        self._public = await self._serve(self._public_app(), listen.host, listen.port, listen.uds)
-        self.url = _url_of(self._public, listen.uds)
+        if listens:
+            self._public = await self._serve(self._public_app(), listen.host, listen.port, listen.uds)
+            self.url = _url_of(self._public, listen.uds)
         address = listen.admin_address
         if address is not None:
-            port = address[1] or (self.port + 1 if listen.port else 0)
+            port = address[1] or (listen.port + 1 if listen.port else 0)
             admin = await self._serve(admin_app(self._app, self._node, self._telemetry), address[0], port, "")
             self.admin_url = _url_of(admin, "")
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
+
+    def closed_connections(self) -> list[ConnectionClosed]:
+        """The last ones that ended, oldest first."""
+        return list(self._telemetry.recent.values())
 
     @property
     def port(self) -> int:
@@ -119,10 +126,26 @@ class WebServer:
 
     def _public_app(self) -> web.Application:
         application = web.Application()
+        if self._app.has_http:
+            application.router.add_routes(self._app.http)
+        Api(self._node, self._settings.api.keys, self._app.title).mount(application)
         application.router.add_get("/{path:.*}", self._page_or_endpoint)
         return application
 
     # --- pages
+
+    def knows(self, request: web.Request) -> bool:
+        """Whether there is a page or an endpoint of ours at its path."""
+        path, offered = request.rel_url.raw_path, listed(request.headers, "Sec-WebSocket-Protocol")
+        return (
+            request.path in self._app.pages
+            or self._app.routes.find(path) is not None
+            or wire_of(path, request.query, offered) is not None
+        )
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """For an application that this gateway is mounted into."""
+        return await self._page_or_endpoint(request)
 
     async def _page_or_endpoint(self, request: web.Request) -> web.StreamResponse:
         """One look-up, whatever files are called: a router would read `{braces}` in their names as patterns."""
@@ -141,17 +164,22 @@ class WebServer:
     # --- sockets
 
     async def _endpoint(self, request: web.Request) -> web.StreamResponse:
-        found = self._app.routes.find(request.rel_url.raw_path)
-        if found is None and request.path != DEFAULT_ENDPOINT:
+        path = request.rel_url.raw_path
+        found = self._app.routes.find(path)
+        offered = listed(request.headers, "Sec-WebSocket-Protocol")
+        spoken = wire_of(path, request.query, offered) if found is None else None
+        if found is None and spoken is None:
             return web.Response(status=404, text=f"there is nothing at {request.path}\n")
         handshake = Handshake.of(request)
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        if found is None:
-            return await self._open_native(request, handshake)
-        route, parameters, arguments = found
-        return await self._open_raw(request, handshake, route, parameters, arguments)
+        if isinstance(spoken, NotSpoken):
+            return self._refuse(request, spoken.status, spoken.text, {})
+        if found is not None:
+            return await self._open_raw(request, handshake, *found)
+        assert spoken is not None
+        return await self._open_wire(request, handshake, spoken)
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """What is checked before anything is made for this client."""
@@ -169,27 +197,38 @@ class WebServer:
         self._node.events.publish(ConnectionRefused(request.remote or "", request.path, status, reason))
         return web.Response(status=status, text=f"{reason}\n", headers=headers)
 
-    async def _open_native(self, request: web.Request, handshake: Handshake) -> web.StreamResponse:
-        named = SUBPROTOCOL in handshake.subprotocols
-        ticket = self._ticket(request, handshake, {}, NativeWire(says_hello=named))
-        ticket.decide(SUBPROTOCOL if named else None)
+    async def _open_wire(self, request: web.Request, handshake: Handshake, spoken: Spoken) -> web.StreamResponse:
+        """A client of a wire: whoever brings a token with the request is known before the 101."""
+        ticket = self._ticket(request, handshake, {}, spoken.wire)
+        ticket.subprotocol, ticket.first, ticket.refused_as = spoken.subprotocol, spoken.first, spoken.refused_as
+        token = ticket.handshake.token
+        ticket.asks_application = bool(self._node.authenticators) and not spoken.wire.identifies_first
+        if token is not None and self._node.tokens is not None and not self._node.authenticators:
+            try:
+                ticket.principal = self._node.tokens.principal(token, self._node.wall())
+            except (InvalidToken, Refused) as error:
+                reason = error.reason if isinstance(error, Refused) else "invalid_token"
+                return self._refuse(request, spoken.refused_as, reason, {})
+        if not ticket.asks_application:
+            ticket.decide(spoken.subprotocol)
         return await self._open(request, handshake, ticket)
 
     async def _open_raw(
         self, request: web.Request, handshake: Handshake, route: Route, parameters: Any, arguments: Any
     ) -> web.StreamResponse:
         ticket = self._ticket(request, handshake, parameters, self._raw)
-        ticket.session = self._app.session_factory(route.endpoint, arguments)
-        ticket.says_goodbye = route.is_class
+        self._app.prepare(ticket, route, arguments)
         return await self._open(request, handshake, ticket)
 
     def _ticket(self, request: web.Request, handshake: Handshake, parameters: Any, wire: Any) -> Ticket:
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
         host, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
+        headers, query = Headers(request.raw_headers), dict(request.query)
+        token = credential_of(headers, handshake.subprotocols, query, query_token=self._node.auth.query_token)
         asked = Asked(
-            path=request.path, path_params=parameters, query_string=request.query_string,
-            query_params=dict(request.query), headers=Headers(request.raw_headers), client=Address(host, port),
-            subprotocols=handshake.subprotocols,
+            path=request.path, path_params=parameters, query_string=request.query_string, query_params=query,
+            headers=headers, client=Address(host, port), subprotocols=handshake.subprotocols, token=token,
+            at=self._node.wall(),
         )  # fmt: skip
         return Ticket(self._node.ids.connection_id(), wire, ANONYMOUS, asked, host)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway import wire_json
 from gateway.behaviour import Room, on
 from gateway.events import ReceiptFailed, RoomLeft, TopicClosed, TopicOpened
 from gateway.identity import Principal
 from gateway.reasons import Refused
+from gateway.schemas import message
 from gateway.stream import History
 from tests.support.late_engine import LateEngine
 from tests.support.peer import PLAIN, Peer, changed, passes, settings, settle, start_node
@@ -387,6 +391,131 @@ async def test_an_event_sent_again_under_its_key_is_handled_once(system: ActorSy
     ada.send("publish", room="room", event="count", id="k", ref=3)
     await passes(1)
     assert [(one["ref"], one["payload"]) for one in ada.heard()] == [(1, 1), (2, 1), (3, 1)]
+
+
+# --- messages with a type
+
+
+@message
+class Move:
+    column: int
+
+
+@message
+class Moved:
+    column: int
+    by: str
+
+
+@message
+class Odds:
+    value: float
+
+
+@dataclasses.dataclass
+class Rest:
+    seconds: int
+
+
+class Table(Room):
+    """What it takes is checked before its handlers run."""
+
+    sends = (Rest,)
+
+    @on(Move)
+    async def move(self, member: Member, move: Move) -> Moved | Rest | dict[str, Any]:
+        moved = Moved(column=move.column, by=member.principal.id)
+        self.broadcast(moved)
+        return {0: Rest(5), 1: {"plain": 1}}.get(move.column, moved)
+
+    @on(Rest)
+    def rest(self, member: Member, rest: Rest) -> None:
+        self.broadcast(rest, event="resting", sender=member)
+
+    @on("odds")
+    def odds(self, member: Member, data: Any) -> Odds:
+        return Odds(value=float(data))
+
+
+async def test_b7_a_message_that_does_not_fit_is_answered_and_charged_to_nobody(system: ActorSystem) -> None:
+    """Field and reason, as often as it likes; the handler does not run, and nothing fails."""
+    node = await start_node(system, behaviour=Table)
+    ada = ada_of(node)
+    await ada.joins("room")
+    ada.heard()
+    for _ in range(5):
+        (answer,) = await publishes(ada, "move", {"column": "one"})
+        assert (answer["error"]["reason"], answer["error"]["field"]) == ("bad_request", "column")
+        assert answer["error"]["message"] == "not a message 'move': expected `int`, got `str`, at 'column'"
+    assert ada.closes == []
+    (answer,) = await publishes(ada, "move")
+    assert answer["error"]["field"] == "column"
+
+
+async def test_d3_a_message_is_published_under_its_action(system: ActorSystem) -> None:
+    """Its JSON has the action in it; a name that is given goes before."""
+    node = await start_node(system, behaviour=Table)
+    ada, bob = ada_of(node), bob_of(node)
+    await bob.joins("room")
+    bob.heard()
+    await publishes(ada, "move", {"column": 3})
+    await publishes(ada, "rest", {"seconds": 2})
+    moved, rests = [one for one in bob.heard() if one.get("action") == "event"]
+    assert (moved["event"], moved["payload"]) == ("moved", {"action": "moved", "column": 3, "by": "ada"})
+    assert (rests["event"], rests["payload"]) == ("resting", {"action": "rest", "seconds": 2})
+    assert rests["sender"]["user"] == "ada"
+
+
+async def test_d3_what_a_handler_returns_is_a_message_or_a_value(system: ActorSystem) -> None:
+    """A message is handed to the wire encoded, with its action; anything else as it is."""
+    node = await start_node(system, behaviour=Table)
+    ada = ada_of(node)
+    origin = node.origin_of("ada")
+    asked = [node.handle("room", "move", {"column": column}, origin) for column in (0, 1, 2)]
+    rest, plain, moved = [(await one).value for one in asked]
+    assert [json.loads(wire_json.encode(one)) for one in (rest, moved)] == [
+        {"action": "rest", "seconds": 5},
+        {"action": "moved", "column": 2, "by": "ada"},
+    ]
+    assert all(isinstance(one, wire_json.Raw) for one in (rest, moved))
+    assert plain == {"plain": 1}
+
+
+@pytest.mark.allow_failures("TypeError", "NotCharged")
+async def test_nan_in_a_reply_is_the_handlers_failure(system: ActorSystem) -> None:
+    """It would reach the client as null, which is another value."""
+    node = await start_node(system, behaviour=Table)
+    ada = ada_of(node)
+    assert errors(await publishes(ada, "odds", "nan")) == ["internal"]
+    assert errors(await publishes(ada, "odds", "1.5")) == []
+
+
+async def test_a_principal_can_be_excluded(system: ActorSystem) -> None:
+    """All its connections, by whoever it is."""
+
+    class Quiet(Room):
+        @on("say")
+        def say(self, member: Member, data: Any) -> Any:
+            return self.broadcast(data, exclude=[member.principal, "carol"])
+
+    node = await start_node(system, behaviour=Quiet)
+    peers = {name: Peer(node, name, principal=Principal(user)) for name, user in PEOPLE.items()}
+    for peer in peers.values():
+        await peer.joins("room")
+    await publishes(peers["ada"], "say", 1)
+    assert [name for name, peer in peers.items() if peer.events()] == ["bob"]
+
+
+PEOPLE = {"ada": "1", "adas phone": "1", "bob": "2", "carol": "3"}
+
+
+def test_a_room_with_a_handler_for_no_message_is_refused_at_once() -> None:
+    """Where it is written, not at the first event."""
+    with pytest.raises(TypeError, match="names no event"):
+
+        class Wrong(Room):
+            @on(int)
+            def handle(self, member: Member, data: Any) -> None: ...
 
 
 def test_an_override_without_a_mark_replaces_the_marked_one() -> None:

@@ -10,9 +10,10 @@ from gateway.presence import PresenceDiff
 from gateway.protocols.native import NativeWire
 from gateway.protocols.raw import RawWire
 from gateway.publications import Delivery, PresenceChange, Publication
+from tests.support.joins import a_join
 
-ROOM = NativeWire(says_hello=False).variant("room", presence=False)
-BARE = RawWire().variant("room", presence=False)
+ROOM = NativeWire(says_hello=False).variant(a_join("room", presence=False))
+BARE = RawWire().variant(a_join("room", presence=False))
 
 
 def membership(client: str, generation: int = 1, variant: Any = ROOM) -> Membership:

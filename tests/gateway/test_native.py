@@ -15,6 +15,7 @@ from gateway.publications import Delivery, PresenceChange, Publication, Sender
 from gateway.reasons import CLOSE_REASONS, Refused
 from gateway.stream import Entry, Position
 from tests.support.fake_socket import FakeSocket
+from tests.support.joins import a_join
 from tests.support.peer import KEPT, PLAIN, changed, settings, start_node
 from tests.support.transcript import play, play_wire
 
@@ -154,7 +155,7 @@ def test_each_kind_of_payload_is_readable() -> None:
     shown = {}
     for kind, payload in (("json", b'{"a":1}'), ("text", "ä".encode()), ("binary", b"\xff")):
         item = Delivery(Publication("r", payload, 1.0, kind), None)  # type: ignore[arg-type]
-        shown[kind] = read([WIRE.variant("room", presence=False).frame(item)])[0]["payload"]  # type: ignore[index]
+        shown[kind] = read([WIRE.variant(a_join("room", presence=False)).frame(item)])[0]["payload"]  # type: ignore[index]
     assert shown == {"json": {"a": 1}, "text": "ä", "binary": {"base64": "/w=="}}
 
 
@@ -162,15 +163,15 @@ def test_one_way_of_reading_is_one_object() -> None:
     """Members that read alike share their frames: variants are compared by identity."""
     for face in ("room", "channel"):
         for presence in (True, False):
-            one = WIRE.variant(face, presence=presence)
-            assert one is NativeWire(says_hello=True).variant(face, presence=presence)
+            one = WIRE.variant(a_join(face, presence=presence))
+            assert one is NativeWire(says_hello=True).variant(a_join(face, presence=presence))
 
 
 def test_presence_is_for_who_asked() -> None:
     """Others get an empty frame, which is no frame."""
     change = PresenceChange("r", PresenceDiff((Present("c", "u", "x", b'{"n":1}', 0.0),), ()))
-    assert WIRE.variant("room", presence=False).frame(change) == b""
-    assert read([WIRE.variant("room", presence=True).frame(change)]) == [
+    assert WIRE.variant(a_join("room", presence=False)).frame(change) == b""
+    assert read([WIRE.variant(a_join("room", presence=True)).frame(change)]) == [
         {"action": "presence", "room": "r", "joins": [{"client": "c", "user": "u", "info": {"n": 1}}], "leaves": []}
     ]
 
@@ -178,7 +179,7 @@ def test_presence_is_for_who_asked() -> None:
 def test_an_event_says_who_sent_it_and_where_it_stands() -> None:
     """An ephemeral one from app code says neither."""
     publication = Publication("r", b"1", 2.5, event="say", sender=Sender("c", "u"))
-    variant = WIRE.variant("channel", presence=False)
+    variant = WIRE.variant(a_join("channel", presence=False))
     assert read([variant.frame(Delivery(publication, Position(3, "e")))]) == [
         {
             "action": "event", "channel": "r", "event": "say", "payload": 1, "offset": 3, "epoch": "e", "time": 2.5,
@@ -192,8 +193,8 @@ def test_an_event_says_who_sent_it_and_where_it_stands() -> None:
 
 def test_who_is_removed_is_told_whether_it_may_return() -> None:
     """2500 comes back, 2000 is final."""
-    (back,) = read(WIRE.removed("r", "room", "insufficient_state", may_return=True))
-    (final,) = read(WIRE.removed("r", "room", "kicked", may_return=False))
+    (back,) = read(WIRE.removed(a_join("room", "r").reply, "insufficient_state", may_return=True))
+    (final,) = read(WIRE.removed(a_join("room", "r").reply, "kicked", may_return=False))
     assert back == {"action": "unsubscribed", "room": "r", "code": 2500, "reason": "insufficient_state", "retry": True}
     assert final == {"action": "unsubscribed", "room": "r", "code": 2000, "reason": "kicked", "retry": False}
 

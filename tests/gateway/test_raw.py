@@ -12,6 +12,7 @@ from gateway.publications import Delivery, PresenceChange, Publication
 from gateway.reasons import CLOSE_REASONS, Refused
 from gateway.stream import Position
 from tests.support.fake_socket import FakeSocket
+from tests.support.joins import a_join
 
 WIRE = RawWire()
 
@@ -25,17 +26,17 @@ def test_a_payload_goes_out_as_it_is(kind: str, payload: bytes, opcode: Opcode) 
     socket = FakeSocket()
     publication = Publication("t", payload, 0.0, kind)  # type: ignore[arg-type]
     for position in (None, Position(1, "e")):
-        socket.write(WIRE.variant("room", presence=True).frame(Delivery(publication, position)))
+        socket.write(WIRE.variant(a_join("room", presence=True)).frame(Delivery(publication, position)))
     assert [(frame.opcode, bytes(frame.data)) for frame in socket.frames] == [(opcode, payload)] * 2
 
 
 def test_nothing_else_is_said() -> None:
     """No hello, no answers, no presence, no word about an ended membership."""
-    assert WIRE.variant("room", presence=True).frame(PresenceChange("t", PresenceDiff((), ()))) == b""
+    assert WIRE.variant(a_join("room", presence=True)).frame(PresenceChange("t", PresenceDiff((), ()))) == b""
     assert not WIRE.opened("c", 25)
     assert not WIRE.answer(Reply(), Joined(Position(0, "e")))
     assert not WIRE.answer(Reply(), Refused("internal"))
-    assert not WIRE.removed("t", "room", "kicked", may_return=False)
+    assert not WIRE.removed(a_join("room", "t").reply, "kicked", may_return=False)
 
 
 def test_it_has_no_commands() -> None:

@@ -14,7 +14,7 @@ from actors.clock import VirtualClock
 from actors.events import ActorFailed, DeadLetter
 from actors.testkit import assert_conservation, run
 from gateway.behaviour import Room, on
-from gateway.commands import Invalid, Nothing, Ping
+from gateway.commands import Call, Identify, Invalid, Nothing, Ping
 from gateway.protocols.native import NativeWire
 from gateway.reasons import CLOSE_REASONS, Refused
 from tests.support.fake_socket import FakeSocket
@@ -85,7 +85,7 @@ def test_the_wire_makes_commands_of_anything(message: str | bytes) -> None:
         socket.write(frame)
     assert len(socket.objects()) == 1
     assert command.reply.size_bytes == len(message)
-    assert isinstance(command, Invalid | Ping | Nothing) or isinstance(command.topic, str)
+    assert isinstance(command, Invalid | Ping | Nothing | Identify | Call) or isinstance(command.topic, str)
 
 
 class Talk(Room):

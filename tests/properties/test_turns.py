@@ -22,6 +22,7 @@ from gateway.protocols.native import NativeWire
 from gateway.reasons import Refused
 from gateway.stream import History, Position
 from tests.support.fake_socket import FakeSocket
+from tests.support.joins import a_join
 from tests.support.peer import KEPT, changed, settle, start_node
 from tests.support.peer import settings as settings_of
 
@@ -56,7 +57,7 @@ class Reader(Actor):
 
     @handles(Removed)
     def removed(self, removed: Removed) -> None:
-        for frame in WIRE.removed(removed.topic, "room", removed.reason, may_return=removed.may_return):
+        for frame in WIRE.removed(a_join("room", removed.topic).reply, removed.reason, may_return=removed.may_return):
             self.socket.write(frame)
 
     def read(self) -> list[str]:
@@ -103,7 +104,7 @@ def _submit(step: Step, number: int, origin: Origin) -> Submit | Depart:
     }
     if what == "depart":
         return Depart(origin.client, number, "client")
-    return Submit(origin, commands[what], number, WIRE.variant("room", presence=flag))
+    return Submit(origin, commands[what], number, WIRE.variant(a_join("room", presence=flag)))
 
 
 async def play(steps: list[Step], sizes: list[int], in_place: InPlace) -> dict[str, list[str]]:

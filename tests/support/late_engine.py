@@ -49,6 +49,9 @@ class LateEngine(Engine):
     def clear(self, topic: str) -> None:
         self.inner.clear(topic)
 
+    def clear_all(self) -> None:
+        self.inner.clear_all()
+
     def sweep(self) -> int:
         return self.inner.sweep()
 

@@ -3,6 +3,7 @@ Plays written conversations: `>` what a client sends, `<` what it hears, `~ 30s`
 
 With several clients, each line begins with a name: `ada> ...`, `bob< ...`. In what is heard, a text such as `"$epoch"`
 stands for any value, the same wherever it is repeated; `"$_"` for any at all. A mismatch shows the whole conversation.
+A binary message is written in hex, `0x00ff`; spaces between its parts are for people. `< close 3501` is the end.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from websockets.frames import Opcode
 
 from gateway.commands import (
+    Broken,
     Done,
     Handled,
     HistoryRead,
+    Identified,
+    Identify,
     Invalid,
     Join,
     Joined,
@@ -31,7 +36,12 @@ from gateway.commands import (
     Published,
     ReadHistory,
     ReadPresence,
+    Renew,
+    Renewed,
 )
+from gateway.frames import close_frame
+from gateway.identity import ANONYMOUS
+from gateway.protocols.base import close_reason
 from gateway.stream import Position
 from tests.support.fake_socket import FakeSocket
 from tests.support.peer import Peer, passes, settle
@@ -81,7 +91,7 @@ async def play(node: Node, transcript: str) -> None:
         if line.sign == "~":
             await passes(float(line.text.removesuffix("s")))
         else:
-            peers[line.who].socket.feed(line.text)
+            peers[line.who].socket.feed(message(line.text))
         await settle()
     talk.hear({who: peer.socket for who, peer in peers.items()})
     talk.check()
@@ -97,17 +107,36 @@ def play_wire(wire: Wire, transcript: str, results: Callable[[Command], Result] 
             continue
         talk.hear({"": socket})
         talk.happen(line)
-        for command in wire.decode(line.text):
+        for command in wire.decode(message(line.text)):
             for frame in wire.answer(command.reply, answer_to(command)):
                 socket.write(frame)
+            if isinstance(command, Broken):
+                socket.write(close_frame(wire.close_code(close_reason(command.reason))))
     talk.hear({"": socket})
     talk.check()
+
+
+def message(text: str) -> str | bytes:
+    """What a line says."""
+    return bytes.fromhex(text[2:]) if text.startswith("0x") else text
+
+
+def written(socket: FakeSocket) -> list[str]:
+    """Every message that arrived, as a line says it."""
+    say: dict[Opcode, Callable[[bytes], str]] = {
+        Opcode.TEXT: bytes.decode,
+        Opcode.BINARY: lambda data: f"0x{data.hex()}",
+        Opcode.CLOSE: lambda data: f"close {int.from_bytes(data[:2], 'big')}",
+    }
+    return [say[frame.opcode](bytes(frame.data)) for frame in socket.frames if frame.opcode in say]
 
 
 def canned(command: Command) -> Result:
     """A topic at offset 15 of epoch `e`, where nothing ever goes wrong."""
     position = Position(15, "e")
     answers: dict[type, Callable[[], Result]] = {
+        Identify: lambda: Identified("c1", ANONYMOUS),
+        Renew: lambda: Renewed("c1", 3600.0),
         Join: lambda: Joined(position, None if command.since is None else True),  # type: ignore[union-attr]
         Leave: Left,
         Publish: lambda: Published(Position(16, "e")),
@@ -115,6 +144,7 @@ def canned(command: Command) -> Result:
         ReadPresence: lambda: PresenceRead((), 0),
         Ping: lambda: Pong(1795219200.123),
         Nothing: Done,
+        Broken: Done,
         Invalid: lambda: command.error,  # type: ignore[union-attr]
     }
     return answers.get(type(command), Handled)()
@@ -141,8 +171,8 @@ class _Talk:
         """Compares what came since the last line that was sent with what was expected there."""
         for who, socket in sockets.items():
             wanted = [line.text for line in self._expected if line.who == who]
-            heard = socket.texts()[self._heard.get(who, 0) :]
-            self._heard[who] = len(socket.texts())
+            heard = written(socket)[self._heard.get(who, 0) :]
+            self._heard[who] = len(written(socket))
             self._compare(who, wanted, heard)
         self._expected.clear()
 
@@ -150,10 +180,17 @@ class _Talk:
         for number in range(max(len(wanted), len(heard))):
             want = wanted[number] if number < len(wanted) else None
             got = heard[number] if number < len(heard) else None
-            if want is not None and got is not None and self._matches(json.loads(want), json.loads(got)):
+            if want is not None and got is not None and self._is_same(want, got):
                 got = want
             self._wanted += [] if want is None else [f"{who}< {want}"]
             self._happened += [] if got is None else [f"{who}< {got}"]
+
+    def _is_same(self, want: str, got: str) -> bool:
+        if want.startswith("close") or got.startswith("close"):
+            return want == got
+        if want.startswith("0x") or got.startswith("0x"):
+            return message(want) == message(got)
+        return self._matches(json.loads(want), json.loads(got))
 
     def _matches(self, want: Any, got: Any) -> bool:
         if isinstance(want, str) and want.startswith("$"):

@@ -118,10 +118,10 @@ function words({ reason, message, retryAfter }) {
 }
 
 function onMessage(room, { payload, offset, epoch, time, sender }, live) {
-  if (typeof payload?.text !== 'string') return;
+  const text = typeof payload?.text === 'string' ? payload.text : JSON.stringify(payload); // other clients say other things
   const mine = ownClients.has(sender?.client);
-  const author = String(payload.name || sender?.user || 'somebody').slice(0, 40);
-  const fresh = room.timeline.addMessage({ id: payload.id, name: author, text: payload.text, time, offset, epoch, mine });
+  const author = String(payload?.name || sender?.user || 'somebody').slice(0, 40);
+  const fresh = room.timeline.addMessage({ id: payload?.id, name: author, text, time, offset, epoch, mine });
   if (live && fresh && !mine && (room !== current || document.hidden)) setUnread(room, room.unread + 1);
 }
 
@@ -146,7 +146,7 @@ async function fetchHistory(room) {
 function onJoined({ room: roomName, reply, again, anew }) {
   const room = rooms.get(roomName);
   if (!room) return;
-  if (reply.response?.restarts !== undefined) onStatus(room, reply.response); // what its on_join returned
+  askStatus(room);
   room.epoch = reply.epoch;
   if (!again) room.timeline.startEra(reply.epoch, reply.offset);
   if (again && reply.recovered) tellRecovered(room, reply.missed ?? 0);
@@ -186,6 +186,12 @@ function onEvent(frame) {
   if (frame.event === 'message' && frame.offset !== undefined) onMessage(room, frame, true);
   // only the room itself speaks of its restarts: an event with a sender is somebody pretending
   if (frame.event === 'room_status' && !frame.sender?.client) onStatus(room, frame.payload);
+}
+
+/** How the room's code is; a room without code has nothing to say. */
+function askStatus(room) {
+  const told = ({ payload }) => payload?.restarts !== undefined && onStatus(room, payload);
+  hub.publish(room.name, 'status', null).then(told, () => {});
 }
 
 function onStatus(room, status) {
@@ -242,11 +248,10 @@ function person(who, tabs) {
 }
 
 function drawStatus() {
-  const { restarts = 0, incarnation = 1, handled = null } = current.status ?? {};
+  const { restarts = 0, incarnation = 1 } = current.status ?? {};
   $('restarts').textContent = page.restarts = restarts;
   $('restarts-word').textContent = `restart${restarts === 1 ? '' : 's'} of this room's code`;
   $('incarnation').textContent = `incarnation ${incarnation}`;
-  $('handled').textContent = handled === null ? '' : `${handled} message${handled === 1 ? '' : 's'} handled at last report`;
 }
 
 function pulse(node) {

@@ -1,0 +1,1 @@
+"""The benchmark: `python -m bench`. Nothing of the product imports it."""

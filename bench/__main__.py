@@ -1,0 +1,121 @@
+"""
+The command: `python -m bench run`, then `report`, and `record` for what is worth keeping.
+
+    python -m bench run --set short             # as `make bench`
+    python -m bench run --set all -n 5          # as `make bench-all`
+    python -m bench run -c socketify,ours-raw -s room-w1,echo -n 9
+    python -m bench report [FILE]               # the table again
+    python -m bench record [FILE]               # into bench/RESULTS.md, bench/results.svg and bench/history.csv
+    python -m bench list
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from . import candidates, history, runs, scenarios
+from .candidates import BUILD, CANDIDATES, HOME, Candidate
+from .machine import cores_for
+from .plot import svg
+from .runner import Plan, available, run
+from .scenarios import SCENARIOS, Scenario
+from .table import markdown
+
+T = TypeVar("T", Candidate, Scenario)
+
+
+def refuse(letter: str) -> NoReturn:
+    print(letter, file=sys.stderr)
+    sys.exit(2)
+
+
+def chosen(all_of_them: Sequence[T], names: str | None, short: Sequence[str] | None) -> list[T]:
+    """Those that are named, else the short set if there is one, else all."""
+    wanted = names.split(",") if names else short if short is not None else [one.name for one in all_of_them]
+    known = {one.name: one for one in all_of_them}
+    for name in wanted:
+        if name not in known:
+            refuse(f"could not choose {name!r}: there is no such name; choose from {', '.join(known)}")
+    return [known[name] for name in wanted]
+
+
+def plan_of(given: argparse.Namespace) -> Plan:
+    is_short = given.set == "short"
+    servers = chosen(CANDIDATES, given.candidates, candidates.SHORT if is_short else None)
+    there, gone = available(servers)
+    for line in gone:
+        print(line)
+    if not there:
+        refuse("could not run: none of the servers is built; run make -C bench all peers")
+    wanted = chosen(SCENARIOS, given.scenarios, scenarios.SHORT if is_short else None)
+    return Plan(tuple(there), tuple(wanted), given.rounds, given.seconds)
+
+
+def run_command(given: argparse.Namespace) -> None:
+    if not (BUILD / "load").exists():
+        refuse(f"could not run: {BUILD / 'load'} is not built; run make -C bench")
+    if len(set(cores_for())) == 1:
+        print("one core only: server and load share it, and the figures say little")
+    show(run(plan_of(given)))
+
+
+def show(file: Path) -> None:
+    session = runs.read(file)
+    (BUILD / "report.md").write_text(markdown(session))
+    (BUILD / "plot.svg").write_text(svg(session))
+    print(f"\n{markdown(session)}\ntable {BUILD / 'report.md'}, plot {BUILD / 'plot.svg'}, runs {file}")
+
+
+def record(file: Path) -> None:
+    session = runs.read(file)
+    (HOME / "RESULTS.md").write_text(f"# Results\n\n![the same as a plot](results.svg)\n\n{markdown(session)}")
+    (HOME / "results.svg").write_text(svg(session))
+    print(f"{history.record(session)} lines into {history.FILE}; wrote RESULTS.md and results.svg beside it")
+
+
+def a_file(given: argparse.Namespace) -> Path:
+    file: Path | None = given.file or runs.latest()
+    if file is None or not file.exists():
+        refuse(f"could not read {file or runs.RESULTS}: there are no runs; make some with make bench")
+    return file
+
+
+def list_all() -> None:
+    for server in CANDIDATES:
+        print(f"{server.name:16} {server.kind:6} {server.version() or 'not there':10} {server.note}")
+    print()
+    for scenario in SCENARIOS:
+        print(f"{scenario.name:16} {scenario.title} ({scenario.unit})")
+
+
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser("bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = whole.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("run")
+    running.add_argument("--set", choices=["short", "all"], default="short")
+    running.add_argument("-c", "--candidates", metavar="NAME,...")
+    running.add_argument("-s", "--scenarios", metavar="NAME,...")
+    running.add_argument("-n", "--rounds", type=int, default=3)
+    running.add_argument("-t", "--seconds", type=float, help="measured in each run; default: the scenario's")
+    for name in ("report", "record"):
+        commands.add_parser(name).add_argument("file", type=Path, nargs="?", help="default: the latest")
+    commands.add_parser("list")
+    return whole
+
+
+def main() -> None:
+    given = parser().parse_args()
+    if given.command == "run":
+        run_command(given)
+    elif given.command == "list":
+        list_all()
+    else:
+        {"report": show, "record": record}[given.command](a_file(given))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Which method of a class takes which event or message of clients: the marks of `@on`, read once per class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from .schemas import Messages, is_schema, schema_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_MARK = "_on"
+
+
+def on(*what: str | type) -> Callable[[F], F]:
+    """
+    Marks a method as the handler of these events or message classes of clients, plain or async.
+
+    Of a room: `(self, member, payload)`; of an endpoint: `(self, ws, message)`. A handler of a class gets an object of
+    it, checked; a message that does not fit is answered for it. What the handler returns goes into the reply; raise
+    `Refused` to answer with an error. An event with a handler is not fanned out by itself.
+
+    Raises:
+        TypeError: Nothing is named, or something that is neither an event nor a message class.
+    """
+    if not what or not all((isinstance(one, str) and one) or is_schema(one) for one in what):
+        shown = ", ".join(map(repr, what))
+        words = 'names no event and no message; write @on("event") or @on(Message)'
+        raise TypeError(f"could not mark a handler: on({shown}) {words}")
+
+    def mark(function: F) -> F:
+        setattr(function, _MARK, what)
+        return function
+
+    return mark
+
+
+@attrs.frozen(eq=False)
+class Handlers:
+    """The handlers of one class, by event: the name itself, or the action of the message."""
+
+    calls: Mapping[str, Callable[..., Any]]
+    messages: Messages
+    """What comes in has a handler; what else goes out was declared."""
+
+    @classmethod
+    def of(cls, owner: type, sends: Iterable[type] = ()) -> Handlers:
+        """
+        Raises:
+            TypeError: A message class cannot be read.
+        """
+        calls: dict[str, Callable[..., Any]] = {}
+        kinds: dict[str, type | None] = {}
+        for what, function in _marked(owner):
+            event = what if isinstance(what, str) else schema_of(what).action
+            calls[event] = function
+            kinds[event] = None if isinstance(what, str) else what
+        return cls(calls, Messages([kind for kind in kinds.values() if kind is not None], sends))
+
+
+def _marked(owner: type) -> Iterable[tuple[str | type, Callable[..., Any]]]:
+    """Bases first, so that a class goes before what it inherits; an override without a mark replaces the marked one."""
+    for base in reversed(owner.__mro__):
+        for name, function in vars(base).items():
+            for what in getattr(function, _MARK, ()):
+                yield what, getattr(owner, name)

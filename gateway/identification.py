@@ -1,0 +1,245 @@
+"""
+Who the client of one connection is: not known yet, being found out, known, and known only for a while.
+
+Theory of operation. An identity comes at one of two moments: with the upgrade request, or by the first command of a
+client whose wire has one. Either way the application's authenticators are asked first, in the session, and then the
+configured secret, here. While that is under way the client's commands are held, in order; the answer to the first
+command leaves before anything else, and carries the topics that the server has joined the client to.
+
+    UNKNOWN --first command--> OPENING --found, joined--> KNOWN --token ends, grace over--> closed
+       `--------deadline-------> closed as `stale`
+
+What it refuses to know: sockets, frames, topics. Its host, the connection machine, has those.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from . import expiry
+from .commands import Identified, Identify, Join, Renew, Renewed, Reply
+from .identity import Principal
+from .messages import Close
+from .opening import Opening
+from .reasons import InvalidToken, Refused
+
+if TYPE_CHECKING:
+    from .commands import Command, Result
+    from .node import Node
+    from .protocols.base import Wire
+    from .tickets import Ticket
+
+
+class Host(Protocol):
+    """What the connection machine does for it."""
+
+    def adopt(self, principal: Principal) -> None: ...
+    def ask_application(self, command: Identify | None) -> None: ...
+    def carry_out(self, command: Command) -> None: ...
+    def join_for_server(self, join: Join) -> None: ...
+    def hold(self) -> None: ...
+    def release(self, reply: Reply, result: Result) -> None: ...
+    def answer(self, reply: Reply, result: Result) -> None: ...
+    def warn(self, seconds: float) -> None: ...
+    def end(self, close: Close) -> None: ...
+    def call_at(self, what: str, at: float) -> None: ...
+
+
+class Identification:
+    """One per connection."""
+
+    def __init__(self, node: Node, ticket: Ticket, wire: Wire, host: Host) -> None:
+        self._node = node
+        self._ticket = ticket
+        self._wire = wire
+        self._host = host
+        self._opening: Opening | None = None
+        self._has_warned = False
+        self.principal = ticket.principal
+        self.is_known = not wire.identifies_first and self._may_stay(ticket.principal)
+
+    # --- at the upgrade
+
+    def opened(self) -> None:
+        """The socket is there: from now on the client has `authenticate_within` seconds, or its token's."""
+        if not self.is_known:
+            self._host.call_at("identity", self._node.now() + self._node.auth.authenticate_within)
+            return
+        self._watch_expiry()
+        if self._wire.can_be_joined:
+            for topic in self.principal.topics:
+                self._host.join_for_server(Join(topic, Reply("subscribe", topic=topic, is_by_server=True)))
+
+    def told(self, principal: Principal) -> None:
+        """App code of an endpoint says who it is, at any time."""
+        self._adopt(principal)
+        self.is_known = self._may_stay(principal)
+        self._watch_expiry()
+
+    def overdue(self) -> None:
+        """The deadline has come."""
+        if not self.is_known:
+            self._host.end(Close("stale", ended_by="auth"))
+
+    # --- by a command
+
+    def holds(self, command: Command) -> bool:
+        """Whether the command waits until the client is known."""
+        if self._opening is None:
+            return False
+        self._opening.held.append(command)
+        return True
+
+    def begin(self, command: Identify) -> None:
+        """The client says who it is."""
+        if self.is_known and self.principal.is_authenticated:
+            self._again(command.reply, command.token)
+            return
+        self._opening = Opening(command)
+        if self._node.authenticators and (command.token or command.data):
+            self._host.ask_application(command)
+        else:
+            self.found(command, None)
+
+    def found(self, command: Identify | None, principal: Principal | Refused | InvalidToken | None) -> None:
+        """What the application says; None: it does not know this client."""
+        if command is None:
+            self._found_at_upgrade(principal)
+            return
+        if self._opening is None or self._opening.command is not command:
+            return  # it was closed meanwhile
+        try:
+            self._welcome(self._opening, self._decide(principal, command.token))
+        except InvalidToken:
+            self._invalid(command.reply)
+        except Refused as error:
+            self._opening = None
+            self._host.answer(command.reply, error)
+
+    def _found_at_upgrade(self, found: Principal | Refused | InvalidToken | None) -> None:
+        try:
+            principal = self._decide(found, self._ticket.handshake.token)
+        except InvalidToken:
+            self._ticket.refuse(self._ticket.refused_as, "invalid token")
+            return
+        except Refused as error:
+            self._ticket.refuse(500 if error.reason == "internal" else self._ticket.refused_as, error.message)
+            return
+        self._adopt(principal)
+        self.is_known = not self._wire.identifies_first and self._may_stay(principal)
+        self._ticket.decide(self._ticket.subprotocol)
+
+    def _decide(self, found: Principal | Refused | InvalidToken | None, token: str | None) -> Principal:
+        """Whom the application does not know, the configured secret may. Raises Refused, InvalidToken."""
+        if isinstance(found, Exception):
+            raise found
+        return found or self._from_token(token)
+
+    def _from_token(self, token: str | None) -> Principal:
+        """By the configured secret. Raises InvalidToken, or Refused("token_expired")."""
+        if not token:
+            return self.principal
+        if self._node.tokens is None:
+            raise InvalidToken("nobody here knows it", "set gateway.auth.jwt_secret, or write an authenticator")
+        return self._node.tokens.principal(token, self._node.wall())
+
+    def _welcome(self, opening: Opening, principal: Principal) -> None:
+        if not self._may_stay(principal):
+            raise Refused("unauthorized", "log in first: this server is for the authenticated")
+        self.is_known = True
+        self._adopt(principal)
+        self._watch_expiry()
+        joins = [self._join_of(opening, topic) for topic in dict.fromkeys(principal.topics)]
+        if joins:
+            self._host.hold()
+        for join in joins:
+            opening.expect(join.reply)
+        for join in joins:
+            self._host.join_for_server(join)
+        self._finish_if_complete()
+
+    @staticmethod
+    def _join_of(opening: Opening, topic: str) -> Join:
+        reply = Reply("subscribe", topic=topic, is_by_server=True)
+        return Join(topic, reply, since=opening.command.since.get(topic))
+
+    def note(self, reply: Reply, result: Result) -> bool:
+        """Whether this answers a join that the opening waits for."""
+        if self._opening is None or not self._opening.note(reply, result):
+            return False
+        self._finish_if_complete()
+        return True
+
+    def _finish_if_complete(self) -> None:
+        opening = self._opening
+        if opening is None or not self.is_known or not opening.is_complete:
+            return
+        self._opening = None
+        identified = Identified(self._ticket.client, self.principal, self._expires_in(), opening.joined)
+        self._host.release(opening.command.reply, identified)
+        for command in opening.held:
+            self._host.carry_out(command)
+
+    # --- a newer token
+
+    def renew(self, command: Renew) -> None:
+        """Of the connection."""
+        self._again(command.reply, command.token)
+
+    def _again(self, reply: Reply, token: str | None) -> None:
+        try:
+            principal = self._from_token(token or "")
+            if principal.id != self.principal.id:
+                raise InvalidToken("it is of another user; open another connection")
+        except InvalidToken:
+            self._invalid(reply)
+            return
+        self._has_warned = False
+        self._adopt(principal)
+        self._watch_expiry()
+        self._host.answer(reply, Renewed(self._ticket.client, self._expires_in()))
+
+    def _invalid(self, reply: Reply) -> None:
+        """A wire that begins with a token ends with a bad one; elsewhere the client goes on as whom it was."""
+        self._opening = None
+        if self._wire.identifies_first:
+            self._host.end(Close("invalid_token", ended_by="auth"))
+        else:
+            self._host.answer(reply, Refused("unauthorized", "invalid token"))
+
+    # --- the end of it
+
+    def look(self) -> None:
+        """The wheel says that it is time to."""
+        wall, hard, expires = self._node.wall(), self._ticket.expires_at, self.principal.expires
+        ends = [hard] if hard is not None else []
+        if expires is not None:
+            grace = self._node.auth.refresh_grace if self._wire.renews else 0.0
+            decision = expiry.after(wall, expires, grace=grace, warned=self._has_warned)
+            if isinstance(decision, expiry.Warn):
+                self._has_warned = True
+                self._host.warn(decision.seconds)
+            ends.append(wall if isinstance(decision, expiry.Over) else decision.at)
+        if not ends:
+            return
+        if min(ends) <= wall:
+            self._host.end(Close("expired", ended_by="expired"))
+        else:
+            self._host.call_at("expiry", self._node.now() + min(ends) - wall)
+
+    def _watch_expiry(self) -> None:
+        if self.principal.expires is not None or self._ticket.expires_at is not None:
+            self.look()
+
+    def _expires_in(self) -> float | None:
+        expires = self.principal.expires
+        return None if expires is None else max(0.0, expires - self._node.wall())
+
+    def _adopt(self, principal: Principal) -> None:
+        self.principal = principal
+        self._host.adopt(principal)
+
+    def _may_stay(self, principal: Principal) -> bool:
+        return principal.is_authenticated or self._node.auth.anonymous
+
+

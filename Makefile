@@ -55,7 +55,7 @@ coverage: $(VENV)/.dev  ## Which lines and branches the fast tests reach
 	@$(PY) -m coverage report --skip-covered
 
 bench: $(VENV)/.dev bench-built  ## Floors, aiohttp, socketify and ours in four scenarios, about three minutes
-	@$(PY) -m bench run --set short
+	@$(PY) -m bench run --set short --rounds 3 --seconds 1
 
 bench-all: $(VENV)/.dev bench-built  ## Every server and scenario, five rounds: an hour and a half; see bench/README.md
 	@$(PY) -m bench run --set all --rounds 5

@@ -1,4 +1,4 @@
-"""Runs every candidate in every scenario, round by round: what drifts, drifts for all of them."""
+"""Runs every scenario with every candidate, round by round: what drifts, drifts for all of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from . import runs
 from .candidates import BUILD, Candidate, commit
 from .machine import cores_for, this_machine
 from .runs import Run
-from .scenarios import Result, Scenario
-from .server import CannotStart, running
+from .scenarios import SCENARIOS, Result, Scenario
+from .server import CannotStart, running, wait_until_quiet
+from .table import number as number_text
 
 RUN_TIMEOUT = 180.0
 """Seconds of one run with everything: 60 to connect, 26 measured, 10 to drain, and as much again."""
@@ -47,10 +49,9 @@ def run(plan: Plan) -> Path:
     """Runs the plan, prints a line for each run, and returns the file with all of them."""
     file = runs.new_file(datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S"), _about(plan))
     for number in range(1, plan.rounds + 1):
-        for candidate in _turned(plan.candidates, number):
-            for one in _round(candidate, plan, number):
-                runs.append(file, one)
-                print(_line(one), flush=True)
+        for one in _round(plan, number):
+            runs.append(file, one)
+            print(_line(one), flush=True)
     return file
 
 
@@ -70,28 +71,49 @@ def _about(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _round(candidate: Candidate, plan: Plan, number: int) -> Iterator[Run]:
-    """The scenarios that share a server first, then each that wants a fresh one."""
-    shared = [one for one in plan.scenarios if not one.is_fresh]
-    for group in [shared, *([one] for one in plan.scenarios if one.is_fresh)]:
-        if group:
-            yield from _group(candidate, group, plan, number)
+def _round(plan: Plan, number: int) -> Iterator[Run]:
+    """
+    Each scenario with one candidate after the other, so what is compared is seconds apart.
+
+    All servers of a round are up meanwhile: without connections they cost the core nothing that can be measured. A
+    scenario that wants a fresh server has the core to itself.
+    """
+    turned = _turned(plan.candidates, number)
+    shared = [scenario for scenario in plan.scenarios if not scenario.is_fresh]
+    if shared:
+        yield from _together(turned, shared, plan, number)
+    for scenario in plan.scenarios:
+        for candidate in turned if scenario.is_fresh else ():
+            yield from _together((candidate,), [scenario], plan, number)
 
 
-def _group(candidate: Candidate, group: list[Scenario], plan: Plan, number: int) -> Iterator[Run]:
-    server_core, load_core = cores_for()
-    left = list(group)
-    try:
-        with running(candidate, server_core, group[0].settings) as (port, pid):
-            while left:
-                scenario = left.pop(0)
-                seconds = scenario.seconds if plan.seconds is None else plan.seconds
-                target = ("--port", str(port), "--server-pid", str(pid), "-t", str(seconds))
-                result = _load([*scenario.options(candidate.wire), *target], load_core)
+def _together(servers: Sequence[Candidate], scenarios: list[Scenario], plan: Plan, number: int) -> Iterator[Run]:
+    server_core, _ = cores_for()
+    with ExitStack() as stack:
+        started: dict[str, tuple[int, int] | CannotStart] = {}
+        for candidate in servers:
+            try:
+                started[candidate.name] = stack.enter_context(running(candidate, server_core, scenarios[0].settings))
+            except CannotStart as error:
+                started[candidate.name] = error
+        for scenario in scenarios:
+            for candidate in servers:
+                result = _measure(candidate, scenario, started[candidate.name], plan.seconds)
                 yield Run(candidate.name, scenario.name, number, result)
-    except CannotStart as error:
-        for scenario in left:
-            yield Run(candidate.name, scenario.name, number, {"clean": False, "error": str(error)})
+
+
+def _measure(
+    candidate: Candidate, scenario: Scenario, server: tuple[int, int] | CannotStart, seconds: float | None
+) -> Result:
+    if isinstance(server, CannotStart):
+        return {"clean": False, "error": str(server)}
+    port, pid = server
+    measured = scenario.seconds if seconds is None else seconds
+    _, load_core = cores_for()
+    target = ("--port", str(port), "--server-pid", str(pid), "-t", str(measured))
+    result = _load([*scenario.options(candidate.wire), *target], load_core)
+    wait_until_quiet(pid)
+    return result
 
 
 def _load(options: Sequence[str], core: int) -> Result:
@@ -107,9 +129,9 @@ def _load(options: Sequence[str], core: int) -> Result:
 
 
 def _line(one: Run) -> str:
-    result = one.result
-    rate = result.get("deliveries_per_s") or result.get("cycles_per_s") or 0.0
-    p99 = result.get("latency_us", {}).get("p99", 0.0) / 1e3
-    clock = time.strftime("%H:%M:%S")
-    verdict = one.complaint or f"{rate:>12,.0f}/s  p99 {p99:8.2f} ms  own CPU {result.get('own_cpu', 0):.2f}"
-    return f"{clock}  round {one.round}  {one.candidate:16} {one.scenario:10} {verdict}"
+    scenario = next(known for known in SCENARIOS if known.name == one.scenario)
+    value = scenario.value(one.result)
+    figure = "" if value is None else f"{number_text(value)} {scenario.unit}"
+    disturbed = f"disturbed: the load had {one.result['own_cpu']:.0%} of its core" if one.is_disturbed else ""
+    said = "  ".join(filter(None, [figure, one.complaint, disturbed]))
+    return f"{time.strftime('%H:%M:%S')}  round {one.round}  {one.scenario:10} {one.candidate:16} {said}"

@@ -17,6 +17,10 @@ START_TIMEOUT = 20.0
 """Seconds until it accepts. An interpreter with its imports takes one or two."""
 STOP_TIMEOUT = 3.0
 """Seconds after SIGTERM until it is killed; a drain with 1,000 clients gone has nothing to wait for."""
+QUIET_TIMEOUT = 3.0
+"""Seconds until the next run begins all the same."""
+QUIET_TICKS = 2
+"""Hundredths of a second of CPU within a tenth; below that a server has nothing left to do but to wait."""
 
 
 class CannotStart(Exception):
@@ -55,6 +59,27 @@ def _wait_until_it_accepts(process: subprocess.Popen[bytes], port: int, name: st
         if time.monotonic() > end:
             raise CannotStart(name, f"nothing accepted on port {port} within {START_TIMEOUT:.0f} s", log)
         time.sleep(0.05)
+
+
+def _cpu_ticks(pid: int) -> int:
+    """Hundredths of a second that it has used; 0 if it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
+
+
+def wait_until_quiet(pid: int) -> None:
+    """Waits until the clients of the last run are forgotten: that work would be charged to who is measured next."""
+    end = time.monotonic() + QUIET_TIMEOUT
+    before = -1_000
+    while time.monotonic() < end:
+        now = _cpu_ticks(pid)
+        if now - before < QUIET_TICKS:
+            return
+        before = now
+        time.sleep(0.1)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -29,8 +29,8 @@ def ratios(ours: Mapping[int, float], reference: Mapping[int, float]) -> list[fl
     """
     One ratio for each round that has both, by number of round.
 
-    A shared machine drifts by a quarter within minutes. Two runs of one round stand next to each other in time, so the
-    drift cancels in their ratio, which it would not between two medians.
+    A shared machine drifts by a quarter within minutes. The runs of one scenario in one round are seconds apart, so the
+    drift mostly cancels in their ratio, which it would not between two medians.
     """
     both = sorted(ours.keys() & reference.keys())
     return [ours[number] / reference[number] for number in both if reference[number]]

@@ -9,14 +9,17 @@ from .handlers import on
 from .heartbeat import HeartbeatConfig
 from .identity import Principal
 from .member import Member
+from .middleware import Authenticate, LimitRate
 from .reasons import InvalidJSON, Refused, WebSocketDisconnect
 from .receipts import Receipt
+from .router import WebSocketRouter
 from .schemas import message
 from .stream import History, Position
 from .topic_handle import ChannelHandle, RoomHandle
 from .websocket import ConnectionState, Frame, WebSocket
 
 __all__ = [
+    "Authenticate",
     "ChannelHandle",
     "ConnectionState",
     "Frame",
@@ -24,6 +27,7 @@ __all__ = [
     "HeartbeatConfig",
     "History",
     "InvalidJSON",
+    "LimitRate",
     "Member",
     "Position",
     "Principal",
@@ -34,6 +38,7 @@ __all__ = [
     "WebSocket",
     "WebSocketDisconnect",
     "WebSocketEndpoint",
+    "WebSocketRouter",
     "message",
     "on",
 ]

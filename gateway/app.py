@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attrs
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 Call = TypeVar("Call", bound="Callable[..., Any]")
+Around = TypeVar("Around")
 
 MAX_STATIC = 1_000
 """Files one call of `static` may serve: a page and its parts, not a file server."""
@@ -112,20 +113,37 @@ class Gateway:
         """The routes of a router, now and later, each with the prefix before its path."""
         self.router.mount(router, prefix)
 
-    def use(self, middleware: Any) -> Any:
+    def use(self, middleware: Around) -> Around:
         """Around every endpoint, outside of what is added later and of what routers and endpoints have."""
+        self._passages.clear()
         return self.router.use(middleware)
 
     middleware = use
 
+    @overload
+    def on_connect(self, target: str) -> Callable[[Call], Call]: ...
+    @overload
+    def on_connect(self, target: Call) -> Call: ...
     def on_connect(self, target: Any) -> Any:
-        """`@app.on_connect` or `@app.on_connect("/ws")`: `(ws)`, after the accept and before anything is received."""
+        """
+        `@app.on_connect` or `@app.on_connect("/ws")`: `(ws)`, exactly once for each connection that is accepted.
+
+        An endpoint that awaits its `accept` goes on when all of these have returned.
+        """
         return self._hook("connected", target, 1, 1)
 
+    @overload
+    def on_disconnect(self, target: str) -> Callable[[Call], Call]: ...
+    @overload
+    def on_disconnect(self, target: Call) -> Call: ...
     def on_disconnect(self, target: Any) -> Any:
         """`(ws)` or `(ws, code)`: exactly once for each connection that was accepted, also after a crash."""
         return self._hook("disconnected", target, 1, 2)
 
+    @overload
+    def on_message(self, target: str, **options: Any) -> Callable[[Call], Call]: ...
+    @overload
+    def on_message(self, target: Call) -> Call: ...
     def on_message(self, target: Any, **options: Any) -> Any:
         """
         `@app.on_message`: `(ws, message)` for each message, before its endpoint gets it.
@@ -137,6 +155,10 @@ class Gateway:
             return lambda function: self._add_per_message(target, function, options)
         return self._hook("received", target, 2, 2)
 
+    @overload
+    def on_error(self, target: str) -> Callable[[Call], Call]: ...
+    @overload
+    def on_error(self, target: Call) -> Call: ...
     def on_error(self, target: Any) -> Any:
         """
         `(ws, error)` for what a handler of an endpoint raised, after the endpoint's own `on_error`.
@@ -395,7 +417,7 @@ class Gateway:
         ticket.session = _session_factory(route.endpoint, arguments, passage)
 
     def _passage(self, route: Route) -> Passage:
-        """Put together once per route: what is declared after its first connection is not around that route."""
+        """Put together once per route: what a router is given after the route's first connection is not around it."""
         passage = self._passages.get(route)
         if passage is None:
             passage = route.passage

@@ -119,6 +119,3 @@ def _argument(call: Call) -> object:
         return wire_json.decode(call.payload)
     except InvalidJSON as error:
         raise Refused("bad_request", f"not understood: {error.msg}") from None
-
-
-

@@ -371,6 +371,8 @@ class ConnectionActor(Actor):
         generation = self._subscriptions.begin(command.topic, command)
         if earlier is not None:
             self._outlet.put(self._wire.replaced(earlier.reply))
+            if command.since is not None:  # what is on its way to the earlier one comes again behind the answer
+                self._outlet.mute(command.topic, generation)
         if command.expires is not None:
             self._watch_topics()
         variant = self._wire.variant(command)
@@ -396,7 +398,9 @@ class ConnectionActor(Actor):
                 self._call(Call(command.event, command.reply, command.payload, command.kind, command.topic))
                 return
             _check_permission(settings.publish, self._origin.principal)
-        self._node.tell_topic(command.topic, Submit(self._origin, command))
+        subscription = self._subscriptions.get(command.topic) if self._wire.needs_membership else None
+        generation = 0 if subscription is None else subscription.generation
+        self._node.tell_topic(command.topic, Submit(self._origin, command, generation))
 
     def _is_in(self, command: Publish) -> bool:
         """Whether it comes from the membership of now; what an earlier one said is not heard. Raises Refused."""
@@ -452,6 +456,8 @@ class ConnectionActor(Actor):
         reply, result = answer.reply, answer.result
         subscription = self._subscriptions.get(reply.topic) if reply.topic is not None else None
         if subscription is not None:
+            if subscription.reply is reply:
+                self._outlet.unmute(subscription.join.topic, subscription.generation)
             if isinstance(result, Joined) and subscription.expires is not None:
                 result = attrs.evolve(result, expires_in=self._expires_in(subscription))
             self._subscriptions.note(reply, result)
@@ -757,7 +763,7 @@ class ConnectionActor(Actor):
         if close.reason is None and close.code != NORMAL:
             return close.code, close.text
         entry = close_reason(close.reason or "normal")  # 1000 tells some clients not to come back, and some to
-        return self._wire.close_code(entry), close.text or (entry.meaning if close.reason else "")
+        return self._wire.close_code(entry), close.text or (self._wire.close_text(entry) if close.reason else "")
 
     def _ending(self) -> tuple[int, str]:
         """What app code and the fact say: our own close if we closed, else what the socket said."""

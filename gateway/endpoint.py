@@ -77,7 +77,7 @@ class WebSocketEndpoint:
     def __init__(self, ws: WebSocket) -> None:
         self.ws = ws
         self._actor: Actor | None = None
-        self._rooms: tuple[str, ...] | None = None
+        self.__rooms: tuple[str, ...] | None = None
 
     # --- what app code writes
 
@@ -157,7 +157,7 @@ class WebSocketEndpoint:
 
     def _room_names(self) -> tuple[str, ...]:
         """A fresh instance, which only has the last word, has joined nothing, and asks for them if it can."""
-        names = self._rooms
+        names = self.__rooms
         if names is None:
             found = self.rooms()
             if inspect.iscoroutine(found):
@@ -181,11 +181,11 @@ class WebSocketEndpoint:
     async def _enter_rooms(self) -> None:
         found = self.rooms()
         if isinstance(found, AsyncIterable):
-            self._rooms = _names([name async for name in found])
+            self.__rooms = _names([name async for name in found])
         else:
-            self._rooms = _names(await found if isinstance(found, Awaitable) else found)
+            self.__rooms = _names(await found if isinstance(found, Awaitable) else found)
         try:
-            await Receipt.all([self.ws.join(name) for name in self._rooms])
+            await Receipt.all([self.ws.join(name) for name in self.__rooms])
         except Refused as error:
             self.ws.send_error(error)
             self.ws.close(1008, error.message.encode()[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore"))
@@ -215,5 +215,5 @@ def _names(found: Iterable[str]) -> tuple[str, ...]:
 _OVERRIDABLE = frozenset({"encoding", "sends", "authenticators", "permissions", "rooms"})
 _OURS = frozenset(
     name for name in vars(WebSocketEndpoint) if not name.startswith(("__", "on_")) and name not in _OVERRIDABLE
-) | {"ws", "_actor", "_rooms"}
+) | {"ws", "_actor"}
 """What a subclass may not define: this class calls it, or fills it. `room` and `user` are free."""

@@ -59,7 +59,7 @@ class Hooks:
 
 
 def arguments_of(function: Any, fewest: int, most: int) -> int:
-    """How many arguments it is called with: the most that it takes. Raises TypeError if it takes none of the numbers."""
+    """With how many arguments to call it: the most that it takes. Raises TypeError if it takes none of the numbers."""
     if not callable(function) or inspect.isclass(function):
         raise TypeError(f"could not register {function!r}: it is no function; write `def f(ws, ...)`")
     signature = inspect.signature(function)

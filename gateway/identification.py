@@ -113,8 +113,14 @@ class Identification:
         except InvalidToken:
             self._invalid(command.reply)
         except Refused as error:
-            self._opening = None
-            self._host.answer(command.reply, error)
+            self._refuse(self._opening, error)
+
+    def _refuse(self, opening: Opening, error: Refused) -> None:
+        """On a wire that begins with a token nothing more can be done; elsewhere the client goes on as whom it was."""
+        self._opening = None
+        self._host.answer(opening.command.reply, error)
+        for command in () if self._wire.identifies_first else opening.held:
+            self._host.carry_out(command)
 
     def _found_at_upgrade(self, found: Principal | Refused | InvalidToken | None) -> None:
         try:
@@ -200,12 +206,15 @@ class Identification:
         self._host.answer(reply, Renewed(self._ticket.client, self._expires_in()))
 
     def _invalid(self, reply: Reply) -> None:
-        """A wire that begins with a token ends with a bad one; elsewhere the client goes on as whom it was."""
-        self._opening = None
+        """A wire that begins with a token ends with a bad one."""
+        error = Refused("unauthorized", "invalid token")
         if self._wire.identifies_first:
+            self._opening = None
             self._host.end(Close("invalid_token", ended_by="auth"))
+        elif self._opening is not None:
+            self._refuse(self._opening, error)
         else:
-            self._host.answer(reply, Refused("unauthorized", "invalid token"))
+            self._host.answer(reply, error)
 
     # --- the end of it
 
@@ -241,5 +250,3 @@ class Identification:
 
     def _may_stay(self, principal: Principal) -> bool:
         return principal.is_authenticated or self._node.auth.anonymous
-
-

@@ -107,7 +107,7 @@ def event_named(event: str | None, payload: object) -> str:
 
 
 def clients(who: object) -> frozenset[str]:
-    """What `exclude` takes, as names: a connection or its id, a member, a principal (all its connections), or several."""
+    """What `exclude` takes, as names: a connection or its id, a member, a principal for all its own, or several."""
     if isinstance(who, str):
         return frozenset((who,))
     if isinstance(who, Principal):

@@ -71,6 +71,8 @@ REASONS: Mapping[str, Reason] = _by_name(
     Reason("unknown_action", 104, "method not found"),
     Reason("already_subscribed", 105, "already subscribed"),
     Reason("limit_exceeded", 106, "limit exceeded"),
+    # Shares 106, but is not the client's doing: the topic has as many members as it takes.
+    Reason("topic_full", 106, "topic is full"),
     Reason("bad_request", 107, "bad request"),
     # 107 and not 103: nothing is wrong with the peer's rights, only with the order of its requests. Clients answer
     # 103 with a new login or by giving up; what cures this one is to join first.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from .heartbeat import HeartbeatConfig
     from .passage import Encoding
+
+Around = TypeVar("Around")
 
 OWN = ("authenticators", "permissions", "middleware", "expires", "heartbeat")
 """What a class endpoint may say of itself, as attributes of these names."""
@@ -101,7 +103,7 @@ class WebSocketRouter:
 
     # --- what is around them
 
-    def use(self, middleware: Any) -> Any:
+    def use(self, middleware: Around) -> Around:
         """Adds one inside of those that were added before; returns it, so that it decorates a function as well."""
         added = check_middleware((middleware,))
         self.passage = attrs.evolve(self.passage, middleware=self.passage.middleware + added)

@@ -144,8 +144,7 @@ class Session(Actor):
 
     def on_stop(self) -> Any:
         """Its machine ends, or it was killed, before it heard of an end: it has its last word here."""
-        if self.ws._greeting is not None:
-            self.ws._greeting.cancel()
+        self.ws._let_go()
         if self._is_over or self._has_failed or self.ws._has_said_goodbye or not self.ws._was_accepted:
             return None
         self._is_over = self.ws._has_said_goodbye = True
@@ -257,12 +256,11 @@ class EndpointSession(Session):
         """One frame: as it came, or one that a `receive` in a handler brought through the middleware and left."""
         ws = self.ws
         try:
-            while ws._passing is not None:
-                await ws._pass_on()
-            if ws._passed:
-                await result(self._endpoint._receive(ws._passed.popleft()))
-            elif ws._frames:
-                await self._receive(ws, ws._take())
+            passed = await ws._intake.take_passed() if ws._intake.has_passing else None
+            if passed is not None:
+                await result(self._endpoint._receive(passed))
+            elif ws._intake.frames:
+                await self._receive(ws, ws._intake.take())
         except WebSocketDisconnect:
             return
         except Refused as error:
@@ -286,7 +284,7 @@ class EndpointSession(Session):
             await self._recover(error)
 
     async def _innermost(self, ws: WebSocket, frame: Frame) -> None:
-        await ws._tell_hooks(frame)
+        await ws._intake.tell_hooks(frame)
         await result(self._endpoint._receive(frame))
 
     def _error_handlers(self) -> list[Callable[..., Any]]:

@@ -111,6 +111,7 @@ class TopicActor(Actor):
         kept = settings.history if settings.history.size else ADDED_HISTORY
         self._questions = Questions(name, kept, self.actor_ref, node.numbers)
         self._joins = PendingJoins()
+        self._early: dict[str, list[Submit]] = {}
         self._handed: dict[ClientEvent, None] = {}
         self._ended_by = "stopped"
         self._flush_asked = False
@@ -170,7 +171,8 @@ class TopicActor(Actor):
     def submit(self, submit: Submit) -> None:
         command = submit.command
         if isinstance(command, Publish):
-            self._publish(submit.origin, command)
+            if not self._is_early(submit):
+                self._publish(submit.origin, command)
         elif isinstance(command, Join):
             self._join(submit, command)
         elif isinstance(command, Leave):
@@ -191,6 +193,22 @@ class TopicActor(Actor):
     @handles(EngineAnswer)
     def engine_answered(self, answer: EngineAnswer) -> None:
         self._questions.answered(answer.token, answer.result)
+
+    def _is_early(self, submit: Submit) -> bool:
+        """Whether only a member may publish that, and this client is none: what is behind its join waits for that."""
+        client, member = submit.origin.client, self._members.get(submit.origin.client)
+        if not submit.generation or (member is not None and member.generation == submit.generation):
+            return False
+        if client in self._joins.clients():
+            self._early.setdefault(client, []).append(submit)
+        else:
+            answer(submit.origin, submit.command.reply, Refused("not_joined"))
+        return True
+
+    def _decided(self, client: str) -> None:
+        """A join is over, one way or the other: what its client said behind it is done, or refused."""
+        for submit in self._early.pop(client, ()):
+            self.submit(submit)
 
     def _publish(self, origin: Origin, command: Publish) -> None:
         exclude = frozenset(origin.client if one == SELF else one for one in command.exclude)
@@ -222,7 +240,7 @@ class TopicActor(Actor):
     def _join(self, submit: Submit, command: Join) -> None:
         if self._is_full_for(submit.origin.client):
             limit = self._settings.max_members
-            self._refuse(submit, Refused("limit_exceeded", f"{self._name} is full: it takes {limit} members"))
+            self._refuse(submit, Refused("topic_full", f"{self._name} is full: it takes {limit} members"))
         elif self._behaviour is not None and self._behaviour_class is not None and self._behaviour_class.allows_joins:
             ticket = next(self._node.numbers)
             self._joins.wait(ticket, submit)
@@ -245,6 +263,7 @@ class TopicActor(Actor):
         """A join that was refused ends an earlier membership as well: its connection takes it for over."""
         self._remove(submit.origin.client, submit.generation, "rejoined")
         answer(submit.origin, submit.command.reply, error)
+        self._decided(submit.origin.client)
         self._idle_if_empty()
 
     def _forget_join(self, client: str, generation: int) -> None:
@@ -252,6 +271,7 @@ class TopicActor(Actor):
         for ticket in self._joins.tickets(client, generation):
             self.refuse_join(ticket, Refused("not_joined", "left before it had joined"))
         if self._joins.drop(client, generation):
+            self._decided(client)
             self._idle_if_empty()
 
     @handles(JoinOverdue)
@@ -278,6 +298,7 @@ class TopicActor(Actor):
         assert origin.connection is not None
         if not self._joins.end(joining):
             answer(origin, command.reply, Refused("not_joined", "left before it had joined"))
+            self._decided(origin.client)
             return
         if isinstance(recovery, Refused):
             self._refuse(submit, recovery)
@@ -305,6 +326,7 @@ class TopicActor(Actor):
         answer(origin, command.reply, joined)
         self._catch_up(member, joining.missed_live, recovery.position)
         self._node.events.publish(RoomJoined(self._name, origin.client, origin.user))
+        self._decided(origin.client)
 
     def _joined(self, command: Join, recovery: Recovery[Publication], response: object, origin: Origin) -> Joined:
         recovered = None if command.since is None else recovery.recovered
@@ -319,7 +341,8 @@ class TopicActor(Actor):
             return None
         who, seen = member.principal, member.presence_ref
         present = Present(member.client, who.id, seen, command.info, self._node.wall(), who.info)
-        self._change(self._presence.join(present), frozenset((member.client,)))
+        but = frozenset() if member.variant.shows_own_join else frozenset((member.client,))
+        self._change(self._presence.join(present), but)
         return self._presence.members()
 
     def _catch_up(self, member: Membership, items: list[Item], position: Position) -> None:

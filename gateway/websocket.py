@@ -8,20 +8,18 @@ of a socket that is gone, from receive and from send.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from enum import Enum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-
-import attrs
 
 from . import wire_json
 from .commands import Join, Leave, Publish, Reply
+from .handshake import Address, Handshake
 from .hooks import result
+from .intake import Frame, Intake
 from .messages import Accept, Adopt, Beat, Close, HookFailed, Kick, LeaveAll, Refuse, Send, Taken
 from .passage import OPEN
 from .publications import DEFAULT_EVENT, clients, encode_payload
-from .reasons import InvalidJSON, NotAccepted, Refused, WebSocketDisconnect, validate_close
+from .reasons import NotAccepted, Refused, WebSocketDisconnect, validate_close
 from .receipts import Receipt
 
 if TYPE_CHECKING:
@@ -37,74 +35,14 @@ if TYPE_CHECKING:
     from .publications import Kind
 
 
+__all__ = ["Address", "ConnectionState", "Frame", "Handshake", "Liveness", "WebSocket"]
+
+
 class ConnectionState(Enum):
     CONNECTING = "connecting"
     CONNECTED = "connected"
     DISCONNECTING = "disconnecting"
     DISCONNECTED = "disconnected"
-
-
-@attrs.frozen
-class Address:
-    """Where a client comes from; empty and 0 for a Unix socket."""
-
-    host: str
-    port: int
-
-
-@attrs.frozen
-class Handshake:
-    """What the upgrade request said; no third party's object in it."""
-
-    path: str
-    path_params: Mapping[str, str] = MappingProxyType({})
-    query_string: str = ""
-    query_params: Mapping[str, str] = MappingProxyType({})
-    headers: Mapping[str, str] = MappingProxyType({})
-    """Case-insensitive."""
-    client: Address = Address("", 0)
-    subprotocols: tuple[str, ...] = ()
-    token: str | None = None
-    """The credential it brought: in a header, a subprotocol, or its first command."""
-    data: bytes | None = None
-    """Encoded JSON that came with it in a first command."""
-    at: float = 0.0
-    """Wall-clock seconds since 1970 of the request."""
-
-
-@attrs.frozen
-class Frame:
-    """One whole message of the client: `data` is a `str` for a text, bytes for a binary one."""
-
-    data: str | bytes
-
-    @property
-    def type(self) -> str:
-        """`text` or `binary`; or the `type` of a JSON object, which is how the oldest clients mark a pong."""
-        if isinstance(self.data, bytes):
-            return "binary"
-        try:
-            value = wire_json.decode(self.data)
-        except InvalidJSON:
-            return "text"
-        kind = value.get("type") if isinstance(value, dict) else None
-        return kind if isinstance(kind, str) else "text"
-
-    def text(self) -> str:
-        return self.data if isinstance(self.data, str) else self.data.decode()
-
-    def bytes(self) -> bytes:
-        return self.data if isinstance(self.data, bytes) else self.data.encode()
-
-    def json(self) -> Any:
-        """Raises InvalidJSON, which is a `json.JSONDecodeError`."""
-        return wire_json.decode(self.data)
-
-    def value(self, encoding: Encoding | None) -> Any:
-        """What a handler with that encoding gets; None: `data` as it came. Raises InvalidJSON, UnicodeDecodeError."""
-        if encoding is None:
-            return self.data
-        return self.json() if encoding == "json" else self.text() if encoding == "text" else self.bytes()
 
 
 class Liveness:
@@ -117,7 +55,7 @@ class Liveness:
         """As it was asked for last; heartbeats run from the accept on."""
 
     def start(self) -> Receipt[None]:
-        """Goes on; silence counts from now. Does nothing if it runs."""
+        """Goes on: after an interval of silence it is pinged again. Does nothing if it runs."""
         return self._set(is_on=True)
 
     def stop(self) -> Receipt[None]:
@@ -145,11 +83,8 @@ class WebSocket:
         self._node = node
         self._ref = ref
         self._passage = passage
-        self._frames: deque[Frame] = deque()  # bounded by the connection's credit: reading stops when it is spent
-        self._passed: deque[Frame] = deque()  # those that middleware let through and nobody received yet
-        self._passing: asyncio.Task[None] | None = None
+        self._intake = Intake(self, self._give_back)
         self._greeting: asyncio.Task[None] | None = None
-        self._waiter: asyncio.Future[None] | None = None
         self._gone: WebSocketDisconnect | None = None
         self._leaving = WebSocketDisconnect(1000)
         self._session: ActorRef[Any] | None = None
@@ -340,14 +275,7 @@ class WebSocket:
         if self.state is ConnectionState.CONNECTING:
             raise NotAccepted("receive")
         async with asyncio.timeout(timeout):
-            while not self._has_passed():
-                if self._frames or self._passing is not None:
-                    await self._pass_on()
-                elif self._gone is not None:
-                    raise self._gone
-                else:
-                    await self._next()
-        return self._passed.popleft() if self._passed else self._take()
+            return await self._intake.receive()
 
     async def receive_text(self, timeout: float | None = None) -> str:
         return (await self.receive(timeout)).text()
@@ -433,8 +361,14 @@ class WebSocket:
     # --- what the machine does, on the loop's thread
 
     def _feed(self, data: str | bytes) -> None:
-        self._frames.append(Frame(data))
-        self._wake()
+        self._intake.feed(data)
+
+    def _has_frame(self) -> bool:
+        return self._intake.has_any
+
+    def _give_back(self, size: int) -> None:
+        if self._ref.is_alive():
+            self._ref.tell(Taken(size))
 
     def _leave(self, code: int, reason: str) -> None:
         """The machine has begun to close: what waits still leaves, nothing is added."""
@@ -444,65 +378,15 @@ class WebSocket:
     def _end(self, code: int, reason: str) -> None:
         self.state = ConnectionState.DISCONNECTED
         self._gone = WebSocketDisconnect(code, reason)
-        self._wake()
+        self._intake.end(self._gone)
 
-    def _has_frame(self) -> bool:
-        return bool(self._frames or self._passed or self._passing is not None)
-
-    def _has_passed(self) -> bool:
-        """Whether `receive` may take one now: a function's frames pass the middleware first."""
-        return bool(self._passed or (self._frames and not self._passage.touches_messages and self._passing is None))
-
-    async def _pass_on(self) -> None:
-        """
-        Brings the next frame through the middleware, for `receive`.
-
-        In a task of its own: a `receive` that is cancelled, or times out, leaves it to the next one, and loses nothing.
-        """
-        if self._passing is None:
-            self._passing = asyncio.get_running_loop().create_task(self._pass(self._take()))
-        passing = self._passing
-        try:
-            await asyncio.shield(passing)
-        finally:
-            if passing.done() and self._passing is passing:
-                self._passing = None
-
-    async def _pass(self, frame: Frame) -> None:
-        try:
-            await self._passage.message(self._keep)(self, frame)
-        except Refused as error:
-            if self.is_connected:
-                self.send_error(error)
-
-    async def _keep(self, ws: WebSocket, frame: Frame) -> None:
-        """Innermost: told to the app's own `on_message`, and then there to be received."""
-        await self._tell_hooks(frame)
-        self._passed.append(frame)
-
-    async def _tell_hooks(self, frame: Frame) -> None:
-        hooks = self._passage.hooks.received
-        if hooks:
-            value = frame.value(self.encoding)
-            for hook in hooks:
-                await result(hook(self, value))
+    def _let_go(self) -> None:
+        """Its session ends: what runs beside it, and whose outcome nobody will ask for, ends too."""
+        for task in (self._greeting, self._intake.task):
+            if task is not None:
+                task.cancel()
+                task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _to_session(self, message: object) -> None:
         if self._session is not None and self._session.is_alive():
             self._session.tell(message)
-
-    def _take(self) -> Frame:
-        frame = self._frames.popleft()
-        if self._ref.is_alive():
-            self._ref.tell(Taken(len(frame.data)))
-        return frame
-
-    async def _next(self) -> None:
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            waiter = self._waiter = asyncio.get_running_loop().create_future()
-        await asyncio.shield(waiter)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

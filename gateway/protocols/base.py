@@ -31,6 +31,9 @@ class Variant(ABC):
     Compared by identity: a wire hands out the same object for the same way.
     """
 
+    shows_own_join: bool = False
+    """Whether a member is told of its own join; else it is in the state that comes with the answer."""
+
     @abstractmethod
     def frame(self, item: Item) -> bytes:
         """The item as a whole frame; empty if this variant does not show it."""
@@ -120,6 +123,10 @@ class Wire(ABC):
     def close_code(self, reason: CloseReason) -> int:
         """The number this wire gives to an end that the server chose."""
         return reason.code
+
+    def close_text(self, reason: CloseReason) -> str:
+        """The words of its close frame."""
+        return reason.meaning
 
 
 def close_reason(name: str) -> CloseReason:

@@ -40,9 +40,20 @@ from .centrifuge_requests import Asked, command_of
 if TYPE_CHECKING:
     from ..commands import Command, Join, Result
     from ..publications import Item, Kind
+    from ..reasons import CloseReason
     from . import centrifuge_frames as frames
 
 PROTOBUF_SUBPROTOCOL = "centrifuge-protobuf"
+
+CLOSE_TEXTS = {
+    "normal": "connection closed",
+    "slow_consumer": "slow",
+    "heartbeat_lost": "no pong",
+    "reconnect": "force reconnect",
+    "stale": "stale",
+    "disconnected": "force disconnect",
+}
+"""What the reference says in its close frames where we say something else; its clients show it to people."""
 
 _JSON = JsonFrames()
 
@@ -53,6 +64,7 @@ class CentrifugeVariant(Variant):
     def __init__(self, frames: JsonFrames, *, shows_joins: bool) -> None:
         self._frames = frames
         self._shows_joins = shows_joins
+        self.shows_own_join = shows_joins
 
     def frame(self, item: Item) -> bytes:
         if isinstance(item, Delivery):
@@ -114,11 +126,11 @@ class CentrifugeWire(Wire):
 
     def decode(self, data: str | bytes) -> Iterable[Command]:
         commands: list[Command] = []
-        for line in self._FRAMES.read(data):
-            understood = None if line.command is None else self._understand(line.command, line.size_bytes)
+        for command, size_bytes in self._FRAMES.read(data):
+            understood = None if command is None else self._understand(command, size_bytes)
             if understood is None:
                 self._is_over = True
-                return [*commands, Broken(reply=Reply(size_bytes=line.size_bytes))]
+                return [*commands, Broken(reply=Reply(size_bytes=size_bytes))]
             commands.append(understood)
         return commands
 
@@ -197,3 +209,6 @@ _RESULTS: Mapping[tuple[str, type], Callable[[Any], replies.Shape]] = {
     ("refresh", Renewed): lambda result: {"client": result.client, **replies.expiry(result.expires_in)},
     ("sub_refresh", Renewed): lambda result: replies.expiry(result.expires_in),
 }
+
+    def close_text(self, reason: CloseReason) -> str:
+        return CLOSE_TEXTS.get(reason.name, reason.meaning)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated
 
-import attrs
 import msgspec
 
 from .. import wire_json
@@ -122,15 +121,6 @@ _REQUESTS = Command.__struct_fields__[1:]
 _commands = msgspec.json.Decoder(Command)
 
 
-@attrs.frozen
-class Line:
-    """One command of a frame."""
-
-    command: Command | None
-    """None: not understood."""
-    size_bytes: int
-
-
 class JsonFrames:
     """Stateless: one object serves all connections."""
 
@@ -138,17 +128,21 @@ class JsonFrames:
     ping = text_frame(b"{}")
     """An empty reply."""
 
-    def read(self, data: str | bytes) -> Iterator[Line]:
-        """The commands of a frame, in order; a binary frame, and what comes behind `MAX_COMMANDS`, is one that is
-        not understood. One newline at the end is tolerated, an empty line is not (as in the reference)."""
+    def read(self, data: str | bytes) -> Iterator[tuple[Command | None, int]]:
+        """
+        The commands of a frame, in order, each with its size in bytes; None for one that is not understood.
+
+        A binary frame, and all that comes behind `MAX_COMMANDS`, is one that is not understood. One newline at the end
+        is tolerated, an empty line is not (as in the reference).
+        """
         if isinstance(data, bytes):
-            yield Line(None, len(data))
+            yield None, len(data)
             return
         lines = data.removesuffix("\n").split("\n", MAX_COMMANDS)
         for line in lines[:MAX_COMMANDS]:
-            yield Line(_command(line), len(line))
+            yield _command(line), len(line)
         for rest in lines[MAX_COMMANDS:]:
-            yield Line(None, len(rest))
+            yield None, len(rest)
 
     def write(self, *replies: Mapping[str, object]) -> bytes:
         """All of them in one frame."""

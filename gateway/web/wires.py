@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from ..commands import Command
     from ..protocols.base import Wire
+
+VERSION = f"hubbub {version('hubbub')}"
+"""What clients of Centrifuge are told that they are connected to."""
 
 NATIVE = "/ws"
 CENTRIFUGE = "/connection/websocket"
@@ -74,7 +78,7 @@ def _native(path: str, offered: Sequence[str]) -> Spoken | None:
 def _centrifuge(query: Mapping[str, str], offered: Sequence[str]) -> Spoken | NotSpoken:
     if CentrifugeWire.protobuf_asked(query, offered):
         return NotSpoken(501, "Protobuf is not spoken here; use JSON (no subprotocol, or centrifuge-json)")
-    wire = CentrifugeWire(frame_pings=query.get("cf_ws_frame_ping_pong") == "true")
+    wire = CentrifugeWire(VERSION, frame_pings=query.get("cf_ws_frame_ping_pong") == "true")
     return Spoken(wire, CentrifugeWire.subprotocol(offered))
 
 

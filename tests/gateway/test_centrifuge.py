@@ -37,11 +37,13 @@ from gateway.publications import Publication
 from gateway.reasons import CLOSE_REASONS, Refused
 from gateway.stream import History, Position, Stream
 from tests.support.fake_socket import FakeSocket
+from tests.support.peer import Peer, settle, start_node
 from tests.support.transcript import canned, play_wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from actors import ActorSystem
     from gateway.commands import Command, Result
 
 TRANSCRIPTS = Path(__file__).parent.parent / "transcripts"
@@ -334,3 +336,34 @@ def test_the_upgrade_names_json_where_it_is_offered() -> None:
 def test_protobuf_is_noticed_before_the_upgrade(query: dict[str, str], offered: list[str], is_protobuf: bool) -> None:
     """It would not be understood after it."""
     assert CentrifugeWire.protobuf_asked(query, offered) is is_protobuf
+
+
+async def test_clients_talk_through_the_machines(system: ActorSystem) -> None:
+    """All at once, as centrifuge-js begins; then who joins, what is published, and who leaves."""
+    node = await start_node(system)
+    ada, bob = (Peer(node, name, wire=CentrifugeWire()) for name in ("ada", "bob"))
+    ada.socket.feed(f'{CONNECT}\n{{"id":2,"subscribe":{{"channel":"kept","join_leave":true}}}}')
+    await settle()
+    connect, subscribe = ada.heard()
+    assert connect == {"id": 1, "connect": {"client": "ada", "ping": 25, "pong": True}}
+    epoch = subscribe["subscribe"]["epoch"]
+    assert subscribe == {"id": 2, "subscribe": {"recoverable": True, "positioned": True, "epoch": epoch}}
+    bob.socket.feed(
+        f'{CONNECT}\n{{"id":2,"subscribe":{{"channel":"kept"}}}}\n{{"id":3,"subscribe":{{"channel":"kept"}}}}'
+    )
+    bob.socket.feed('{"id":4,"publish":{"channel":"kept","data":[1]}}\n{"id":5,"unsubscribe":{"channel":"kept"}}')
+    await settle()
+    who = {"user": "", "client": "bob"}
+    pub = {"push": {"channel": "kept", "pub": {"data": [1], "info": who, "offset": 1, "epoch": epoch}}}
+    assert ada.heard() == [
+        {"push": {"channel": "kept", "join": {"info": who}}},
+        pub,
+        {"push": {"channel": "kept", "leave": {"info": who}}},
+    ]
+    told = bob.heard()
+    assert told.index(subscribe) < told.index(pub) < told.index({"id": 5, "unsubscribe": {}})
+    assert {"id": 3, "error": {"code": 105, "message": "already subscribed"}} in told
+    assert {"id": 4, "publish": {}} in told
+    bob.socket.feed("7")
+    await settle()
+    assert (bob.closed.code, ada.closes) == (3501, [])

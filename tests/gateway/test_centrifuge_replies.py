@@ -10,9 +10,9 @@ import pytest
 from gateway.commands import Join, Joined, Reply
 from gateway.presence import PresenceDiff, Present
 from gateway.protocols.centrifuge import CentrifugeWire
-from gateway.protocols.centrifuge_replies import MAX_TTL, expiry
+from gateway.protocols.centrifuge_replies import MAX_TTL, expiry, subscribed
 from gateway.publications import Delivery, PresenceChange, Publication, Sender
-from gateway.stream import Position
+from gateway.stream import Entry, Position
 from tests.support.fake_socket import FakeSocket
 
 if TYPE_CHECKING:
@@ -151,6 +151,14 @@ def test_a_payload_stays_on_its_line() -> None:
         "data": {"a": "b\n", "c": 2},
         "info": {"user": "ada", "client": "c1", "conn_info": {"n": 1}, "chan_info": []},
     }
+
+
+def test_who_recovers_from_the_beginning_is_not_sent_to_the_top() -> None:
+    """Its offset is 0, which is left out; the top in its place would hide the publications from the client."""
+    missed = (Entry(1, 0.0, Publication("a", b"1", 0.0)), Entry(2, 0.0, Publication("a", b"2", 0.0)))
+    result = Joined(Position(2, "e"), True, missed, recoverable=True)
+    assert "offset" not in subscribed(result, Position(0, ""))
+    assert subscribed(result, Position(1, ""))["offset"] == 1
 
 
 @pytest.mark.parametrize(

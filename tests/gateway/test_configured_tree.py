@@ -56,6 +56,7 @@ ELSEWHERE = {
     "gateway.limits.in_flight_commands": "gateway/test_connection.py::test_what_is_not_answered_stops_the_reading",
     "gateway.limits.in_flight_bytes": "gateway/test_connection.py::test_many_bytes_stop_the_reading_as_well",
     "gateway.limits.max_topics": "gateway/test_topic.py::test_too_many_topics_are_refused_and_leave_nothing_behind",
+    "gateway.heartbeat.app_ping": "integration/test_sockets.py::test_e8_an_endpoint_has_a_heartbeat_of_its_own",
     "gateway.drain.timeout": "gateway/test_connection.py::test_drain_lets_everybody_go_and_refuses_commands",
     "gateway.drain.spread": "integration/test_drain.py::test_everybody_is_let_go_with_the_advice_to_come_back",
     "topics.*.join": "gateway/test_connection.py::test_permissions_are_those_of_the_topic",

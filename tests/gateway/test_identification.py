@@ -224,7 +224,9 @@ async def test_a_topics_token_stands_for_the_permission(system: ActorSystem) -> 
     assert refused["error"]["code"] == 103
     (wrong,) = await one.asks(subscribe={"channel": "secret", "token": token(node, channel="secret", lasts=-1)})
     assert wrong["error"]["code"] == 109
-    (joined,) = await one.asks(subscribe={"channel": "secret", "token": token(node, channel="secret", info={"seat": 1})})
+    (joined,) = await one.asks(
+        subscribe={"channel": "secret", "token": token(node, channel="secret", info={"seat": 1})}
+    )
     assert joined["subscribe"]["recoverable"]
     (seen,) = await one.asks(presence={"channel": "secret"})
     assert seen["presence"]["presence"]["c"]["chan_info"] == {"seat": 1}
@@ -246,9 +248,7 @@ async def test_a_topics_token_that_ends_ends_the_membership_after_the_grace(syst
     one = Centrifuge(node)
     await one.connects(token=token(node))
     for channel in ("a", "b"):
-        (joined,) = await one.asks(
-            subscribe={"channel": channel, "token": token(node, channel=channel, lasts=30)}
-        )
+        (joined,) = await one.asks(subscribe={"channel": channel, "token": token(node, channel=channel, lasts=30)})
         assert joined["subscribe"]["expires"] is True
         assert 29 <= joined["subscribe"]["ttl"] <= 30
     await passes(25.0)
@@ -331,4 +331,3 @@ async def test_a_call_reaches_the_application_and_is_answered_in_order(
     assert one.socket.sent_close is not None
     assert one.socket.sent_close[0] == 3004
     assert ada.socket.sent_close is None
-

@@ -11,7 +11,6 @@ from gateway.identity import Principal
 from gateway.middleware import Authenticate, LimitRate, around_connect, around_message, check_middleware
 from gateway.reasons import Refused
 
-
 pytestmark = pytest.mark.actors
 
 

@@ -124,3 +124,38 @@ async def test_receipts_that_are_settled_from_the_start() -> None:
     Receipt.failed("send", Refused("full"), lambda act, error: lost.append((act, error)))
     await turn()
     assert [act for act, _ in lost] == ["send"]
+
+
+async def test_several_receipts_are_one_with_all_outcomes() -> None:
+    """In their order, once the last is in; the first failure in that order is its failure."""
+    first, second = Receipt[int]("one"), Receipt[int]("two")
+    together = Receipt.all([first, second])
+    second.resolve(2)
+    assert not together.done()
+    first.resolve(1)
+    assert await together == (1, 2)
+    assert await Receipt.all([]) == ()
+    with pytest.raises(LookupError):
+        await Receipt.all([Receipt.of(1), _failed(LookupError()), _failed(ValueError())])
+
+
+async def test_a_failure_among_several_is_one_fact() -> None:
+    """Of the whole, if nobody awaits it; the single receipts are not lost as well."""
+    lost: list[Any] = []
+
+    def note(act: str, error: BaseException) -> None:
+        lost.append(error)
+
+    receipts: list[Receipt[Any]] = [Receipt("join", note) for _ in range(2)]
+    Receipt.all(receipts)
+    error = LookupError()
+    for one in receipts:
+        one.fail(error)
+    await asyncio.sleep(0)
+    assert lost == [error]
+
+
+def _failed(error: BaseException) -> Receipt[Any]:
+    receipt: Receipt[Any] = Receipt()
+    receipt.fail(error)
+    return receipt

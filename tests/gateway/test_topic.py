@@ -153,7 +153,7 @@ async def test_a_full_topic_refuses_and_lets_its_own_members_rejoin(system: Acto
     ada, bob = Peer(node, "ada"), Peer(node, "bob")
     await ada.joins("full")
     refused = await bob.says("join_room", room="full")
-    assert refused[0]["error"]["reason"] == "limit_exceeded"
+    assert refused[0]["error"]["reason"] == "topic_full"
     assert (await ada.joins("full"))["status"] == "joined"
     ada.socket.end()
     await settle()

@@ -88,7 +88,7 @@ async def test_a_flood_of_slow_work_stops_the_reading_not_the_server(serve: Serv
         await ws.accept()
         await go.wait()
         async for one in ws:
-            most = max(most, len(ws._frames))
+            most = max(most, len(ws._intake.frames))
             seen += [one.text()]
 
     server = await serve(app, settings(LIMITS__BURST="10000"))

@@ -170,14 +170,14 @@ async def test_a_cut_while_joining_again_ends_the_first_membership_too(serve: Se
 
 
 async def test_max_members_is_kept_and_a_member_may_join_again(serve: Serve) -> None:
-    """The one too many is `limit_exceeded`; who is in already takes no second seat."""
+    """The one too many is `topic_full`; who is in already takes no second seat."""
     app = Gateway()
     app.topic("small", max_members=2)(Room)
     server = await serve(app, settings())
     async with connect(server.ws()) as one, connect(server.ws()) as two, connect(server.ws()) as three:
         await one.join("small")
         await two.join("small")
-        assert (await three.ask(action="join_room", room="small"))["error"]["reason"] == "limit_exceeded"
+        assert (await three.ask(action="join_room", room="small"))["error"]["reason"] == "topic_full"
         assert (await one.ask(action="join_room", room="small"))["status"] == "joined"
         await two.ask(action="leave_room", room="small")
         await three.join("small")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import sys
+from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from aiohttp import ClientSession, web
 
@@ -24,6 +29,7 @@ from gateway.middleware import Authenticate, LimitRate
 from gateway.permissions import IsAuthenticated
 from gateway.router import WebSocketRouter
 from tests.support.client import Client, connect, refused, settings, when
+from tests.support.process import ROOT, Process, free_ports
 from tests.support.raw_client import CLOSE, PATIENCE, TEXT, RawClient
 from tests.support.raw_client import frame as client_frame
 
@@ -524,6 +530,42 @@ async def test_a5_invalid_json_for_a_class_is_answered_and_the_connection_stays(
     assert replies[3] == {"got": "x"}
 
 
+async def test_a5_invalid_json_before_a_function_is_answered_too(serve: Serve) -> None:
+    """Where `on_message` wants JSON, what is none goes no further than the answer."""
+    app, box = Gateway(), Box()
+
+    @app.on_message
+    def seen(ws: WebSocket, message: Any) -> None:
+        box.put_nowait(message)
+
+    app.ws("/", encoding="json")(echo)
+    server = await serve(app, settings())
+    async with connect(server.ws("/")) as client:
+        for data in ("{", b"\xff", "[1]"):
+            await client.send(data)
+        assert [(await read_json(client))["error"]["reason"] for _ in range(2)] == ["bad_request"] * 2
+        assert await read_json(client) == [1]
+    assert (await out_of(box), box.empty()) == ([1], True)
+
+
+async def test_a_token_of_the_configured_secret_says_who_is_at_an_endpoint(serve: Serve) -> None:
+    """Where the app has no authenticators; one that is not ours is 401."""
+    app, secret = Gateway(), "0123456789abcdef0123456789abcdef"
+
+    @app.ws("/")
+    async def tell(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.send_text(ws.principal.id)
+
+    server = await serve(app, settings(AUTH__JWT_SECRET=secret))
+    good, bad = (jwt.encode({"sub": "ada"}, key, "HS256") for key in (secret, secret[::-1]))
+    async with connect(server.ws("/"), headers={"Authorization": f"Bearer {good}"}) as client:
+        assert await client.receive() == "ada"
+    async with connect(server.ws("/")) as client:
+        assert await client.receive() == ""
+    assert (await refused(server.ws("/"), headers={"Authorization": f"Bearer {bad}"}))[0] == 401
+
+
 # --- time
 
 
@@ -830,3 +872,42 @@ async def hello(ws: WebSocket, name: str) -> None:
     await ws.accept()
     await ws.send_text(f"hello {name}")
     await ws.receive()
+
+
+PROGRAM = """
+from gateway import Gateway, WebSocket
+
+app = Gateway(title="program")
+
+@app.ws("/echo")
+async def echo(ws: WebSocket) -> None:
+    await ws.accept()
+    async for frame in ws:
+        await ws.send_text(frame.text().upper())
+
+raise SystemExit(app.run(host="127.0.0.1", port=PORT, config="program.toml"))
+"""
+
+
+@pytest.mark.slow
+async def test_c9_a_program_runs_its_gateway_with_a_file(serve: Serve, tmp_path: Path) -> None:
+    """`app.run` blocks, obeys the file and goes before it with what it is given, and returns the exit code."""
+    port = free_ports()
+    (tmp_path / "program.py").write_text(PROGRAM.replace("PORT", str(port)))
+    (tmp_path / "program.toml").write_text('[gateway]\nport = 1\n[gateway.limits]\nmax_message = "10B"\n')
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "program.py", cwd=tmp_path, env=environ, stderr=asyncio.subprocess.PIPE
+    )
+    process = Process(child, port)
+    try:
+        await process.line_with("program is listening at")
+        async with connect(f"ws://127.0.0.1:{port}/echo") as client:
+            await client.send("hello")
+            assert await client.receive() == "HELLO"
+            await client.send("more than ten bytes")
+            assert (await client.closed())[0] == 1009
+        process.send(signal.SIGTERM)
+        assert await process.exit_code() == 0
+    finally:
+        await process.kill()

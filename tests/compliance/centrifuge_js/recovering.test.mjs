@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { connectedClient, dataOf, subscribed, subscriptionOf } from "../support/centrifuge.mjs";
 import { topicOf } from "../support/gateway.mjs";
 import { Proxy } from "../support/proxy.mjs";
-import { CUTS, survivesCuts } from "../support/recovery.mjs";
+import { CUTS, survives, survivesCuts } from "../support/recovery.mjs";
 import { Journal, journalOf, next, upTo } from "../support/waiting.mjs";
 
 /** More than the 100 publications that are kept. */
@@ -38,6 +38,41 @@ test("who is cut off again and again gets each publication once and in order", a
   assert.ok(again.length >= CUTS / 2, `it came back ${again.length} times only`);
   assert.ok(again.every((context) => context.wasRecovering && context.recovered), "a return was not recovered");
   assert.ok(again.some((context) => context.hasRecoveredPublications), "nothing was ever missed");
+});
+
+test("who is unsubscribed again and again with 2500 gets each publication once and in order", async (t) => {
+  const topic = topicOf();
+  const [reader, publisher] = [await connectedClient(t), await connectedClient(t)];
+  const subscription = await subscribed(reader, topic);
+  const [numbers, returns] = [new Journal(), journalOf(subscription, "subscribed")];
+  subscription.on("publication", ({ data }) => numbers.add(data));
+  const interrupt = async (_, cut) => {
+    await reader.rpc("unsubscribe", { channel: topic, code: 2500, reason: "again" });
+    await returns.untilCount(cut);
+  };
+  await survives(interrupt, (number) => publisher.publish(topic, number), numbers);
+  assert.ok(returns.entries.every((context) => context.recovered), "a return was not recovered");
+});
+
+test("who comes from a position that is lost loads its state again, and begins from there", async (t) => {
+  const topic = topicOf();
+  const client = await connectedClient(t);
+  await publishAll(client, topic, upTo(3));
+  const { epoch } = await client.history(topic);
+  const positions = [{ offset: 1, epoch: "of another life" }, { offset: 1, epoch }];
+  const { received } = await subscribed(client, topic, { getState: async () => positions.shift() });
+  await received.untilCount(2);
+  assert.deepEqual(dataOf(received), [2, 3]);
+  assert.equal(positions.length, 0);
+});
+
+test("who asks for deltas, which are not made here, gets whole publications", async (t) => {
+  const topic = topicOf();
+  const client = await connectedClient(t);
+  const { received } = await subscribed(client, topic, { delta: "fossil" });
+  await publishAll(client, topic, [{ text: "one" }, { text: "two" }]);
+  await received.untilCount(2);
+  assert.deepEqual(dataOf(received), [{ text: "one" }, { text: "two" }]);
 });
 
 test("a subscription says that it is positioned and recoverable, and where it is", async (t) => {

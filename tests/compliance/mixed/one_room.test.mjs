@@ -117,6 +117,28 @@ test("a payload that is no object reaches all; Phoenix has it wrapped", async (t
   assert.deepEqual([data, gw.offset], ["just a text", 1]);
 });
 
+test("a payload that its author wrote over several lines reaches all as one message", async (t) => {
+  const members = await room(t);
+  members.native.sendText('{"action":"publish","channel":"TOPIC","payload":{\n  "from": "native",\r\n\t"n": 1\n}}');
+  for (const wire of WIRES) {
+    const [{ from, n }] = await members[wire].heard.untilCount(1);
+    assert.deepEqual([from, n], ["native", 1], `on ${wire}`);
+  }
+  await members.raw.publish({ from: "raw", n: 2 });
+  for (const wire of WIRES) await members[wire].heard.untilCount(2);
+  assert.equal((await members.centrifuge.history()).messages.length, 2);
+  assert.equal(members.centrifuge.interruptions.length, 0);
+});
+
+test("what a member says of itself over several lines reaches all", async (t) => {
+  const members = await room(t);
+  members.native.sendText('{"action":"subscribe","channel":"TOPIC","info":{\n"name":\n"N"\n},"ref":"again"}');
+  await members.raw.publish({ from: "raw", n: 1 });
+  for (const wire of WIRES) await members[wire].heard.untilCount(1);
+  assert.deepEqual((await members.centrifuge.presence()).map(([user]) => user).sort(), [...WIRES].sort());
+  assert.equal(members.centrifuge.interruptions.length, 0);
+});
+
 test("a binary payload ends nobody's connection, and what follows reaches all", async (t) => {
   const members = await room(t);
   await members.phoenix.publish(Uint8Array.of(0, 255, 128).buffer, "draw");

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { topicOf } from "../support/gateway.mjs";
 import { answerTo, joined, payloadsOf, socketOf } from "../support/phoenix.mjs";
 import { Proxy } from "../support/proxy.mjs";
-import { CUTS, survivesCuts } from "../support/recovery.mjs";
+import { CUTS, survives, survivesCuts } from "../support/recovery.mjs";
 import { Journal, upTo } from "../support/waiting.mjs";
 
 /**
@@ -48,6 +48,19 @@ test("who is cut off again and again gets each message once and in order", async
   const again = channel.returns.entries.slice(1);
   assert.ok(again.length >= CUTS / 2, `it came back ${again.length} times only`);
   assert.ok(again.every((gw) => gw.recovered === true), "a return was not recovered");
+});
+
+test("whose channel crashes again and again gets each message once and in order", async (t) => {
+  const topic = topicOf();
+  const channel = recovering(socketOf(t), topic);
+  const numbers = payloadsOf(channel, "shout", ({ n }) => n);
+  await channel.returns.untilCount(1);
+  const interrupt = async (_, cut) => {
+    assert.equal((await answerTo(channel.push("test:crash", {}))).status, "ok");
+    await channel.returns.untilCount(cut + 1);
+  };
+  await survives(interrupt, await publisherOf(t, topic), numbers);
+  assert.ok(channel.returns.entries.slice(1).every((gw) => gw.recovered === true), "a return was not recovered");
 });
 
 test("a member that asked for it hears positions, another of the same topic does not", async (t) => {

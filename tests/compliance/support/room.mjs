@@ -59,6 +59,7 @@ async function nativeMember(t, topic) {
   return {
     id: socket.connection,
     heard, events, gone, arrived,
+    sendText: (text) => socket.send(text.replace("TOPIC", topic)),
     publish: (payload, event = "message", options = {}) => ask({ action: "publish", channel: topic, payload, event, ...options }),
     leave: () => socket.close(),
     presence: async () => (await ask({ action: "presence", channel: topic })).members.map(({ user, client }) => [user, client]),

@@ -194,6 +194,9 @@ class CentrifugeWire(Wire):
         self._unanswered_pings += 1
         return self._FRAMES.ping
 
+    def close_text(self, reason: CloseReason) -> str:
+        return CLOSE_TEXTS.get(reason.name, reason.meaning)
+
 
 def _returned(value: object) -> object:
     return replies.payload(value, "binary") if isinstance(value, bytes) else value
@@ -209,6 +212,3 @@ _RESULTS: Mapping[tuple[str, type], Callable[[Any], replies.Shape]] = {
     ("refresh", Renewed): lambda result: {"client": result.client, **replies.expiry(result.expires_in)},
     ("sub_refresh", Renewed): lambda result: replies.expiry(result.expires_in),
 }
-
-    def close_text(self, reason: CloseReason) -> str:
-        return CLOSE_TEXTS.get(reason.name, reason.meaning)

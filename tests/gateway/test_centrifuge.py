@@ -344,7 +344,8 @@ async def test_clients_talk_through_the_machines(system: ActorSystem) -> None:
     ada, bob = (Peer(node, name, wire=CentrifugeWire()) for name in ("ada", "bob"))
     ada.socket.feed(f'{CONNECT}\n{{"id":2,"subscribe":{{"channel":"kept","join_leave":true}}}}')
     await settle()
-    connect, subscribe = ada.heard()
+    connect, subscribe, own = ada.heard()
+    assert own["push"]["join"]["info"]["client"] == "ada"  # as the reference does
     assert connect == {"id": 1, "connect": {"client": "ada", "ping": 25, "pong": True}}
     epoch = subscribe["subscribe"]["epoch"]
     assert subscribe == {"id": 2, "subscribe": {"recoverable": True, "positioned": True, "epoch": epoch}}

@@ -71,6 +71,7 @@ bench-built:
 
 clean:  ## Remove .venv and everything that was built
 	@rm -rf $(VENV) build bench/build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf tests/compliance/.cache tests/compliance/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: an environment is made once, and again when what it is made from changes.

@@ -38,7 +38,8 @@ class Run:
 
         What went on beside the server on the other core is not seen by this, but who disturbs one disturbs both.
         """
-        return bool(self.result.get("busy")) and float(self.result.get("own_cpu", 1.0)) < UNDISTURBED
+        has_polled = self.result.get("busy") and self.result.get("measured_s")
+        return bool(has_polled) and float(self.result["own_cpu"]) < UNDISTURBED
 
     @property
     def complaint(self) -> str:

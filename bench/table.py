@@ -34,9 +34,9 @@ def cell(spread: Spread | None, unit: str = "") -> str:
 
 
 def reference_of(session: Session) -> str:
-    """What the ratios are to: the usual one if it was measured, else the first of all."""
+    """What the ratios are to: the usual one if it was measured, else the first that is not ours, else the first."""
     there = session.candidates()
-    return REFERENCE if REFERENCE in there else there[0]
+    return REFERENCE if REFERENCE in there else next((one for one in there if one not in OURS), there[0])
 
 
 def ratio_to(session: Session, scenario: Scenario, candidate: str, reference: str) -> Spread | None:
@@ -61,17 +61,20 @@ def _cpu(runs: Sequence[Run]) -> str:
 
 
 def _ends(result: Result) -> str:
-    """How the slow or the flooding ones ended in one run."""
+    """How the slow or the flooding ones ended in one run, as they saw it."""
     told: dict[str, Any] = result.get("slow") or result.get("flooders") or {}
-    ended = [f"{count} closed with {code}" for code, count in told.get("closed", {}).items()]
-    ended += [f"{told[key]} {word}" for key, word in (("eof", "ended"), ("reset", "reset")) if told.get(key)]
-    said = [f"{', '.join(ended)} within {told['last_ended_after_s']:.1f} s"] if ended else []
-    said += [f"{told['still_open']} still there"] if told.get("still_open") else []
+    said = [f"{count} closed with {code}" for code, count in told.get("closed", {}).items()]
+    words = (("eof", "ended without a close frame"), ("reset", "reset"), ("still_open", "still there"))
+    said += [f"{told[key]} {word}" for key, word in words if told.get(key)]
+    if told.get("ended_in_time"):
+        said.append(f"the last within {told['last_ended_after_s']:.1f} s")
+    elif told and not told["still_open"]:
+        said.append("seen when they read again")
     return ", ".join(said) or "-"
 
 
 def _growth(runs: Sequence[Run]) -> str:
-    servers = [run.result["server"] for run in runs if run.result.get("server")]
+    servers = [run.result["server"] for run in runs if run.result.get("measured_s") and run.result.get("server")]
     found = [(one["rss_max_kb"] - one["rss_calm_kb"]) / 1024 for one in servers]
     return f"{statistics.median(found):.1f}" if found else "-"
 
@@ -146,9 +149,15 @@ def _table(session: Session, scenario: Scenario) -> Iterator[str]:
 
 
 def losses(session: Session) -> Iterator[str]:
-    """A line for each of ours and each scenario, with everybody who is better in the median of the ratios."""
+    """
+    A line for each of ours and each scenario, with everybody who is better in the median of the ratios.
+
+    Not to have run clean at all is the worst way to be behind, so it is said here too.
+    """
     for scenario in session.scenarios():
-        for ours in (one for one in session.candidates() if one in OURS):
+        for ours in (one for one in session.candidates() if one in OURS and session.of(scenario.name, one)):
+            if not session.values(scenario, ours):
+                yield f"- {scenario.name}, {ours}: not one clean run"
             better = list(_better(session, scenario, ours))
             if better:
                 yield f"- {scenario.name}, {ours}: {'; '.join(better)}"

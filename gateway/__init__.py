@@ -9,11 +9,11 @@ from .handlers import on
 from .heartbeat import HeartbeatConfig
 from .identity import Principal
 from .member import Member
+from .message_class import message
 from .middleware import Authenticate, LimitRate
 from .reasons import InvalidJSON, Refused, WebSocketDisconnect
 from .receipts import Receipt
 from .router import WebSocketRouter
-from .schemas import message
 from .stream import History, Position
 from .topic_handle import ChannelHandle, RoomHandle
 from .websocket import ConnectionState, Frame, WebSocket

@@ -10,6 +10,7 @@ What it refuses to know: where a value came from, how a setting is obeyed, and w
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -73,6 +74,18 @@ def _is_origin(text: str) -> bool:
 
 def _is_public_url(text: str) -> bool:
     return not text or re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", text) is not None
+
+
+def _is_proxy(text: str) -> bool:
+    """Whether it is a network, an address, or the word for the peers of a Unix socket."""
+    try:
+        return text == "unix" or ipaddress.ip_network(text) is not None
+    except ValueError:
+        return False
+
+
+def _is_mode(text: str) -> bool:
+    return re.fullmatch(r"0?[0-7]{3}", text) is not None
 
 
 def _address(text: str) -> tuple[str, int] | None:
@@ -197,6 +210,20 @@ class DrainSettings:
 
 
 @attrs.frozen(kw_only=True)
+class TlsSettings:
+    """[gateway.tls]: the certificate of the public listener, where no proxy in front of it has one."""
+
+    certificate: str = setting("", reason="The file of the certificate and its chain, PEM. Empty is no TLS.")
+    key: str = setting("", reason="The file of its private key, PEM, not encrypted. With a certificate only.")
+
+    def __attrs_post_init__(self) -> None:
+        if self.certificate and not self.key:
+            raise ConfigError("key", "certificate is set and key is not", "name the file of its private key")
+        if self.key and not self.certificate:
+            raise ConfigError("certificate", "key is set and certificate is not", "name the file of the certificate")
+
+
+@attrs.frozen(kw_only=True)
 class ListenSettings:
     """[gateway]: where it listens, and what it believes about who is asking."""
 
@@ -209,6 +236,12 @@ class ListenSettings:
         8000, reason="0 lets the system choose. 8000 is above 1023, so it needs no root.", validator=between(0, 65_535)
     )
     uds: str = setting("", reason="The path of a Unix socket, instead of host and port. Empty is none.")
+    uds_mode: str = setting(
+        "660",
+        reason="Permissions of its file, octal. Who connects must be able to write: the owner and the group, to which "
+        'the proxy in front belongs; "666" lets everybody on the machine in.',
+        validator=_check(_is_mode, 'write three octal digits, such as "660"'),
+    )
     allowed_origins: tuple[str, ...] = setting(
         (),
         reason='Origins other than our own whose pages may connect, as "https://example.org"; "*" is every page.',
@@ -219,6 +252,13 @@ class ListenSettings:
         reason="How browsers reach us, for the same-origin check behind TLS. Empty is what the Host header says.",
         validator=_check(_is_public_url, 'write a URL such as "https://example.org"'),
     )
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        reason="Networks and addresses whose X-Forwarded-For and -Proto are believed; the first hop outside of them is "
+        'the client. "unix" is whoever reaches the Unix socket. Nobody: anybody can send these headers.',
+        validator=_check(_is_proxy, 'write a network or an address, such as "10.0.0.0/8", or "unix"'),
+    )
+    tls: TlsSettings = setting(TlsSettings(), reason="")
     admin: AdminSettings = setting(AdminSettings(), reason="")
     api: ApiSettings = setting(ApiSettings(), reason="")
     auth: AuthSettings = setting(AuthSettings(), reason="")
@@ -227,6 +267,8 @@ class ListenSettings:
     drain: DrainSettings = setting(DrainSettings(), reason="")
 
     def __attrs_post_init__(self) -> None:
+        if self.uds and self.tls.certificate:
+            raise ConfigError("tls.certificate", f"uds is {shown(self.uds)}, and stays on this machine", "keep one")
         if self.admin.listen == "" and self.port == 65_535:
             raise ConfigError("admin.listen", "port 65535 has no next one", 'write "127.0.0.1:8001" or "off"')
         if self.admin_address == (self.host, self.port) and self.port and not self.uds:

@@ -88,6 +88,7 @@ from .protocols.base import close_reason
 from .reasons import InvalidToken, Refused, WebSocketDisconnect
 from .receipts import Receipt
 from .session import GOODBYE, FrameReady
+from .shared_buckets import NOBODY
 from .subscriptions import Subscriptions
 from .websocket import ConnectionState
 
@@ -145,7 +146,7 @@ class ConnectionActor(Actor):
         self._wire: Wire = ticket.wire
         self._session: ActorRef[Any] | None = None
         self._calls: ActorRef[Any] | None = None
-        self._gate = Gate(limits)
+        self._gate = Gate(limits, node.quotas, ticket.address_key, ticket.principal.id)
         self._inlet: Inlet | None = None
         self._subscriptions = Subscriptions(limits.max_topics_per_connection)
         self._outlet = Outlet(limits, node.now, self._slowed, self._dropped, self._overflowed)
@@ -376,7 +377,8 @@ class ConnectionActor(Actor):
         if command.expires is not None:
             self._watch_topics()
         variant = self._wire.variant(command)
-        self._node.tell_topic(command.topic, Submit(self._origin, command, generation, variant))
+        creator = NOBODY if self._is_of_app(command.reply) else self._ticket.address_key
+        self._node.tell_topic(command.topic, Submit(self._origin, command, generation, variant), creator)
 
     def _leave(self, command: Leave) -> None:
         self._topic_settings(command.topic)
@@ -400,7 +402,8 @@ class ConnectionActor(Actor):
             _check_permission(settings.publish, self._origin.principal)
         subscription = self._subscriptions.get(command.topic) if self._wire.needs_membership else None
         generation = 0 if subscription is None else subscription.generation
-        self._node.tell_topic(command.topic, Submit(self._origin, command, generation))
+        creator = NOBODY if self._is_of_app(command.reply) else self._ticket.address_key
+        self._node.tell_topic(command.topic, Submit(self._origin, command, generation), creator)
 
     def _is_in(self, command: Publish) -> bool:
         """Whether it comes from the membership of now; what an earlier one said is not heard. Raises Refused."""
@@ -423,7 +426,7 @@ class ConnectionActor(Actor):
         subscription = self._subscriptions.get(command.topic)
         if subscription is None or not subscription.is_live:  # who was let in may read, also by a token
             _check_permission(settings.join, self._origin.principal)
-        self._node.tell_topic(command.topic, Submit(self._origin, command))
+        self._node.tell_topic(command.topic, Submit(self._origin, command), self._ticket.address_key)
 
     def _topic_settings(self, topic: str) -> TopicSettings:
         """What is checked of every command to a topic. Raises Refused."""
@@ -520,6 +523,7 @@ class ConnectionActor(Actor):
     def adopt(self, principal: Principal) -> None:
         """The client is this one from now on."""
         self._ticket.principal = principal
+        self._gate.is_of(principal.id)
         self._origin = Origin(self.actor_ref, self._ticket.client, principal)
         self._node.identified(self.actor_ref, self._ticket.client, principal)
         self._ticket.tell_principal(principal)
@@ -825,7 +829,8 @@ class ConnectionActor(Actor):
         reason = self._ended_by()
         for topic, subscription in self._subscriptions.items():
             self._node.tell_live_topic(topic, Depart(self._ticket.client, subscription.generation, reason))
-        self._node.forget(self._ticket.client, self._origin.user)
+        self._node.forget(self._ticket.client, self._origin.user, self._ticket.address_key)
+        self._gate.end()
         self._node.cancel_calls(self.actor_ref)
         if self._ticket.was_opened or self._closed is not None:
             self._node.events.publish(self._closed_fact(reason))

@@ -55,6 +55,21 @@ class ConnectionRefused:
 
 
 @attrs.frozen
+class ProxyNotTrusted:
+    """
+    Connections of one near address bring `X-Forwarded-For`, and `gateway.trusted_proxies` does not name it.
+
+    Said once in the life of a gateway. Until it is named, all its clients have one address: in facts, in `ws.client`,
+    and for the limits. Name it if it is a proxy of yours.
+    """
+
+    address: str
+    """Empty for the peer of a Unix socket, which is named `unix`."""
+    connections: int
+    setting: str = "gateway.trusted_proxies"
+
+
+@attrs.frozen
 class ApiRefused:
     """A back end was answered with an error: a wrong key, a body that is none, or what may not or cannot be done."""
 
@@ -170,6 +185,7 @@ Fact = (
     | ConnectionIdentified
     | ConnectionClosed
     | ConnectionRefused
+    | ProxyNotTrusted
     | ApiRefused
     | TopicOpened
     | TopicClosed

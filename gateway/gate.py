@@ -9,15 +9,40 @@ from .limits import Strikes, TokenBucket
 
 if TYPE_CHECKING:
     from .limits import Limits
+    from .quotas import Quotas
 
 
 class Gate:
-    """The limits of one connection; buckets are made on first need, an idle connection has none."""
+    """
+    The limits of one connection; buckets are made on first need, an idle connection has none.
 
-    __slots__ = ("_bucket", "_errors", "_excess", "_free_joins", "_is_held", "_limits", "credit")
+    Args:
+        quotas: What it shares with others.
+        address: Whom it shares that with, as `shared_buckets.key_of` says it; `principal` is the other one.
+    """
 
-    def __init__(self, limits: Limits) -> None:
+    __slots__ = (
+        "_address",
+        "_bucket",
+        "_errors",
+        "_excess",
+        "_free_joins",
+        "_is_held",
+        "_is_others_doing",
+        "_leased",
+        "_limits",
+        "_principal",
+        "_quotas",
+        "credit",
+    )
+
+    def __init__(self, limits: Limits, quotas: Quotas, address: str, principal: str) -> None:
         self._limits = limits
+        self._quotas = quotas
+        self._address = address
+        self._principal = principal
+        self._leased = 0
+        self._is_others_doing = False
         self.credit = Credit(limits.in_flight_commands, limits.in_flight_bytes)
         self._bucket: TokenBucket | None = None
         self._excess: Strikes | None = None
@@ -33,13 +58,44 @@ class Gate:
         return self.wait(now)
 
     def wait(self, now: float) -> float:
-        """0.0 if a message may come now, else the seconds until one may."""
+        """0.0 if a message may come now, else the seconds until one may. The hot path: mostly one bucket is asked."""
         if self._bucket is None:
             self._bucket = TokenBucket(self._limits.messages_per_second, self._limits.burst)
-        return self._bucket.take(now)
+        wait = self._bucket.take(now)
+        if wait > 0.0:
+            self._is_others_doing = False
+            return wait
+        if self._leased > 0:
+            self._leased -= 1
+            return 0.0
+        return self._lease(now)
+
+    def _lease(self, now: float) -> float:
+        """This message and the next few, from what is shared."""
+        granted, wait = self._quotas.lease(self._principal, self._address, now)
+        self._leased = max(0, granted - 1)
+        self._is_others_doing = wait > 0.0
+        return wait
+
+    def is_of(self, principal: str) -> None:
+        """Whose connection it is from now on; what was leased in another name goes back."""
+        if principal != self._principal:
+            self.end()
+            self._principal = principal
+
+    def end(self) -> None:
+        """Nothing more comes: the rest of a lease goes back."""
+        self._quotas.give_back(self._principal, self._address, self._leased)
+        self._leased = 0
 
     def is_deaf(self, now: float) -> bool:
-        """Notes one message too many; whether that was one more than anybody who listens would send."""
+        """
+        Notes one message too many; whether that was one more than anybody who listens would send.
+
+        What only the others of its principal or address have used up is not held against it.
+        """
+        if self._is_others_doing:
+            return False
         if self._excess is None:
             self._excess = Strikes()
         return self._excess.strike(now)

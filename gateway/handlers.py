@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from .schemas import Messages, is_schema, schema_of
+from .message_class import is_schema
+from .schemas import Messages, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -61,6 +61,14 @@ class TokenBucket:
         self._full_at = full_at
         return 0.0
 
+    def give(self, n: float) -> None:
+        """Gives back `n` tokens that were taken and not used; above the burst they are lost."""
+        self._full_at -= n / self.rate
+
+    def is_full(self, now: float) -> bool:
+        """Whether it says the same as a new one."""
+        return self._full_at <= now
+
 
 class Strikes:
     """
@@ -107,6 +115,30 @@ class Limits:
     """Bytes as UTF-8. 255 is all that fits the one length byte of Phoenix's binary frames, so it can only be less."""
     max_connections: int | None = attrs.field(default=None, validator=_optional_positive)
     """Connections per node; None leaves it to the file descriptors the system grants."""
+    connections_per_second: float = attrs.field(default=1000.0, validator=_above_zero)
+    """New connections per second and node, in the long run; above it the upgrade is answered with 503. 1,000 is about
+    half of what one core can do, so that a storm leaves some of it to those who are connected."""
+    connection_burst: int = attrs.field(default=20_000, validator=_positive)
+    """New connections at once. 20,000: everybody of a full node, who comes back after it was restarted."""
+    address_connections_per_second: float = attrs.field(default=50.0, validator=_above_zero)
+    """New connections per second and address, in the long run; above it 429. 50: nobody opens as many, and a big office
+    behind one address does not either. An address is an IPv6 /64; loopback is none, for there any limit would hit
+    everybody behind a proxy that is not declared."""
+    address_connection_burst: int = attrs.field(default=1000, validator=_positive)
+    """New connections of one address at once. 1,000 people behind one address, who all come back after a restart."""
+    max_connections_per_address: int | None = attrs.field(default=None, validator=_optional_positive)
+    """Open connections per address; None is no limit: a mobile carrier puts thousands of people behind one."""
+    principal_multiple: int = attrs.field(default=4, validator=_positive)
+    """Times `messages_per_second` and `burst` that all connections of one principal have together. 4: several tabs and
+    a phone, of which each may still do all that one may. The anonymous are nobody, and have their address."""
+    address_multiple: int = attrs.field(default=40, validator=_positive)
+    """Times `messages_per_second` and `burst` that all connections of one address have together. 40 cursors that move
+    all the time, or some thousand people who type: 2,000 messages are less than a tenth of a core."""
+    address_topics_per_second: float = attrs.field(default=20.0, validator=_above_zero)
+    """Topics per second that clients of one address may bring to life, in the long run; one that lives costs nothing.
+    20 would take 80 minutes to fill `max_topics`, and those nobody is in are gone after two."""
+    address_topic_burst: int = attrs.field(default=2000, validator=_positive)
+    """Topics of that kind at once. 2,000: those 1,000 people, each with two topics of their own."""
     outbox_bytes: int = attrs.field(default=1024 * 1024, validator=_positive)
     """Bytes waiting for a congested peer. 1 MiB as in Centrifugo: sixteen of the largest messages."""
     outbox_age: float = attrs.field(default=10.0, validator=_above_zero)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import wire_json
-from .publications import DEFAULT_EVENT, Publication, encode_payload
+from .publications import Publication, encode_payload, event_named
 
 if TYPE_CHECKING:
     from .identity import Principal
@@ -26,10 +26,15 @@ class Member:
         """What it said of itself when it joined; decoded JSON, or None."""
         self.params = params
 
-    def send(self, payload: object, *, event: str = DEFAULT_EVENT) -> bool:
-        """To this member alone, in order with what it is sent otherwise; no offset. Whether it is a member."""
+    def send(self, payload: object, *, event: str | None = None) -> bool:
+        """
+        To this member alone, in order with what it is sent otherwise; no offset. Whether it is a member.
+
+        Args:
+            event: None: the action of a message object, else `message`.
+        """
         encoded, kind = encode_payload(payload)
-        publication = Publication(self._topic.name, encoded, self._topic.wall(), kind, event)
+        publication = Publication(self._topic.name, encoded, self._topic.wall(), kind, event_named(event, payload))
         return self._topic.send_to(self.id, publication)
 
     def update(self, info: object) -> bool:

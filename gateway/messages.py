@@ -80,7 +80,10 @@ class Submit:
     origin: Origin
     command: TopicCommand
     generation: int = 0
-    """Of the subscription, for joins and leaves: removal is by connection and generation, never by name alone."""
+    """
+    Of the subscription, for joins and leaves: removal is by connection and generation, never by name alone. Of a
+    publication: the membership without which it is refused; 0: none is needed.
+    """
     variant: Variant | None = None
 
 

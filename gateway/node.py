@@ -37,8 +37,10 @@ from .messages import Close, Origin, Settle, Submit
 from .parts import HOME, PASSIVATE_AFTER, plan_tree
 from .publications import clients, encode_payload, event_named
 from .pulse import DEADLINES, SLOT, Pulse
+from .quotas import Quotas
 from .reasons import InvalidJSON, Refused
 from .receipts import Receipt
+from .shared_buckets import NOBODY
 from .tokens import Tokens
 from .topic import TopicActor
 
@@ -101,6 +103,8 @@ class Node:
     ) -> None:
         self.settings = settings
         self.limits = settings.gateway.limits
+        self.quotas = Quotas(self.limits)
+        """What connections share."""
         self.topics = settings.topic_table()
         self.heartbeat_config = settings.gateway.heartbeat
         self.auth = settings.gateway.auth
@@ -208,10 +212,16 @@ class Node:
 
     # --- topics
 
-    def tell_topic(self, name: str, message: object) -> None:
-        """Tells a topic, which is started if it does not live. Raises Refused when it, or the node, has too much."""
+    def tell_topic(self, name: str, message: object, creator: str = NOBODY) -> None:
+        """
+        Tells a topic, which is started if it does not live. Raises Refused when it, or the node, has too much.
+
+        Args:
+            creator: Whose quota a topic counts for that has to be started, as `shared_buckets.key_of` says it.
+        """
         ref = self._live.get(name)
         if ref is None or not ref.is_alive():
+            self._check_may_create(creator)
             ref = self._start_topic(name)
         try:
             ref.tell(message)
@@ -251,6 +261,12 @@ class Node:
     def topic_ended(self, name: str, ref: ActorRef[Any]) -> None:
         if self._live.get(name) is ref:
             del self._live[name]
+
+    def _check_may_create(self, creator: str) -> None:
+        wait = self.quotas.wait_to_create(creator, self.now()) if creator else 0.0
+        if wait > 0.0:
+            said = f"too many new topics from your address; wait {wait:.2f} s"
+            raise Refused("too_many_requests", said, retry_after=round(wait, 3))
 
     def _start_topic(self, name: str) -> ActorRef[TopicActor]:
         with self._starting:  # plain threads publish as well, and one name has one topic
@@ -388,6 +404,7 @@ class Node:
         """The machine of an upgrade request that passed the first checks."""
         ref = self.system.spawn(ConnectionActor, self, ticket, under=self._sockets, name=ticket.client)
         self._connections[ticket.client] = ref
+        self.quotas.entered(ticket.address_key)
         self.identified(ref, ticket.client, ticket.principal)
         try:
             ref._actor.open_session()
@@ -423,8 +440,9 @@ class Node:
         """Principals with a connection here; the anonymous are none."""
         return len(self._users)
 
-    def forget(self, client: str, user: str = "") -> None:
+    def forget(self, client: str, user: str = "", address_key: str = NOBODY) -> None:
         self._connections.pop(client, None)
+        self.quotas.left(address_key)
         theirs = self._users.get(user)
         if theirs is not None:
             theirs.pop(client, None)

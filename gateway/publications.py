@@ -9,7 +9,7 @@ import attrs
 
 from . import wire_json
 from .identity import Principal
-from .schemas import action_of
+from .message_class import action_of
 
 if TYPE_CHECKING:
     from .presence import PresenceDiff

@@ -10,7 +10,8 @@ second and kind, with how many there were since the last line (`count`), and cou
     connection.opened        info              connections_total{wire}
     connection.identified    debug             -
     connection.closed        info              connections_closed_total{ended_by}
-    connection.refused       info              connections_refused_total{status}
+    connection.refused       info, sampled     connections_refused_total{status}
+    proxy.not_trusted        warning           -
     api.refused              warning, sampled  api_refused_total{reason}
     topic.opened             debug             -
     topic.closed             debug             -
@@ -118,7 +119,8 @@ CATALOGUE: dict[type, Words] = {
     events.ConnectionOpened: Words("connection.opened", "info", "connections", "wire"),
     events.ConnectionIdentified: Words("connection.identified", "debug"),
     events.ConnectionClosed: Words("connection.closed", "info", "connections_closed", "ended_by"),
-    events.ConnectionRefused: Words("connection.refused", "info", "connections_refused", "status"),
+    events.ConnectionRefused: Words("connection.refused", "info", "connections_refused", "status", sampled=True),
+    events.ProxyNotTrusted: Words("proxy.not_trusted", "warning"),
     events.ApiRefused: Words("api.refused", "warning", "api_refused", "reason", sampled=True),
     events.TopicOpened: Words("topic.opened", "debug"),
     events.TopicClosed: Words("topic.closed", "debug"),

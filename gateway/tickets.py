@@ -9,6 +9,7 @@ import attrs
 from actors import LoopFuture
 
 from .passage import OPEN
+from .shared_buckets import key_of
 from .websocket import Handshake, WebSocket
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ class Ticket:
     passage: Passage = OPEN
     """What stands around its endpoint."""
     _websocket: WebSocket | None = None
+    address_key: str = attrs.field(init=False)
+    """Whose limits it shares; of `address`."""
+
+    @address_key.default
+    def _key_of_address(self) -> str:
+        return key_of(self.address)
 
     @property
     def path(self) -> str:

@@ -212,7 +212,7 @@ class TopicActor(Actor):
 
     def _publish(self, origin: Origin, command: Publish) -> None:
         exclude = frozenset(origin.client if one == SELF else one for one in command.exclude)
-        sender = self.sender_of(origin.client, origin.principal) if origin.connection is not None else None
+        sender = self.sender_of(origin.client, origin.principal) if origin.client else None
         publication = Publication(
             self._name, command.payload, self._node.wall(), command.kind, command.event, sender, exclude
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from actors.config import nearest
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .topic import TopicActor
     from .websocket import WebSocket
 
-    Who = WebSocket | Member | str
+    Who: TypeAlias = WebSocket | Member | str
     """A connection: itself, as a member of some topic, or its id."""
 
 

@@ -18,7 +18,7 @@ from .hooks import result
 from .intake import Frame, Intake
 from .messages import Accept, Adopt, Beat, Close, HookFailed, Kick, LeaveAll, Refuse, Send, Taken
 from .passage import OPEN
-from .publications import DEFAULT_EVENT, clients, encode_payload
+from .publications import clients, encode_payload, event_named
 from .reasons import NotAccepted, Refused, WebSocketDisconnect, validate_close
 from .receipts import Receipt
 
@@ -340,12 +340,12 @@ class WebSocket:
         return receipt
 
     def publish(
-        self, topic: str, payload: object, *, event: str = DEFAULT_EVENT, exclude: object = (), save: bool | None = None
+        self, topic: str, payload: object, *, event: str | None = None, exclude: object = (), save: bool | None = None
     ) -> Receipt[Any]:
-        """Publishes as this client would, with itself as the sender."""
+        """Publishes as this client would, with itself as the sender. `event`: None as in `Member.send`."""
         encoded, kind = encode_payload(payload)
-        but = clients(exclude)
-        return self._ask("publish", lambda reply: Publish(topic, reply, encoded, kind, event, but, save), topic)
+        name, but = event_named(event, payload), clients(exclude)
+        return self._ask("publish", lambda reply: Publish(topic, reply, encoded, kind, name, but, save), topic)
 
     def _ask(self, act: str, command: Any, topic: str, face: Face = "channel") -> Receipt[Any]:
         receipt: Receipt[Any] = Receipt(f"{act} {topic}", self._node.receipt_lost)

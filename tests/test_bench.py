@@ -78,6 +78,15 @@ def test_a_round_that_was_not_clean_is_in_no_median() -> None:
     assert "- ours-raw: round 2: not clean" in markdown(measured)
 
 
+def test_a_run_that_had_not_its_whole_core_is_disturbed() -> None:
+    """Only a run that polls can tell; one that never began was not disturbed but failed."""
+    polled = {"busy": True, "measured_s": 2.0, "own_cpu": 0.5}
+    assert Run("socketify", "room-w1", 1, polled).is_disturbed
+    assert not Run("socketify", "room-w1", 1, {**polled, "own_cpu": 0.99}).is_disturbed
+    assert not Run("socketify", "room-w1", 1, {**polled, "busy": False}).is_disturbed
+    assert not Run("socketify", "room-w1", 1, {**polled, "measured_s": 0.0}).is_disturbed
+
+
 # --- the table, the plot, the history
 
 
@@ -92,6 +101,7 @@ def test_where_ours_is_behind_is_said() -> None:
     """A line names everybody who is better, and nobody who is not."""
     behind = list(losses(session(socketify=[100.0], ours_raw=[50.0], picows=[25.0])))
     assert behind == ["- room-w1, ours-raw: 0.5 x socketify"]
+    assert list(losses(session(socketify=[100.0], ours_raw=[None]))) == ["- room-w1, ours-raw: not one clean run"]
     assert "Nowhere in these runs." in markdown(session(socketify=[100.0], ours_raw=[150.0]))
 
 

@@ -7,6 +7,7 @@ left to whoever runs them. Nothing is patched, and nothing happens to tests that
     async def test_counts(system: ActorSystem) -> None: ...
 
     @pytest.mark.actors(real_time=True, in_place="never")      # real time; the rest is given to ActorSystem
+    @pytest.mark.actors(real_time=True, loop=MovableTimeLoop)  # a class of loop
     @pytest.mark.allow_failures("ValueError")                  # by name: pytest would mark a class; none: any
     @pytest.mark.allow_dead_letters("stopped")                 # without arguments: any
 """
@@ -59,9 +60,24 @@ def _is_ours(item: pytest.Function) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A coroutine test with the marker alone gets its loop as any other: by the fixture, which also closes it."""
-    for item in items:
-        if isinstance(item, pytest.Function) and _is_ours(item) and "actor_loop" not in item.fixturenames:
+    for number, item in enumerate(items):
+        if not isinstance(item, pytest.Function) or not _is_ours(item):
+            continue
+        items[number] = item = _as_collected(item)
+        if "actor_loop" not in item.fixturenames:
             item.fixturenames.insert(0, "actor_loop")
+
+
+def _as_collected(item: pytest.Function) -> pytest.Function:
+    """As pytest made it: in its auto mode pytest-asyncio makes every coroutine test one that runs on a loop of its."""
+    if not type(item).__module__.startswith("pytest_asyncio"):
+        return item
+    kept = {"callspec": getattr(item, "callspec", None), "callobj": item.obj, "fixtureinfo": item._fixtureinfo}
+    plain: pytest.Function = pytest.Function.from_parent(
+        item.parent, name=item.name, originalname=item.originalname, **kept
+    )
+    plain.own_markers = [marker for marker in item.own_markers if marker.name != "asyncio"]
+    return plain
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -86,8 +102,9 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
 @pytest.fixture
 def actor_loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
     """The loop of this test: virtual time, or with `actors(real_time=True)` a plain one. Closed after it."""
-    real_time = _settings(request).get("real_time", False)
-    loop: asyncio.AbstractEventLoop = asyncio.new_event_loop() if real_time else VirtualTimeLoop()
+    settings = _settings(request)
+    default = asyncio.new_event_loop if settings.get("real_time", False) else VirtualTimeLoop
+    loop: asyncio.AbstractEventLoop = settings.get("loop", default)()
     try:
         yield loop
     finally:
@@ -121,6 +138,7 @@ def system(
 ) -> Iterator[ActorSystem]:
     """An actor system that runs; after the test it is stopped and checked by the tripwires."""
     settings = _settings(request)
+    settings.pop("loop", None)
     if not settings.pop("real_time", False):
         settings.setdefault("clock", VirtualClock(actor_loop))
     system = ActorSystem(request.node.name, **settings)

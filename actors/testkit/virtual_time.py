@@ -106,8 +106,8 @@ class JumpingSelector(selectors.BaseSelector):
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock begins at 0 and jumps. Sockets, threads and subprocesses work as ever."""
 
-    def __init__(self) -> None:
-        self._jumping = JumpingSelector()
+    def __init__(self, selector: JumpingSelector | None = None) -> None:
+        self._jumping = selector or JumpingSelector()
         self._calls = 0
         super().__init__(self._jumping)
         self.hold_while(lambda: self._calls > 0)

@@ -57,33 +57,45 @@ static void print_cycles(const Run *run) {
     print_histogram("close_us", &churn.close);
 }
 
-/* How those of a role ended: how many by which close code, by end of file, by reset, and how many are still there. */
-static void print_ends(const Run *run, const char *name, Role role) {
-    unsigned codes[MAX_CODES], counts[MAX_CODES];
-    int different = 0, eof = 0, reset = 0, still = 0;
-    double last = 0;
-    uint64_t bytes = 0;
-    for (int i = 0; i < run->count; i++) {
-        const Connection *one = &run->connections[i];
-        if (one->role != role) continue;
-        bytes += one->received_bytes;
-        if (one->ended_at > span.trouble && (double)(one->ended_at - span.trouble) / 1e9 > last)
-            last = (double)(one->ended_at - span.trouble) / 1e9;
-        if (one->close_code) {
-            int at = 0;
-            while (at < different && codes[at] != one->close_code) at++;
-            if (at == different && different < MAX_CODES) codes[different] = one->close_code, counts[different++] = 0;
-            if (at < different) counts[at]++;
-        } else if (one->state != STATE_CLOSED) {
-            still++;
-        } else {
-            *(one->end == END_EOF ? &eof : &reset) += 1;
-        }
+/* How those of a role ended. Who does not read may not see its end before it reads again, for what the kernels hold
+ * comes first: so it is told how many ended while the trouble lasted, and when the last of these. */
+typedef struct {
+    unsigned code[MAX_CODES], count[MAX_CODES];
+    int codes, eof, reset, still_open, in_time;
+    double last;
+    uint64_t bytes;
+} Ends;
+
+static void count_code(Ends *ends, unsigned code) {
+    int at = 0;
+    while (at < ends->codes && ends->code[at] != code) at++;
+    if (at == MAX_CODES) return;
+    if (at == ends->codes) ends->code[ends->codes++] = code;
+    ends->count[at]++;
+}
+
+static void count_end(Ends *ends, const Connection *one) {
+    ends->bytes += one->received_bytes;
+    if (one->ended_at > span.trouble && one->ended_at < span.until) {
+        double after = (double)(one->ended_at - span.trouble) / 1e9;
+        ends->in_time++;
+        if (after > ends->last) ends->last = after;
     }
+    if (one->close_code) count_code(ends, one->close_code);
+    else if (one->state != STATE_CLOSED) ends->still_open++;
+    else if (one->end == END_EOF) ends->eof++;
+    else ends->reset++;
+}
+
+static void print_ends(const Run *run, const char *name, Role role) {
+    Ends ends = {.codes = 0};
+    for (int i = 0; i < run->count; i++)
+        if (run->connections[i].role == role) count_end(&ends, &run->connections[i]);
     printf("\"%s\":{\"closed\":{", name);
-    for (int i = 0; i < different; i++) printf("%s\"%u\":%u", i ? "," : "", codes[i], counts[i]);
-    printf("},\"eof\":%d,\"reset\":%d,\"still_open\":%d,\"last_ended_after_s\":%.2f,\"received_bytes\":%" PRIu64 "},",
-           eof, reset, still, last, bytes);
+    for (int i = 0; i < ends.codes; i++) printf("%s\"%u\":%u", i ? "," : "", ends.code[i], ends.count[i]);
+    printf("},\"eof\":%d,\"reset\":%d,\"still_open\":%d,\"ended_in_time\":%d,\"last_ended_after_s\":%.2f,"
+           "\"received_bytes\":%" PRIu64 "},",
+           ends.eof, ends.reset, ends.still_open, ends.in_time, ends.last, ends.bytes);
 }
 
 static void print_server(const Run *run) {
@@ -111,8 +123,8 @@ bool report_print(const Run *run) {
     printf("\"connect_s\":%.3f,\"measured_s\":%.3f,", (double)(run->ready - run->started) / 1e9, seconds_measured(run));
     if (options.mode == MODE_CHURN) print_cycles(run);
     if (options.publishers) print_deliveries(run);
-    if (options.slow) print_ends(run, "slow", ROLE_SLOW);
-    if (options.flooders) {
+    if (run->begun && options.slow) print_ends(run, "slow", ROLE_SLOW);
+    if (run->begun && options.flooders) {
         print_ends(run, "flooders", ROLE_FLOODER);
         print_count("flood_sent", flood.sent);
         print_count("flood_held_back", flood.held_back);

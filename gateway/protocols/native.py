@@ -160,6 +160,8 @@ class NativeWire(Wire):
             return ()
         if isinstance(result, Joined):
             return self._joined(reply, result)
+        if isinstance(result, Handled) and isinstance(result.value, msgspec.Raw):
+            return (text_frame(_typed(reply, bytes(result.value))),)
         body = _error(reply, result) if isinstance(result, Refused) else _BODIES[type(result)](reply, result)
         return (_frame(_addressed(reply, body)),)
 
@@ -366,8 +368,17 @@ def _published_body(reply: Reply, result: Published) -> dict[str, object]:
     return body
 
 
+def _typed(reply: Reply, message: bytes) -> bytes:
+    """A message object goes out as it is; to who gave a `ref`, with it and a status."""
+    if reply.ref is None:
+        return message
+    return wire_json.encode({**msgspec.json.decode(message), "status": "ok", "ref": reply.ref})
+
+
 def _handled_body(reply: Reply, result: Handled) -> dict[str, object]:
-    body: dict[str, object] = {"status": "ok"} if reply.action not in _ACTIONS else _published_body(reply, Published(None))
+    """An action of the application is answered with its status alone, a publication that it took with its topic."""
+    is_own = reply.action not in _ACTIONS
+    body: dict[str, object] = {"status": "ok"} if is_own else _published_body(reply, Published(None))
     return body if result.value is None else {**body, "payload": result.value}
 
 

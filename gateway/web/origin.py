@@ -11,20 +11,27 @@ if TYPE_CHECKING:
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
-def is_same_origin(origin: str | None, host: str | None, allowed: Sequence[str], public_url: str) -> bool:
+def is_same_origin(
+    origin: str | None, host: str | None, allowed: Sequence[str], public_url: str, scheme: str | None = None
+) -> bool:
     """
     Whether a page of `origin` may connect.
 
     Browsers always send the header, other clients need not: without one there is no page to protect against. `null`,
     the origin of sandboxed pages and files, is nobody's.
+
+    Args:
+        scheme: `http` or `https` if it is known how browsers reach us; then a page of the other one is another origin.
+            None: TLS may end before us, so the page's own is taken for ours.
     """
     if origin is None or "*" in allowed:
         return True
     if origin in allowed:
         return True
     asking = _address(origin)
-    ours = _address(public_url or f"{origin.partition(':')[0]}://{host or ''}")
-    return asking is not None and asking == ours
+    ours = _address(public_url or f"{scheme or origin.partition(':')[0]}://{host or ''}")
+    is_other_scheme = not public_url and scheme is not None and origin.partition(":")[0] != scheme
+    return asking is not None and asking == ours and not is_other_scheme
 
 
 def _address(url: str) -> tuple[str, int] | None:

@@ -12,6 +12,7 @@ import structlog
 from actors import SystemFailed
 
 from .server import CannotListen
+from .tls import CannotUseCertificate
 
 if TYPE_CHECKING:
     from ..app import Gateway
@@ -27,8 +28,11 @@ def run(app: Gateway, settings: GatewaySettings) -> int:
             structlog.get_logger("hubbub").error("gateway.failed", error=str(error.__cause__))
             return 1
         except CannotListen as error:
-            hint = "choose another with --port, or gateway.admin.listen"
+            hint = "choose another with --port, gateway.admin.listen or gateway.uds"
             structlog.get_logger("hubbub").error("gateway.not_started", error=f"{error}; {hint}")
+            return 1
+        except CannotUseCertificate as error:
+            structlog.get_logger("hubbub").error("gateway.not_started", error=str(error))
             return 1
 
 

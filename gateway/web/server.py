@@ -13,23 +13,28 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ..authenticators import credential_of
-from ..events import ConnectionClosed, ConnectionRefused, GatewayDraining, GatewayStarted
+from ..events import ConnectionClosed, ConnectionRefused, GatewayDraining, GatewayStarted, ProxyNotTrusted
 from ..identity import ANONYMOUS
 from ..protocols.raw import RawWire
 from ..reasons import InvalidToken, Refused
+from ..shared_buckets import key_of
 from ..sockets import SocketLimits
 from ..telemetry import Telemetry
 from ..tickets import Ticket
 from ..websocket import Address
 from ..websocket import Handshake as Asked
+from .addresses import TrustedProxies, UndeclaredProxies, client_address, client_scheme
 from .admin import admin_app
 from .api import Api
 from .origin import is_same_origin
+from .tls import server_context
+from .unix_socket import UnixSocket
 from .upgrade import Handshake, Upgrader, listed
 from .wires import NotSpoken, Spoken, wire_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from ssl import SSLContext
 
     from ..app import Gateway
     from ..node import Node
@@ -40,6 +45,9 @@ DECIDE_WITHIN = 10.0
 
 CONNECTION_HEADER = "Hubbub-Connection"
 """In the 101: a user can paste it, and whoever is on call finds the connection by it."""
+
+BACKLOG = 4096
+"""Connections that the kernel keeps for us until we take them; Linux' own limit since 5.4."""
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -67,9 +75,12 @@ class WebServer:
         self._settings = node.settings.gateway
         self._telemetry = Telemetry(node)
         """Words and numbers do not depend on somebody being able to ask for them."""
+        self._trusted = TrustedProxies(self._settings.trusted_proxies)
+        self._undeclared = UndeclaredProxies(self._trusted)
         self._raw = RawWire()
         self._runners: list[web.AppRunner] = []
         self._public: web.AppRunner | None = None
+        self._socket_file: UnixSocket | None = None
         self.url = ""
         self.admin_url: str | None = None
 
@@ -78,13 +89,16 @@ class WebServer:
         self._upgrader = Upgrader(limits)
         listen = self._settings
         if listens:
-            self._public = await self._serve(self._public_app(), listen.host, listen.port, listen.uds)
-            self.url = _url_of(self._public, listen.uds)
+            tls = server_context(listen.tls)  # before anything listens: it may be refused
+            if listen.uds:
+                self._socket_file = UnixSocket(listen.uds, int(listen.uds_mode, 8))
+            self._public = await self._serve(self._public_app(), listen.host, listen.port, self._socket_file, tls)
+            self.url = _url_of(self._public, listen.uds, is_tls=tls is not None)
         address = listen.admin_address
         if address is not None:
             port = address[1] or (listen.port + 1 if listen.port else 0)
-            admin = await self._serve(admin_app(self._app, self._node, self._telemetry), address[0], port, "")
-            self.admin_url = _url_of(admin, "")
+            admin = await self._serve(admin_app(self._app, self._node, self._telemetry), address[0], port)
+            self.admin_url = _url_of(admin)
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
 
@@ -112,16 +126,29 @@ class WebServer:
         for runner in reversed(self._runners):
             await runner.cleanup()
         self._runners.clear()
+        if self._socket_file is not None:
+            self._socket_file.remove()
 
-    async def _serve(self, application: web.Application, host: str, port: int, uds: str) -> web.AppRunner:
+    async def _serve(
+        self,
+        application: web.Application,
+        host: str,
+        port: int,
+        file: UnixSocket | None = None,
+        tls: SSLContext | None = None,
+    ) -> web.AppRunner:
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
         await runner.setup()
         self._runners.append(runner)
-        site: web.BaseSite = web.UnixSite(runner, uds) if uds else web.TCPSite(runner, host, port, backlog=4096)
+        site: web.BaseSite
         try:
+            if file is not None:
+                site = web.SockSite(runner, file.bind(), backlog=BACKLOG)
+            else:
+                site = web.TCPSite(runner, host, port, backlog=BACKLOG, ssl_context=tls)
             await site.start()
         except OSError as error:
-            raise CannotListen(uds or f"{host}:{port}", error) from error
+            raise CannotListen(str(file.path) if file is not None else f"{host}:{port}", error) from error
         return runner
 
     def _public_app(self) -> web.Application:
@@ -171,6 +198,7 @@ class WebServer:
         if found is None and spoken is None:
             return web.Response(status=404, text=f"there is nothing at {request.path}\n")
         handshake = Handshake.of(request)
+        self._look_for_proxies(request)
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
@@ -183,18 +211,38 @@ class WebServer:
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """What is checked before anything is made for this client."""
-        limit = self._node.limits.max_connections
-        if self._node.is_draining:
+        node = self._node
+        if node.is_draining:
             return self._refuse(request, 503, "shutting_down", {"Retry-After": "2"})
-        if limit is not None and self._node.connection_count >= limit:
-            return self._refuse(request, 503, "connection_limit", {"Retry-After": "5"})
-        allowed, public_url = self._settings.allowed_origins, self._settings.public_url
-        if not is_same_origin(request.headers.get("Origin"), request.headers.get("Host"), allowed, public_url):
+        if not self._is_same_origin(request):
             return self._refuse(request, 403, "origin_not_allowed", {})
+        away = node.quotas.turn_away(key_of(self.address_of(request)), node.connection_count, node.now())
+        if away is not None:
+            return self._refuse(request, away.status, away.reason, {"Retry-After": str(away.retry_after)})
         return None
 
+    def _is_same_origin(self, request: web.Request) -> bool:
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return True
+        said = request.headers.getall("X-Forwarded-Proto", ())
+        scheme = client_scheme(request.remote or "", said, self._trusted, is_tls=request.secure)
+        listen = self._settings
+        return is_same_origin(origin, request.headers.get("Host"), listen.allowed_origins, listen.public_url, scheme)
+
+    def address_of(self, request: web.Request) -> str:
+        """Of the client, as far as it is known: the peer's, or what trusted proxies say. Empty on a Unix socket."""
+        said = request.headers.getall("X-Forwarded-For", ())
+        return client_address(request.remote or "", said, self._trusted)
+
+    def _look_for_proxies(self, request: web.Request) -> None:
+        peer = request.remote or ""
+        count = self._undeclared.note(peer, request.headers.getall("X-Forwarded-For", ()))
+        if count:
+            self._node.events.publish(ProxyNotTrusted(peer, count))
+
     def _refuse(self, request: web.Request, status: int, reason: str, headers: dict[str, str]) -> web.Response:
-        self._node.events.publish(ConnectionRefused(request.remote or "", request.path, status, reason))
+        self._node.events.publish(ConnectionRefused(self.address_of(request), request.path, status, reason))
         return web.Response(status=status, text=f"{reason}\n", headers=headers)
 
     async def _open_wire(self, request: web.Request, handshake: Handshake, spoken: Spoken) -> web.StreamResponse:
@@ -222,7 +270,9 @@ class WebServer:
 
     def _ticket(self, request: web.Request, handshake: Handshake, parameters: Any, wire: Any) -> Ticket:
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-        host, port = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
+        host, port = self.address_of(request), peer[1] if isinstance(peer, tuple) else 0
+        if isinstance(peer, tuple) and peer[0] != host:
+            port = 0  # the proxy's says nothing of the client
         headers, query = Headers(request.raw_headers), dict(request.query)
         token = credential_of(headers, handshake.subprotocols, query, query_token=self._node.auth.query_token)
         asked = Asked(
@@ -280,9 +330,9 @@ class Headers(dict[str, str]):
         return super().get(name.lower(), default)
 
 
-def _url_of(runner: web.AppRunner, uds: str) -> str:
+def _url_of(runner: web.AppRunner, uds: str = "", *, is_tls: bool = False) -> str:
     if uds:
         return f"unix:{uds}"
     address: Any = runner.addresses[0]
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"http://{host}:{address[1]}"
+    return f"http{'s' if is_tls else ''}://{host}:{address[1]}"

@@ -13,8 +13,8 @@ from gateway import wire_json
 from gateway.behaviour import Room, on
 from gateway.events import ReceiptFailed, RoomLeft, TopicClosed, TopicOpened
 from gateway.identity import Principal
+from gateway.message_class import message
 from gateway.reasons import Refused
-from gateway.schemas import message
 from gateway.stream import History
 from tests.support.late_engine import LateEngine
 from tests.support.peer import PLAIN, Peer, changed, passes, settings, settle, start_node

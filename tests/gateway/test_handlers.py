@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.handlers import Handlers, on
-from gateway.schemas import message
+from gateway.message_class import message
 
 
 @message

@@ -104,7 +104,8 @@ def _submit(step: Step, number: int, origin: Origin) -> Submit | Depart:
     }
     if what == "depart":
         return Depart(origin.client, number, "client")
-    return Submit(origin, commands[what], number, WIRE.variant(a_join("room", presence=flag)))
+    generation = number if what in ("join", "return", "leave") else 0
+    return Submit(origin, commands[what], generation, WIRE.variant(a_join("room", presence=flag)))
 
 
 async def play(steps: list[Step], sizes: list[int], in_place: InPlace) -> dict[str, list[str]]:

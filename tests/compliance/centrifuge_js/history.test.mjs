@@ -78,11 +78,6 @@ test("a position of another epoch is refused with 112", async (t) => {
   await assert.rejects(client.history(topic, { limit: 1, since: { offset: 1, epoch: "another" } }), { code: 112 });
 });
 
-test("a channel that keeps no history answers 108", async (t) => {
-  const client = await connectedClient(t);
-  await assert.rejects(client.history(topicOf("plain"), { limit: 1 }), { code: 108 });
-});
-
 test("the history of a channel for the authenticated is refused to others with 103", async (t) => {
   const client = await connectedClient(t);
   await assert.rejects(client.history(topicOf("private"), { limit: 1 }), { code: 103 });

@@ -45,12 +45,17 @@ class Home(Protocol):
     def spawn(self, actor_class: type[A], /, *args: Any, **kwargs: Any) -> ActorRef[A]: ...
 
 
-def handles(*message_types: type, in_place: bool = False) -> Callable[[F], F]:
+def handles(*message_types: type, in_place: bool | Callable[[Any, Any], None] = False) -> Callable[[F], F]:
     """
     Marks a method as the handler of these message types: the exact type first, then along its MRO.
 
     With `in_place`, an idle actor may be run by its sender inside `tell_many` (see `turn`): the method must be a plain
     function, quick, and must not mind that messages it sends are queued.
+
+    Args:
+        in_place: Or a function `(self, message)` that does what the handler and the end-of-turn hook would, in one: the
+            quickest a delivery can be. It runs in the sender's context, so it must neither set nor read a context
+            variable.
     """
 
     def mark(function: F) -> F:
@@ -119,7 +124,8 @@ class Actor(pykka.Actor):
     """Where pykka's `start` puts actors of this class; `spawn` does not need it."""
 
     _handlers: ClassVar[HandlerTable]
-    _in_place: ClassVar[dict[type, Callable[[Any, Any], Any]]]
+    _in_place: ClassVar[dict[type, tuple[Callable[[Any, Any], Any], bool]]]
+    """The function, and whether it is a whole turn by itself."""
     _end_of_turn: ClassVar[Callable[[Any], None] | None]
     _has_on_start: ClassVar[bool]
     _has_on_signal: ClassVar[bool]
@@ -133,7 +139,7 @@ class Actor(pykka.Actor):
     def _learn(cls) -> None:
         """Reads the class once, so that a turn looks up one dict."""
         declared = dict(_BUILT_IN)
-        in_place: dict[type, Callable[[Any, Any], Any]] = {}
+        in_place: dict[type, tuple[Callable[[Any, Any], Any], bool]] = {}
         for base in reversed(cls.__mro__):
             for name, function in vars(base).items():
                 kinds, quick = getattr(function, "_handles", ((), False))
@@ -142,7 +148,7 @@ class Actor(pykka.Actor):
                     declared[kind] = handler
                     in_place.pop(kind, None)
                     if quick and handler is function:
-                        in_place[kind] = handler
+                        in_place[kind] = (handler, False) if quick is True else (quick, True)
         table = HandlerTable(declared)
         table.high_water = float("inf") if cls.mailbox.high_water is None else cls.mailbox.high_water
         cls._handlers, cls._in_place = table, in_place

@@ -89,20 +89,41 @@ def _tell_or_bury(ref: Cell, message: object) -> None:
         return
 
 
-def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: object) -> int:
+def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: object) -> int:  # noqa: C901  # the hot loop
     """Runs the receivers one by one; returns how many were dealt with before the slice was used up."""
     kind, ends, tick, env = type(message), dispatcher.slice_ends, dispatcher.clock.tick, refs[0]._env
     chance = dispatcher.order if dispatcher.in_place == "random" else None
+    sender = dispatcher.current
     known: type | None = None
     handler: Handler | None = None
+    is_whole = False
     for done, ref in enumerate(refs, 1):
         cls = ref.actor_class
         if cls is not known:
-            known, handler = cls, getattr(cls, "_in_place", {}).get(kind)
+            known, (handler, is_whole) = cls, getattr(cls, "_in_place", {}).get(kind, (None, False))
         if ref._scheduled or handler is None or ref._env is not env or (chance is not None and chance.random() < 0.5):
             _tell_or_bury(ref, message)
-        else:
+        elif not is_whole:
             _in_place(ref, handler, message)
+        else:  # as `_in_place`, without its calls: half of what a delivery costs
+            ref._scheduled = True
+            ref._accepted += 1
+            if ref._rare is not None:
+                _note_activity(ref)
+            dispatcher.current = ref
+            try:
+                handler(ref._actor, message)
+                ref._handled += 1
+            except BaseException as error:
+                _message_failed(ref, message, error)
+            dispatcher.current = sender
+            if ref._lane or ref._phase != RUNNING:
+                _end_turn(ref)
+            else:
+                ref._scheduled = False
+                if (ref._front or not ref._queue.empty()) and not ref._scheduled:
+                    ref._scheduled = True
+                    dispatcher.schedule(ref)
         if not done % IN_PLACE_CHECK and tick() >= ends:
             return done
     return len(refs)

@@ -22,6 +22,7 @@ from .candidates import BUILD, CANDIDATES, HOME, Candidate
 from .machine import cores_for
 from .plot import svg
 from .runner import Plan, available, run
+from .runs import Session
 from .scenarios import SCENARIOS, Scenario
 from .table import markdown
 
@@ -63,15 +64,22 @@ def run_command(given: argparse.Namespace) -> None:
     show(run(plan_of(given)))
 
 
-def show(file: Path) -> None:
+def session_of(file: Path) -> Session:
     session = runs.read(file)
+    if not session.runs:
+        refuse(f"could not use {file}: it has no runs, its session was ended before the first; name another file")
+    return session
+
+
+def show(file: Path) -> None:
+    session = session_of(file)
     (BUILD / "report.md").write_text(markdown(session))
     (BUILD / "plot.svg").write_text(svg(session))
     print(f"\n{markdown(session)}\ntable {BUILD / 'report.md'}, plot {BUILD / 'plot.svg'}, runs {file}")
 
 
 def record(file: Path) -> None:
-    session = runs.read(file)
+    session = session_of(file)
     (HOME / "RESULTS.md").write_text(f"# Results\n\n![the same as a plot](results.svg)\n\n{markdown(session)}")
     (HOME / "results.svg").write_text(svg(session))
     print(f"{history.record(session)} lines into {history.FILE}; wrote RESULTS.md and results.svg beside it")
@@ -92,6 +100,12 @@ def list_all() -> None:
         print(f"{scenario.name:16} {scenario.title} ({scenario.unit})")
 
 
+def one_or_more(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is refused; write 1 or more")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser("bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = whole.add_subparsers(dest="command", required=True)
@@ -99,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--set", choices=["short", "all"], default="short")
     running.add_argument("-c", "--candidates", metavar="NAME,...")
     running.add_argument("-s", "--scenarios", metavar="NAME,...")
-    running.add_argument("-n", "--rounds", type=int, default=3)
+    running.add_argument("-n", "--rounds", type=one_or_more, default=3)
     running.add_argument("-t", "--seconds", type=float, help="measured in each run; default: the scenario's")
     for name in ("report", "record"):
         commands.add_parser(name).add_argument("file", type=Path, nargs="?", help="default: the latest")

@@ -28,7 +28,7 @@ def number(value: float) -> str:
 def cell(spread: Spread | None, unit: str = "") -> str:
     if spread is None:
         return "-"
-    if spread.count == 1:
+    if spread.low == spread.high:
         return f"{number(spread.median)}{unit}"
     return f"{number(spread.median)}{unit} ({number(spread.low)}..{number(spread.high)})"
 
@@ -60,6 +60,12 @@ def _cpu(runs: Sequence[Run]) -> str:
     return f"{statistics.median(found):.3g}" if found else "-"
 
 
+def _share(runs: Sequence[Run]) -> str:
+    """Of its core. In a closed loop a server that had time left waited for the load or for the kernel."""
+    found = [run.result["server"]["cpu"] for run in runs if run.result.get("server")]
+    return f"{statistics.median(found):.0%}" if found else "-"
+
+
 def _ends(result: Result) -> str:
     """How the slow or the flooding ones ended in one run, as they saw it."""
     told: dict[str, Any] = result.get("slow") or result.get("flooders") or {}
@@ -84,6 +90,7 @@ Column = tuple[str, Callable[[Sequence[Run]], str]]
 DELIVERY: tuple[Column, ...] = (
     ("p50 / p99, ms", lambda runs: _pair(runs, "latency_us")),
     ("server CPU, µs each", _cpu),
+    ("of its core", _share),
 )
 CHURN: tuple[Column, ...] = (
     ("open p50 / p99, ms", lambda runs: _pair(runs, "open_us")),

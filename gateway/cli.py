@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "hubbub.toml"
 BAD_INPUT = 2
 """The exit code for what the person who called can mend; the same that click uses for a wrong flag."""
+NOTHING_KNOWN = 1
+"""The exit code of `why` for a connection that nobody remembers."""
 STOP_MARGIN = 5.0
 """Seconds a reloading parent waits beyond the drain before it kills: interpreters need a moment to go."""
 
@@ -64,6 +66,7 @@ def main() -> None:
     hubbub serve                      try it: loopback, open topics, a chat page
     hubbub serve chat:app --reload    develop an application
     hubbub check hubbub.toml          see what a configuration means
+    hubbub why ID                     why a connection ended
     """
 
 
@@ -175,6 +178,40 @@ def top(url: str, interval: float, once: bool) -> None:
     except CannotWatch as error:
         click.echo(str(error), err=True)
         sys.exit(BAD_INPUT)
+
+
+@main.command()
+@click.argument("connection", required=False, metavar="[ID]")
+@click.option("--principal", metavar="NAME", help="The connections of this principal, without an ID.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Lines of such a list.")
+@click.option("--url", default="http://127.0.0.1:8001", show_default=True, help="The gateway's admin listener.")
+def why(connection: str | None, principal: str | None, limit: int, url: str) -> None:
+    """
+    Tells why a connection ended and what to do about it, or how it is while it is open.
+
+    \b
+    hubbub why 6f1f7f8e-3a0c-4f7e-9d0a-0c7d8a5b1e11
+    hubbub why --principal ada
+    hubbub why                                         everybody who left lately
+
+    The ID is what the upgrade was answered with (Hubbub-Connection), and what the log calls connection. The last 1,000
+    connections that ended are known. Exit code 1: nothing is known of that ID. 2: there is no gateway at --url.
+    """
+    from .inquiry import about, about_all
+    from .web.admin_client import CannotWatch
+    from .why import UNKNOWN, plain
+
+    if connection is not None and principal is not None:
+        raise click.UsageError("an ID names one connection, --principal all of one principal; give one of them")
+    try:
+        lines = about_all(url, principal, limit) if connection is None else about(url, connection)
+    except CannotWatch as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_INPUT)
+    if lines is None:
+        click.echo(UNKNOWN.format(id=plain(connection or "")), err=True)
+        sys.exit(NOTHING_KNOWN)
+    click.echo("\n".join(lines))
 
 
 def _planned(loaded: Loaded) -> Blueprint:

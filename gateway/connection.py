@@ -42,6 +42,7 @@ from .commands import (
     Renewed,
     Reply,
 )
+from .connection_view import ConnectionView
 from .events import (
     CommandRefused,
     ConnectionClosed,
@@ -186,6 +187,20 @@ class ConnectionActor(Actor):
     def is_open(self) -> bool:
         """Between its 101 and the end of its socket."""
         return self._inlet is not None and self._closed is None and self._closing is None
+
+    def view(self) -> ConnectionView:
+        """How it is now, for the admin listener; what `ConnectionClosed` says of one that has ended."""
+        node, ticket = self._node, self._ticket
+        return ConnectionView(
+            connection=ticket.client, principal=ticket.principal.id, address=ticket.address, wire=self._wire.name,
+            path=ticket.path, seconds=node.now() - self._since, last_inbound_age=node.now() - self._last_seen,
+            missed_pings=self._missed, outbox_bytes=self._outlet.waiting_bytes, received=self._received,
+            sent=self._outlet.sent, topics=self._subscriptions.topics,
+        )  # fmt: skip
+
+    @property
+    def _last_seen(self) -> float:
+        return self._inlet.last_seen if self._inlet is not None else self._since
 
     # --- the socket
 
@@ -571,9 +586,19 @@ class ConnectionActor(Actor):
 
     # --- what goes out
 
-    @handles(Deliver, in_place=True)
+    def deliver_at_once(self, message: Deliver) -> None:
+        """The hot path: one call per member and turn of a topic, and the whole turn of a member that is idle."""
+        outlet = self._outlet
+        socket = outlet.socket
+        if socket is None or socket.is_congested or outlet.outbox is not None or outlet.muted:
+            outlet.deliver(message)
+            outlet.flush()
+        else:
+            outlet.sent += len(message.entries)
+            socket.write(message.joined)
+
+    @handles(Deliver, in_place=deliver_at_once)
     def deliver(self, message: Deliver) -> None:
-        """The hot path: one call per member and turn of a topic."""
         self._outlet.deliver(message)
 
     def on_turn_end(self) -> None:
@@ -878,11 +903,10 @@ class ConnectionActor(Actor):
     def _closed_fact(self, ended_by: str) -> ConnectionClosed:
         node, ticket = self._node, self._ticket
         code, reason = self._ending()
-        last_seen = self._inlet.last_seen if self._inlet is not None else self._since
         return ConnectionClosed(
             connection=ticket.client, principal=ticket.principal.id, address=ticket.address, wire=self._wire.name,
             path=ticket.path, seconds=node.now() - self._since, code=code, reason=reason, ended_by=ended_by,
-            last_inbound_age=node.now() - last_seen, missed_pings=self._missed,
+            last_inbound_age=node.now() - self._last_seen, missed_pings=self._missed,
             outbox_bytes=self._outlet.waiting_bytes, received=self._received, sent=self._outlet.sent,
             topics=self._subscriptions.topics, at=node.wall(),
         )  # fmt: skip

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .behaviour import Behaviour
     from .commands import HistoryRead, Join
     from .config import GatewaySettings
+    from .connection_view import ConnectionView
     from .engines.base import Engine
     from .heartbeat import HeartbeatConfig
     from .identity import TopicGrant
@@ -412,6 +413,12 @@ class Node:
             ref.stop_now()
             raise
         return ref
+
+    def view_of(self, client: str) -> ConnectionView | None:
+        """How a connection of this node is now; None if there is none of that id."""
+        ref = self._connections.get(client)
+        machine = None if ref is None else ref._actor
+        return machine.view() if isinstance(machine, ConnectionActor) else None
 
     def connection_refs(self) -> Iterable[ActorRef[ConnectionActor]]:
         return tuple(self._connections.values())

@@ -38,12 +38,12 @@ class Outlet:
         "_is_held",
         "_is_over",
         "_limits",
-        "_muted",
         "_now",
         "_on_dropped",
         "_on_overflow",
         "_on_slow",
         "_out",
+        "muted",
         "outbox",
         "sent",
         "socket",
@@ -63,7 +63,8 @@ class Outlet:
         self._on_dropped = on_dropped
         self._on_overflow = on_overflow
         self._out: list[bytes] = []
-        self._muted: dict[str, int] = {}
+        self.muted: dict[str, int] = {}
+        """Topics of which nothing leaves, by the generation of the membership that has ended."""
         self._is_over = self._is_held = False
         self.outbox: Outbox | None = None
         self.socket: Socket | None = None
@@ -105,7 +106,7 @@ class Outlet:
     def deliver(self, message: Deliver) -> None:
         """The hot path: one call per member and turn of a topic."""
         socket = self.socket
-        if self._muted and message.entries[0].topic in self._muted:
+        if self.muted and message.entries[0].topic in self.muted:
             return
         if socket is not None and self.outbox is None and not socket.is_congested:
             self._out.append(message.joined)
@@ -167,20 +168,20 @@ class Outlet:
 
     def mute(self, topic: str, generation: int) -> None:
         """Nothing of this topic leaves any more, neither what waits nor what is on its way, until `unmute`."""
-        self._muted[topic] = generation
+        self.muted[topic] = generation
         if self.outbox is not None:
             self.outbox.forget(topic)
 
     def unmute(self, topic: str, generation: int) -> None:
         """That membership is over; what comes now is of another one."""
-        if self._muted.get(topic) == generation:
-            del self._muted[topic]
+        if self.muted.get(topic) == generation:
+            del self.muted[topic]
 
     def is_muted(self, topic: str) -> bool:
-        return topic in self._muted
+        return topic in self.muted
 
     def _hold(self, entry: Entry) -> None:
-        if entry.topic in self._muted:  # since an entry before it in the same delivery
+        if entry.topic in self.muted:  # since an entry before it in the same delivery
             return
         if self.outbox is None:
             self.outbox = self._make_outbox()

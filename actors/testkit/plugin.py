@@ -81,6 +81,13 @@ def _as_collected(item: pytest.Function) -> pytest.Function:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """anyio runs what has a backend, which its marker and its auto mode also give to tests of ours."""
+    if isinstance(item, pytest.Function) and _is_ours(item):
+        item.funcargs.pop("anyio_backend", None)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(inspect.unwrap(pyfuncitem.obj)) or not _is_ours(pyfuncitem):
         return None

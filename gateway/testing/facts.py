@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from actors.events import ActorFailed, ActorRestarted, HandlerStuck
 
-from ..events import Fact
+from ..events import ConnectionClosed, Fact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,15 +43,17 @@ class Facts:
 
     def __init__(self, loop: MovableTimeLoop) -> None:
         self._loop = loop
-        self._all: deque[Any] = deque(maxlen=MAX_FACTS)
+        self._thread = threading.get_ident()
+        self._numbers = itertools.count()
+        self._all: deque[tuple[int, Any]] = deque(maxlen=MAX_FACTS)
         self._given: set[int] = set()
         self._news: asyncio.Future[None] = loop.create_future()
 
     def __getitem__(self, kind: type[F]) -> list[F]:
-        return [fact for fact in self._all if type(fact) is kind]
+        return [fact for fact in self if type(fact) is kind]
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(tuple(self._all))
+        return (fact for _, fact in tuple(self._all))
 
     def watch(self, system: ActorSystem) -> None:
         """From now on."""
@@ -57,9 +61,12 @@ class Facts:
             system.events.subscribe(kind, self._note)
 
     def _note(self, fact: object) -> None:
-        """On the publisher's thread: the watchdog's, for a blocked loop."""
-        self._all.append(fact)
-        self._loop.call_soon_threadsafe(self._wake)
+        """On the publisher's thread, which for a blocked loop is the watchdog's."""
+        self._all.append((next(self._numbers), fact))
+        if threading.get_ident() == self._thread:
+            self._wake()
+        else:
+            self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         news, self._news = self._news, self._loop.create_future()
@@ -74,20 +81,42 @@ class Facts:
         Raises:
             NeverHappened: None within `timeout` seconds of the machine's time.
         """
-        fact = await self.first(lambda one: type(one) is kind and id(one) not in self._given and where(one), timeout)
-        if fact is None:
-            raise NeverHappened(f"there was no {kind.__name__} within {timeout:g} s; {self._story()}")
-        self._given.add(id(fact))
+
+        def is_wanted(number: int, fact: Any) -> bool:
+            return number not in self._given and type(fact) is kind and where(fact)
+
+        number, fact = await self._first(is_wanted, kind, timeout)
+        self._given.add(number)
         return fact  # type: ignore[no-any-return]
 
-    async def first(self, is_wanted: Callable[[Any], bool], timeout: float = PATIENCE) -> Any:
-        """The first that is wanted, kept to be waited for; None if it does not come."""
+    async def of_closed(self, connection: str, timeout: float) -> ConnectionClosed:
+        """Why that connection ended. Raises as `wait_for`, which may still return this fact."""
+
+        def is_wanted(_: int, fact: Any) -> bool:
+            return isinstance(fact, ConnectionClosed) and fact.connection == connection
+
+        _, fact = await self._first(is_wanted, ConnectionClosed, timeout)
+        return fact  # type: ignore[no-any-return]
+
+    async def _first(
+        self, is_wanted: Callable[[int, Any], bool], kind: type, timeout: float
+    ) -> tuple[int, Any]:
+        seeking = asyncio.ensure_future(self._seek(is_wanted))
+        try:
+            if await self._loop.finishes(seeking, timeout):
+                return seeking.result()
+        finally:
+            seeking.cancel()
+        raise NeverHappened(f"there was no {kind.__name__} within {timeout:g} s; {self._story()}")
+
+    async def _seek(self, is_wanted: Callable[[int, Any], bool]) -> tuple[int, Any]:
         while True:
             news = self._news
-            found = next((fact for fact in tuple(self._all) if is_wanted(fact)), None)
-            if found is not None or not await self._loop.finishes(news, timeout):
-                return found
+            for number, fact in tuple(self._all):
+                if is_wanted(number, fact):
+                    return number, fact
+            await news
 
     def _story(self) -> str:
-        last = ", ".join(map(repr, list(self._all)[-SHOWN:]))
+        last = ", ".join(map(repr, list(self)[-SHOWN:]))
         return f"the last facts are {last}" if last else "there was no fact at all"

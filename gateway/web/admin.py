@@ -5,7 +5,8 @@ The admin listener: is it alive, is it ready, what does it count, who is in the 
     /metrics                                           for Prometheus
     /tree?max_children=100                             the supervision tree as it stands
     /top?by=mailbox|handled|failed|restarts&count=10   the actors with the most of it, and the gateway in numbers
-    /connections/{id}                                  why it ended, or that it lives
+    /connections?principal=ada&limit=20                who is open and who ended lately, the newest first
+    /connections/{id}                                  why it ended, or how it is
 
 Truthful: `/live` asks the tree itself and fails when it does not answer; `/ready` is off from the first moment of a
 drain. All of this runs on the loop it reports on: while a handler blocks that, nothing here answers, `/live` neither.
@@ -43,6 +44,9 @@ MOST_CHILDREN = 10_000
 COUNT = 10
 MOST_COUNT = 1_000
 """Of `/top`: as many lines as anybody reads, and as many as anybody sorts."""
+LISTED = 20
+MOST_LISTED = 1_000
+"""Of `/connections`, of the open and of the ended; as many as are remembered."""
 MEASURES: tuple[By, ...] = ("mailbox", "handled", "failed", "restarts")
 
 PARTS = ("engine", "topics", "heartbeat", "connections", "app")
@@ -64,6 +68,7 @@ def admin_app(app: Gateway, node: Node, telemetry: Telemetry) -> web.Application
     application.router.add_get("/metrics", handlers.metrics)
     application.router.add_get("/tree", handlers.tree)
     application.router.add_get("/top", handlers.top)
+    application.router.add_get("/connections", handlers.connections)
     application.router.add_get("/connections/{id}", handlers.connection)
     application.cleanup_ctx.append(handlers.running)
     return application
@@ -133,15 +138,31 @@ class Admin:
         }
 
     async def connection(self, request: web.Request) -> web.Response:
-        """Why a connection ended, or that it lives."""
+        """Why a connection ended, or how it is."""
         client = request.match_info["id"]
-        if self._node.connection(client) is not None:
-            return web.json_response({"connection": client, "state": "open"})
+        view = self._node.view_of(client)
+        if view is not None:
+            return web.json_response({"state": "open", **attrs.asdict(view)})
         closed = self._telemetry.recent.get(client)
         if closed is None:
             text = f"nothing is known of {client}: it never was here, or was not among the last 1,000 that left\n"
             return web.Response(status=404, text=text)
         return web.json_response({"state": "closed", **attrs.asdict(closed)})
+
+    async def connections(self, request: web.Request) -> web.Response:
+        """Those that are open and those that ended lately, the newest first; of one principal, or of all."""
+        limit = _number(request, "limit", LISTED, MOST_LISTED)
+        principal = request.query.get("principal")
+        open_ones, count = self._open_ones(principal, limit)
+        closed = [{"state": "closed", **attrs.asdict(one)} for one in self._app.connections.recent(principal, limit)]
+        return web.json_response({"open": open_ones, "open_count": count, "closed": closed})
+
+    def _open_ones(self, principal: str | None, limit: int) -> tuple[list[dict[str, Any]], int]:
+        node = self._node
+        refs = node.connection_refs() if principal is None else node.connections_of(principal)
+        newest = list(refs)[::-1]
+        views = [view for ref in newest[:limit] if (view := node.view_of(ref._actor.client)) is not None]
+        return [{"state": "open", **attrs.asdict(view)} for view in views], len(newest)
 
     async def _problems(self) -> list[str]:
         system = self._node.system

@@ -1,9 +1,10 @@
-"""Asks the admin listener of a running gateway; used by `hubbub top`."""
+"""Asks the admin listener of a running gateway; used by `hubbub top` and `hubbub why`."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -60,9 +61,42 @@ class AdminClient:
         except (KeyError, TypeError) as error:
             raise self._cannot(f"its answer has no {error}", "watch it with the hubbub that serves it") from error
 
-    async def _get(self, path: str, **query: str | int) -> Any:
+    async def connection(self, client: str) -> dict[str, Any] | None:
+        """
+        Why this connection ended, or how it is; None if nothing is known of it.
+
+        Raises:
+            CannotWatch: As `snapshot`.
+        """
+        path = f"/connections/{quote(client, safe='')}"
+        found = await self._get(path, may_be_missing=b"nothing is known of")
+        return self._checked(path, found, "state") if found is not None else None
+
+    async def connections(self, principal: str | None, limit: int) -> dict[str, Any]:
+        """
+        Who is open, and who ended lately, the newest first.
+
+        Args:
+            principal: None: of all.
+
+        Raises:
+            CannotWatch: As `snapshot`.
+        """
+        query: dict[str, str | int] = (
+            {"limit": limit} if principal is None else {"limit": limit, "principal": principal}
+        )
+        return self._checked("/connections", await self._get("/connections", **query), "closed")
+
+    def _checked(self, path: str, found: Any, key: str) -> dict[str, Any]:
+        if not isinstance(found, dict) or key not in found:
+            raise self._cannot(f"its answer to {path} has no {key!r}", "ask it with the hubbub that serves it")
+        return found
+
+    async def _get(self, path: str, may_be_missing: bytes = b"", **query: str | int) -> Any:
         try:
             async with self._session.get(self.url + path, params=query) as response:
+                if response.status == 404 and may_be_missing and (await response.read()).startswith(may_be_missing):
+                    return None
                 if response.status != 200:
                     raise self._cannot(f"it answered {response.status} to {path}", OTHER_PORT)
                 return await response.json()

@@ -1,0 +1,146 @@
+"""
+The answer to "why was this user disconnected?", in sentences: what `hubbub why` prints.
+
+Pure: the admin listener's JSON in, lines out. What a client may have chosen is printed without control characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from actors.units import format_size
+
+ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        "client": "its client closed it: look there, or at the page that was left",
+        "heartbeat": "it did not answer pings: a network that went away, a sleeping phone, or a client that is stuck; "
+        "it comes back by itself",
+        "slow_consumer": "it read more slowly than its topics write: publish less to it, or raise "
+        "gateway.limits.outbox_bytes and outbox_age, or let its topics drop (topics.*.slow)",
+        "rate_limit": "it sent too fast and did not heed retry_after: mend the client, or raise "
+        "gateway.limits.messages_per_second and burst",
+        "expired": "its token ended and no newer one came: have the client renew it in time",
+        "auth": "it could not prove who it is: check what signs its tokens, and gateway.auth",
+        "app": "the application closed it, or ended its place in a topic: look for the code and reason there",
+        "crash": "code failed while it served this connection: look for actor.failed in the log, at the same time",
+        "shutdown": "this gateway was stopped: clients come back by themselves, to this one or another",
+        "transport": "the network ended it without a goodbye: a lost connection, a killed client, or a proxy in between "
+        "with a time limit of its own",
+    }
+)
+"""A sentence for each `ended_by` of `ConnectionClosed`."""
+
+SHOWN_TOPICS = 10
+"""Names of topics in a letter; the rest is counted."""
+
+SHOWN_CHARACTERS = 200
+"""Of any text that a client may have chosen."""
+
+UNKNOWN = (
+    "nothing is known of connection {id}: it never was here, belongs to another gateway, or was not among the last "
+    "1,000 that left; look for it in the log (connection.closed)"
+)
+
+
+def letter(found: Mapping[str, Any]) -> list[str]:
+    """One connection, as `/connections/{id}` tells it. Raises KeyError if that is no such answer."""
+    return _open(found) if found["state"] == "open" else _closed(found)
+
+
+def listing(found: Mapping[str, Any]) -> list[str]:
+    """Several, as `/connections` tells them: those that are open, then those that ended, the newest first."""
+    lines = [_open_line(one) for one in found["open"]] + [_closed_line(one) for one in found["closed"]]
+    hidden = found["open_count"] - len(found["open"])
+    if hidden > 0:
+        lines.append(f"and {hidden} more that are open")
+    return lines or ["nobody: no such connection is open, and none is among the last 1,000 that left"]
+
+
+def _open(one: Mapping[str, Any]) -> list[str]:
+    return [
+        f"connection {plain(one['connection'])} is open",
+        "",
+        *_who(one),
+        f"  open for    {_long(one['seconds'])}",
+        *_traffic(one),
+        f"  waiting     {format_size(one['outbox_bytes'])} that it has not read yet",
+        f"  topics      {_topics(one['topics'])}",
+    ]
+
+
+def _closed(one: Mapping[str, Any]) -> list[str]:
+    return [
+        f"connection {plain(one['connection'])} was ended by: {plain(one['ended_by'])}",
+        "",
+        *_who(one),
+        f"  when        {_moment(one['at'])}, after {_long(one['seconds'])}",
+        f"  code        {one['code']} {plain(one['reason'])}".rstrip(),
+        *_traffic(one),
+        f"  waiting     {format_size(one['outbox_bytes'])} that it had not read",
+        f"  topics      {_topics(one['topics'])}",
+        "",
+        f"  {ADVICE.get(one['ended_by'], 'no more is known')}",
+    ]
+
+
+def _who(one: Mapping[str, Any]) -> list[str]:
+    return [
+        f"  who         {plain(one['principal']) or 'anonymous'}, from {plain(one['address']) or 'a Unix socket'}",
+        f"  where       {plain(one['path'])} ({plain(one['wire'])})",
+    ]
+
+
+def _traffic(one: Mapping[str, Any]) -> list[str]:
+    missed = f", {one['missed_pings']} pings unanswered" if one["missed_pings"] else ""
+    return [
+        f"  last heard  {_long(one['last_inbound_age'])} before that{missed}"
+        if one["state"] == "closed"
+        else f"  last heard  {_long(one['last_inbound_age'])} ago{missed}",
+        f"  messages    {one['received']} received, {one['sent']} sent",
+    ]
+
+
+def _topics(topics: Sequence[str]) -> str:
+    shown = ", ".join(plain(topic) for topic in topics[:SHOWN_TOPICS]) or "none"
+    more = len(topics) - SHOWN_TOPICS
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _open_line(one: Mapping[str, Any]) -> str:
+    return f"{plain(one['connection'])}  open for {_long(one['seconds'])}  {_short_who(one)}"
+
+
+def _closed_line(one: Mapping[str, Any]) -> str:
+    ended = f"{plain(one['ended_by'])} {one['code']}"
+    return (
+        f"{plain(one['connection'])}  {_moment(one['at'])}  {ended}  after {_long(one['seconds'])}  {_short_who(one)}"
+    )
+
+
+def _short_who(one: Mapping[str, Any]) -> str:
+    return f"{plain(one['principal']) or 'anonymous'} at {plain(one['path'])}"
+
+
+def plain(text: str) -> str:
+    """One line of it that a terminal takes for text."""
+    return "".join(one if one.isprintable() else "?" for one in text[:SHOWN_CHARACTERS])
+
+
+def _moment(wall: float) -> str:
+    return f"{datetime.fromtimestamp(wall, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _long(seconds: float) -> str:
+    """In the two largest units that say something."""
+    whole = int(seconds)
+    if whole < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    days, rest = divmod(whole, 86_400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    first = next(index for index, (count, _) in enumerate(parts) if count)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from .publications import DEFAULT_EVENT, Kind
+from .quick import quick
 from .reasons import Refused
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Face = Literal["room", "channel"]
 """The word a client used for a topic; it decides nothing but the words of the answers."""
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Reply:
     """
     Where an answer goes: opaque to machines, read by the wire that made it. Answered exactly once.
@@ -89,7 +90,7 @@ class Leave:
     join_ref: object = None
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Publish:
     topic: str
     reply: Reply
@@ -131,12 +132,12 @@ class Call:
     """The topic on which a client of Phoenix said it."""
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Ping:
     reply: Reply
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Nothing:
     """A frame that says only that its sender lives."""
 
@@ -204,7 +205,7 @@ class Left:
     was_member: bool = True
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Published:
     position: Position | None
 
@@ -221,19 +222,19 @@ class PresenceRead:
     users: int
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Handled:
     """App code took it; `value` is what it returned."""
 
     value: object = None
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Pong:
     at: float
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Done:
     """Nothing to say."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from .quick import quick
+
 
 @attrs.frozen
 class ConnectionOpened:
@@ -123,7 +125,7 @@ class CommandRefused:
     reason: str
 
 
-@attrs.frozen
+@quick(unsafe_hash=True)
 class MessagePublished:
     topic: str
     size_bytes: int

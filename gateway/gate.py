@@ -64,6 +64,7 @@ class Gate:
         wait = self._bucket.take(now)
         if wait > 0.0:
             self._is_others_doing = False
+            self.end()  # it cannot use its lease now, others can
             return wait
         if self._leased > 0:
             self._leased -= 1
@@ -84,9 +85,10 @@ class Gate:
             self._principal = principal
 
     def end(self) -> None:
-        """Nothing more comes: the rest of a lease goes back."""
-        self._quotas.give_back(self._principal, self._address, self._leased)
-        self._leased = 0
+        """Nothing more comes for now: the rest of a lease goes back."""
+        if self._leased:
+            self._quotas.give_back(self._principal, self._address, self._leased)
+            self._leased = 0
 
     def is_deaf(self, now: float) -> bool:
         """

@@ -13,10 +13,9 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from . import wire_json
 from .hooks import result
+from .quick import quick
 from .reasons import InvalidJSON, Refused
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from .websocket import WebSocket
 
 
-@attrs.frozen
+@quick(unsafe_hash=True)
 class Frame:
     """One whole message of the client: `data` is a `str` for a text, bytes for a binary one."""
 

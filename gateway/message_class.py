@@ -106,6 +106,8 @@ def action_of(value: object) -> str | None:
     `action` whose default it still has.
     """
     kind = type(value)
+    if kind in _PLAIN:
+        return None
     if hasattr(kind, _MARK):
         return str(getattr(kind, _MARK))
     if not is_schema(kind):
@@ -115,6 +117,10 @@ def action_of(value: object) -> str | None:
         return tag if isinstance(tag, str) else None
     declared = _default_of(kind)
     return declared if isinstance(declared, str) and getattr(value, ACTION, None) == declared else None
+
+
+_PLAIN = frozenset((str, bytes, bytearray, dict, list, tuple, int, float, bool, type(None)))
+"""What most payloads are; looking for more takes 1.5 us."""
 
 
 def _default_of(kind: Any) -> object:

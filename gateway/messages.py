@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from .quick import quick
+
 if TYPE_CHECKING:
     from actors import ActorRef
 
@@ -73,7 +75,7 @@ class Origin:
         return self.principal.id
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Submit:
     """A client's command, at the topic it concerns."""
 
@@ -101,7 +103,7 @@ class Depart:
     code: int | None = None
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Answer:
     """The one answer to a command."""
 
@@ -161,7 +163,7 @@ class Refuse:
     text: str
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Send:
     """App code speaks to its own client, outside any topic; its wire frames it."""
 
@@ -180,7 +182,7 @@ class Close:
     ended_by: str = "app"
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Taken:
     """App code has taken a frame of that size from its queue: the connection's credit is given back."""
 

@@ -24,6 +24,8 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from .quick import quick
+
 SlowPolicy: TypeAlias = Literal["disconnect", "drop_oldest", "conflate"]
 
 MAX_CONTROLS = 8
@@ -33,7 +35,7 @@ _CLOSE_OPCODE = 0x8
 _FIRST_CONTROL_OPCODE = 0x8
 
 
-@attrs.frozen
+@quick(unsafe_hash=True)
 class Entry:
     """One frame that waits; one object for all the outboxes it is in."""
 

@@ -10,6 +10,7 @@ import attrs
 from . import wire_json
 from .identity import Principal
 from .message_class import action_of
+from .quick import quick
 
 if TYPE_CHECKING:
     from .presence import PresenceDiff
@@ -29,7 +30,7 @@ def user_key(user: str) -> str:
 
 
 
-@attrs.frozen
+@quick(unsafe_hash=True)
 class Sender:
     """The client a publication came from; app code has none."""
 
@@ -64,7 +65,7 @@ class Publication:
         return len(self.payload) + len(self.event) + 200
 
 
-@attrs.frozen
+@quick(unsafe_hash=True)
 class Delivery:
     """A publication at its place, on its way to members."""
 

@@ -36,13 +36,17 @@ class Questions:
     def ask(self, put: Callable[[Call], Any], then: Callable[[Any], None]) -> None:
         """Puts a question to the engine; `then` gets its answer or the `Refused`, exactly once."""
         call = Call(self._topic, self._history, self._ref, next(self._numbers))
-        self._open[call.token] = then
         try:
             result = put(call)
         except Refused as error:
             result = error
-        if not isinstance(result, Pending):
-            self.answered(call.token, result)
+        except BaseException:
+            self._open[call.token] = then  # a bug: the topic fails, and tells all who wait
+            raise
+        if isinstance(result, Pending):
+            self._open[call.token] = then  # its answer comes as a message, so not before this turn has ended
+        else:
+            then(result)
 
     def answered(self, token: int, result: Any) -> None:
         """A late answer; one to an earlier life of the topic is nobody's."""

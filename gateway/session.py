@@ -20,6 +20,7 @@ from .hooks import result
 from .messages import Close, Ended, HookFailed, SessionDone
 from .passage import OPEN
 from .permissions import check_permissions
+from .quick import quick
 from .reasons import CLOSE_REASONS, InvalidJSON, InvalidToken, Refused, WebSocketDisconnect
 from .websocket import ConnectionState, Frame, WebSocket
 
@@ -38,7 +39,7 @@ REFUSED_AS = {"unauthorized": 401, "token_expired": 401, "too_many_requests": 42
 """The HTTP status of an upgrade that was refused for that reason; 403 for any other."""
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class FrameReady:
     """A frame stands in the queue of the WebSocket; it may have been taken by a `receive` by the time this comes."""
 

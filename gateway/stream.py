@@ -23,6 +23,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import attrs
 
+from .quick import quick
 from .reasons import Refused
 
 
@@ -39,7 +40,7 @@ P = TypeVar("P", bound=Sized)
 Unrecovered = Literal["too_old", "epoch_changed", "limit", "no_history"]
 
 
-@attrs.frozen
+@quick(unsafe_hash=True)
 class Position:
     """A place in a stream: everything up to and including `offset` was seen. An empty epoch stands for any."""
 
@@ -64,7 +65,7 @@ class History:
         return cls(size=0)
 
 
-@attrs.frozen
+@quick(unsafe_hash=True)
 class Entry(Generic[P]):
     """One publication at its place."""
 

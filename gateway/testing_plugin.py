@@ -19,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from .testing import Conversation, Server
+    from .testing import Server
 
 CONVERSATION = pytest.StashKey["Conversation"]()
 

@@ -27,8 +27,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "app": "the application closed it, or ended its place in a topic: look for the code and reason there",
         "crash": "code failed while it served this connection: look for actor.failed in the log, at the same time",
         "shutdown": "this gateway was stopped: clients come back by themselves, to this one or another",
-        "transport": "the network ended it without a goodbye: a lost connection, a killed client, or a proxy in between "
-        "with a time limit of its own",
+        "transport": "the network ended it without a goodbye: a lost connection, a killed client, or a proxy in "
+        "between with a time limit of its own",
     }
 )
 """A sentence for each `ended_by` of `ConnectionClosed`."""
@@ -114,10 +114,8 @@ def _open_line(one: Mapping[str, Any]) -> str:
 
 
 def _closed_line(one: Mapping[str, Any]) -> str:
-    ended = f"{plain(one['ended_by'])} {one['code']}"
-    return (
-        f"{plain(one['connection'])}  {_moment(one['at'])}  {ended}  after {_long(one['seconds'])}  {_short_who(one)}"
-    )
+    ended = f"{plain(one['ended_by'])} {one['code']}  after {_long(one['seconds'])}"
+    return f"{plain(one['connection'])}  {_moment(one['at'])}  {ended}  {_short_who(one)}"
 
 
 def _short_who(one: Mapping[str, Any]) -> str:

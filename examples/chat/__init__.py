@@ -1,15 +1,16 @@
 """
-A chat: rooms with behaviour, reached in two ways.
+A chat as a small product: accounts and logins, rooms, presence, who is typing, history, an admin.
 
-    hubbub serve examples.chat:app                # has a tiny page at http://127.0.0.1:8000
-    python examples/chat/client.py --name Ada     # and this is for the terminal
+    hubbub serve examples.chat:app                # then open http://127.0.0.1:8000, log in as Ada or Bob with "hubbub"
+    python examples/chat/client.py --name Bob     # and this is for the terminal
 
-The client speaks the native wire at /ws: named events, history, positions. Any WebSocket tool will do for the plain
-endpoint, ws://127.0.0.1:8000/chat/lobby/Bob, which the page uses: text in, JSON out. Both are in the same room.
+Read `app.py` first: it says what there is. Then `rooms.py`, which is the chat itself.
 """
 
 from __future__ import annotations
 
-from .rooms import app
+from .app import create_app
 
-__all__ = ["app"]
+app = create_app()
+
+__all__ = ["app", "create_app"]

@@ -1,76 +1,87 @@
-"""The room, which is an actor, and an endpoint for clients that speak no wire of ours."""
+"""One room: an actor. All of this runs in one mailbox, so that two people who do something at once need no lock."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import asyncio
+from typing import Any, ClassVar
 
-from gateway import Gateway, History, Member, Receipt, Refused, Room, WebSocket, WebSocketEndpoint, on
+from gateway import Member, Receipt, Refused, Room, on
 
-MAX_TEXT = 500
-"""Characters of one message: a chat, not a mailing list."""
+from .directory import ROOM, Directory
+from .messages import IsTyping, PutOut, Said, Say, Typing, WasPutOut
 
-app = Gateway(title="chat")
-app.static("/", Path(__file__).parent / "page")
-
-
-def name_of(member: Member) -> str:
-    info = member.info if isinstance(member.info, dict) else {}
-    return str(info.get("name", "somebody"))[:40]
+AWAY = 60.0
+"""Seconds for which somebody who was put out stays out: long enough to notice it."""
 
 
-@app.topic("chat:{room}", history=History(size=50, ttl=3600.0))
 class ChatRoom(Room):
     """
-    All of this runs in one mailbox, so that two people who join at once need no lock.
-
-    Should a handler raise, this object is made anew; members and history are kept by the machine above it.
+    Should a handler raise, this object is made anew: members and history are kept by the machine above it, and `state`
+    as it was. Who is here, and who comes and goes, is the machine's to tell (`presence=True`).
     """
 
-    def on_join(self, member: Member, params: object) -> dict[str, Any]:
-        """What is returned goes into the reply to the one who joins."""
-        name = name_of(member)
-        here = sorted(map(name_of, self.members()))
-        if name in here:
-            raise Refused("bad_request", f"somebody called {name} is here already; take another name")
-        self.notify(f"{name} joined", len(here) + 1)
-        return {"here": here}
+    directory: ClassVar[Directory]
 
-    def on_leave(self, member: Member, reason: str) -> None:
-        self.notify(f"{name_of(member)} left", len(self.members()))
+    state: dict[str, float]
+    """Who was put out, and the loop's time until when."""
 
-    @on("message")
-    def say(self, member: Member, payload: Any) -> Receipt[Any]:
-        """The receipt of the broadcast answers the client with the message's offset."""
-        text = payload.get("text") if isinstance(payload, dict) else payload
-        if not isinstance(text, str) or not 0 < len(text) <= MAX_TEXT:
-            raise Refused("bad_request", f"a message is text of 1 to {MAX_TEXT} characters")
-        return self.broadcast({"name": name_of(member), "text": text}, sender=member)
+    def initial_state(self) -> dict[str, float]:
+        return {}
 
-    def notify(self, text: str, count: int) -> None:
-        """Ephemeral: in order with what is said, but who comes later does not read it."""
-        self.broadcast({"notice": text, "count": count}, event="notice", save_history=False)
+    def on_join(self, member: Member, params: object) -> None:
+        room = self.name.removeprefix(ROOM)
+        if room not in self.directory:
+            raise Refused("unknown_channel", f"there is no room called {room}")
+        wait = self.state.get(member.principal.id, 0.0) - now()
+        if wait > 0:
+            raise Refused("put_out", f"you were put out of this room; come back in {wait:.0f} s")
+
+    @on(Say)
+    async def say(self, member: Member, message: Say) -> Receipt[Any]:
+        """The receipt of the broadcast, returned, answers the client with the position of its message."""
+        self.must_be_here(member)
+        receipt = self.broadcast(said(member.principal.id, message.text), sender=member)
+        position = (await receipt).position
+        if position is not None:  # it is None only for what is not kept
+            self.directory.moved(self.name.removeprefix(ROOM), position)
+        return receipt
+
+    @on(Typing)
+    def typing(self, member: Member, message: Typing) -> None:
+        """Ephemeral: it takes no position, and who comes later does not hear of it. Nor do one's own other tabs."""
+        self.must_be_here(member)
+        self.broadcast(IsTyping(user=member.principal.id), exclude=member.principal, save_history=False)
+
+    @on(PutOut)
+    def put_out(self, member: Member, message: PutOut) -> None:
+        if "admin" not in member.principal.roles:
+            raise Refused("permission_denied", "only an admin may put somebody out")
+        theirs = [one for one in self.members() if one.principal.id == message.user]
+        if not theirs or message.user == member.principal.id:
+            raise Refused("not_here", f"there is no {message.user!r} here to put out")
+        self.state = {user: until for user, until in self.state.items() if until > now()}
+        self.state[message.user] = now() + AWAY
+        told = WasPutOut(user=message.user, by=member.principal.id, reason=message.reason)
+        self.broadcast(told, save_history=False)  # before the end of their membership: they are told as well
+        for one in theirs:
+            one.kick(f"put out by {told.by}" + (f": {told.reason}" if told.reason else ""))
+
+    @on("said", "is_typing", "was_put_out")
+    def forged(self, member: Member, payload: object) -> None:
+        """An event with a handler is not fanned out by itself: so nobody can speak as somebody else."""
+        raise Refused("permission_denied", "only the room says this")
+
+    def must_be_here(self, member: Member) -> None:
+        """On this wire one may publish without having joined; here not, or to be put out would be nothing."""
+        if member not in self.members():
+            raise Refused("not_joined", f"join {self.name} first")
 
 
-@app.ws("/chat/{room}/{name}")
-class Chat(WebSocketEndpoint):
-    """Text in, JSON out; the room does the rest, and leaving it needs no code."""
+def said(user: str, text: str) -> Said:
+    act = text.strip().removeprefix("/me ")
+    return Said(user=user, text=act.strip(), is_act=act != text.strip())
 
-    encoding = "text"
 
-    @property
-    def topic(self) -> str:
-        return f"chat:{self.ws.path_params['room']}"
-
-    async def on_connect(self, ws: WebSocket) -> None:
-        await ws.accept()
-        try:
-            await ws.join(self.topic, info={"name": ws.path_params["name"]})
-        except Refused as error:
-            ws.close(4000, error.message)
-
-    async def on_receive(self, ws: WebSocket, data: str) -> None:
-        try:
-            await ws.publish(self.topic, {"text": data})
-        except Refused as error:
-            ws.send_json({"refused": error.message})
+def now() -> float:
+    """The loop's clock: it knows no summer time and no corrections."""
+    return asyncio.get_running_loop().time()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from ..quick import quick
+
 if TYPE_CHECKING:
     from actors import ActorRef
 
@@ -34,7 +36,7 @@ class Repeated:
     position: Position
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Call:
     """Who is to be told a late answer, and under which number."""
 

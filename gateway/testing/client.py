@@ -77,6 +77,7 @@ class Client:
         self._facts = facts
         self._conversation = conversation
         self._session = aiohttp.ClientSession(timeout=NO_TIMEOUT, trace_configs=[self._trace()])
+        self._answer: aiohttp.ClientResponse | None = None
         self._socket: aiohttp.ClientWebSocketResponse[Any]
         self._reading: asyncio.Task[None] | None = None
         self._kept: deque[str | bytes] = deque()
@@ -108,6 +109,7 @@ class Client:
 
     async def _answered(self, _: object, __: object, end: aiohttp.TraceRequestEndParams) -> None:
         """The one place where aiohttp shows the answer to an upgrade; a refusal is not read later."""
+        self._answer = end.response
         self.id = end.response.headers.get(ID_HEADER, "")
         if end.response.status != 101:
             self._refusal = (await end.response.text()).strip()
@@ -141,6 +143,7 @@ class Client:
         Raises:
             NotReceived: None came within `timeout` seconds, the connection is over, or the next is of another kind.
         """
+        __tracebackhide__ = True  # the line of the test says more
         wanted = "message" if kind is None else kind.__name__
         data = await self._take(wanted, timeout)
         if kind is None:
@@ -152,6 +155,7 @@ class Client:
 
     async def receive_json(self, *, timeout: float = PATIENCE) -> Any:
         """The next message, decoded. Raises NotReceived, and InvalidJSON for what is none."""
+        __tracebackhide__ = True
         return wire_json.decode(await self._take("JSON", timeout))
 
     # --- the end
@@ -163,6 +167,7 @@ class Client:
         Raises:
             NotReceived: It is still open after `timeout` seconds.
         """
+        __tracebackhide__ = True
         assert self._reading is not None
         if not await self._loop.finishes(self._reading, timeout):
             raise NotReceived(f"{self.name} is still connected after {timeout:g} s")
@@ -181,23 +186,27 @@ class Client:
         if not self._is_over:
             self._conversation.note(self.name, "x", "cut")
             self._is_over = True
-        if self._reading is not None:
-            self._reading.cancel()
+        if self._answer is not None:
+            self._answer.close()  # the socket's own `close` sends a frame
         await self._session.close()
         if self._reading is not None:
+            self._reading.cancel()
             await asyncio.wait({self._reading})
 
     # --- the native wire
 
     async def join(self, room: str, **options: Any) -> dict[str, Any]:
         """Joins a room; the reply. Raises Refused as the gateway did, and NotReceived without an answer."""
+        __tracebackhide__ = True
         return await self.ask("join_room", room=room, **options)
 
     async def leave(self, room: str) -> dict[str, Any]:
+        __tracebackhide__ = True
         return await self.ask("leave_room", room=room)
 
     async def publish(self, room: str, payload: object, event: str | None = None, **options: Any) -> dict[str, Any]:
         """Publishes to a room; a message under its action. Raises as `join`."""
+        __tracebackhide__ = True
         raw = wire_json.Raw(payload_of(payload))
         return await self.ask("publish", room=room, event=event or event_of(payload), payload=raw, **options)
 
@@ -212,6 +221,7 @@ class Client:
 
     async def ask(self, action: str, **keys: Any) -> dict[str, Any]:
         """Sends a command; its reply. What comes before that can still be received. Raises as `join`."""
+        __tracebackhide__ = True
         self._ref += 1
         await self.send({"action": action, **keys, "ref": self._ref})
         before: list[str | bytes] = []
@@ -259,6 +269,7 @@ class Client:
         news.set_result(None)
 
     async def _take(self, wanted: str, timeout: float) -> str | bytes:
+        __tracebackhide__ = True
         while not self._kept:
             if self._is_over:
                 raise NotReceived(f"{self.name} received no {wanted}: it is not connected any more")

@@ -82,6 +82,8 @@ class Facts:
             NeverHappened: None within `timeout` seconds of the machine's time.
         """
 
+        __tracebackhide__ = True
+
         def is_wanted(number: int, fact: Any) -> bool:
             return number not in self._given and type(fact) is kind and where(fact)
 
@@ -98,9 +100,8 @@ class Facts:
         _, fact = await self._first(is_wanted, ConnectionClosed, timeout)
         return fact  # type: ignore[no-any-return]
 
-    async def _first(
-        self, is_wanted: Callable[[int, Any], bool], kind: type, timeout: float
-    ) -> tuple[int, Any]:
+    async def _first(self, is_wanted: Callable[[int, Any], bool], kind: type, timeout: float) -> tuple[int, Any]:
+        __tracebackhide__ = True
         seeking = asyncio.ensure_future(self._seek(is_wanted))
         try:
             if await self._loop.finishes(seeking, timeout):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from actors import ActorSystem
+from actors import ActorSystem, NotCharged
 from actors.events import ActorFailed
 from actors.testkit.movable_time import MovableClock, MovableTimeLoop
 from actors.testkit.threads import threads_at_work
@@ -167,7 +167,8 @@ class Server:
             self.app._passages[route] = attrs.evolve(passage, authenticators=chain)
 
     def _note_failure(self, fact: ActorFailed) -> None:
-        self._conversation.note("server", "!", f"{fact.ref} failed on {fact.doing}: {fact.error!r}")
+        error = fact.error.__cause__ if isinstance(fact.error, NotCharged) else fact.error
+        self._conversation.note("server", "!", f"{fact.ref} failed on {fact.doing}: {(error or fact.error)!r}")
 
     # --- what a test does
 
@@ -195,6 +196,7 @@ class Server:
             NotConnected: The gateway refused the upgrade.
             ValueError: A principal at Centrifuge's path, whose clients say who they are in their first command.
         """
+        __tracebackhide__ = True
         if principal is not None and path.partition("?")[0] == CENTRIFUGE:
             words = "its clients say who they are in their first command; send a token in that"
             raise ValueError(f"could not connect to {path} as {principal!r}: {words}")
@@ -210,6 +212,7 @@ class Server:
         self, kind: type[F], where: Callable[[F], bool] = lambda _: True, timeout: float = PATIENCE
     ) -> F:
         """The next fact of a class, as `server.facts.wait_for`: each is returned once, also if it is there already."""
+        __tracebackhide__ = True
         return await self.facts.wait_for(kind, where, timeout)
 
 

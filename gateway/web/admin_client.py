@@ -82,10 +82,10 @@ class AdminClient:
         Raises:
             CannotWatch: As `snapshot`.
         """
-        query: dict[str, str | int] = (
-            {"limit": limit} if principal is None else {"limit": limit, "principal": principal}
-        )
-        return self._checked("/connections", await self._get("/connections", **query), "closed")
+        path = "/connections"
+        if principal is None:
+            return self._checked(path, await self._get(path, limit=limit), "closed")
+        return self._checked(path, await self._get(path, limit=limit, principal=principal), "closed")
 
     def _checked(self, path: str, found: Any, key: str) -> dict[str, Any]:
         if not isinstance(found, dict) or key not in found:

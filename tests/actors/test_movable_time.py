@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import threading
 import time
 
 import pytest
@@ -94,15 +95,21 @@ async def test_what_a_socket_brings_is_handled_before_time_passes(clock: Movable
 
 async def test_it_stands_still_while_a_thread_works_for_the_loop(clock: MovableClock) -> None:
     """A deadline does not pass because a test moves the clock while a call is under way."""
-    began = clock.now()
-    call = asyncio.get_running_loop().run_in_executor(None, threading_pause)
+    loop, began, was_heard = asyncio.get_running_loop(), clock.now(), threading.Event()
+    left, right = socket.socketpair()
+
+    def work() -> bool:
+        left.send(b"x")
+        return was_heard.wait(5.0)
+
+    loop.add_reader(right, was_heard.set)
+    call = loop.run_in_executor(None, work)
     clock.advance(HOUR)
-    await call
+    assert await call
     assert clock.now() - began < HOUR
-
-
-def threading_pause() -> None:
-    socket.socketpair()[0].close()
+    loop.remove_reader(right)
+    left.close()
+    right.close()
 
 
 async def test_a_wait_of_the_machine_s_time_is_not_over_because_the_clock_moves(clock: MovableClock) -> None:

@@ -39,8 +39,8 @@ ENVIRON = {
     "HUBBUB_GATEWAY__LIMITS__BURST": "1000000",
     "PYTHONPATH": os.pathsep.join((str(HERE.parents[1]), str(HERE))),
 }
-BOUND = 300.0
-"""Seconds for one suite: the longest takes one."""
+BOUND = 180.0
+"""Seconds for one suite: the longest takes half a minute."""
 ASKED_FOR = ("test:crash",)
 """What is in an error line that a test caused on purpose."""
 

@@ -57,6 +57,44 @@ test("after an unsubscribe nothing comes; a new subscription is served as the fi
   assert.deepEqual(dataOf(received), ["heard"]);
 });
 
+for (const times of [1, 3, 50]) {
+  test(`who changes its mind ${times} times without waiting is subscribed in the end`, async (t) => {
+    const client = await connectedClient(t);
+    const subscription = subscriptionOf(client, topicOf());
+    const [trouble, received] = [journalOf(client, "connecting"), journalOf(subscription, "publication")];
+    for (let time = 0; time < times; time += 1) {
+      subscription.subscribe();
+      subscription.unsubscribe();
+    }
+    await settlesSubscribed(subscription);
+    await client.publish(subscription.channel, "hello");
+    await received.untilCount(1);
+    assert.deepEqual(Object.keys((await subscription.presence()).clients), [client.connected.client]);
+    assert.equal(trouble.length, 0);
+  });
+}
+
+test("who unsubscribes and subscribes again at once is subscribed, and misses nothing", async (t) => {
+  const client = await connectedClient(t);
+  const subscription = await subscribed(client, topicOf());
+  await client.publish(subscription.channel, 1);
+  await subscription.received.untilCount(1);
+  subscription.unsubscribe();
+  await settlesSubscribed(subscription);
+  await client.publish(subscription.channel, 2);
+  await subscription.received.untilCount(2);
+  assert.deepEqual(dataOf(subscription.received), [1, 2]);
+});
+
+/** Subscribes, and fails with the code if the server ends it. */
+async function settlesSubscribed(subscription) {
+  const settled = new Journal();
+  subscription.on("subscribed", () => settled.add("subscribed"));
+  subscription.on("unsubscribed", ({ code, reason }) => settled.add(`${code} ${reason}`));
+  subscription.subscribe();
+  assert.deepEqual([...(await settled.untilCount(1))], ["subscribed"]);
+}
+
 test("a channel for the authenticated refuses the others with 103 and keeps their connection", async (t) => {
   const client = await connectedClient(t);
   const subscription = subscriptionOf(client, topicOf("private"));

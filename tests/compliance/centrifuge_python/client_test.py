@@ -130,6 +130,16 @@ class Publishing(ClientTest):
         [context] = await events["publication"].until_count(1)
         assert (context.channel, context.pub.data) == (topic, "hello")
 
+    async def test_who_unsubscribes_and_subscribes_again_at_once_is_subscribed(self) -> None:
+        client, _ = await self.connected()
+        subscription, seen = await self.subscribed(client, topic_of())
+        await subscription.unsubscribe()
+        await subscription.subscribe()
+        await asyncio.wait_for(subscription.ready(), 10)
+        await client.publish(subscription.channel, "hello")
+        await seen["publication"].until_count(1)
+        assert self.published(seen) == ["hello"]
+
 
 class Asking(ClientTest):
     async def test_presence_names_each_connection_and_the_statistics_count(self) -> None:

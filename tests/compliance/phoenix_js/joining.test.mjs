@@ -107,6 +107,24 @@ test("a join of what is joined ends the old membership, in its name, and begins 
   assert.equal(frames.entries.filter(([, , , event]) => event === "shout").length, 1);
 });
 
+for (const [what, between] of [["join", []], ["leave and join", [["1", "2", "phx_leave"]]]]) {
+  test(`a join, then ${what} without waiting: each is answered, and nothing comes in the name of what is closed`, async (t) => {
+    const { frames, say } = await plainSocket(t, SOCKET);
+    const topic = topicOf();
+    for (const [joinRef, ref, event] of [["1", "1", "phx_join"], ...between, ["3", "3", "phx_join"]]) {
+      say([joinRef, ref, topic, event, {}]);
+    }
+    say(["3", "4", topic, "shout", {}]);
+    await frames.until((all) => all.some(([, ref]) => ref === "4"), "the reply to the push");
+    const first = frames.entries.filter(([joinRef]) => joinRef === "1").map(([, ref, , event]) => [ref, event]);
+    const leave = between.map(([, ref]) => [ref, "phx_reply"]);
+    const states = first.filter(([, event]) => event === "presence_state");
+    assert.deepEqual(first, [["1", "phx_reply"], ...states, ...leave, ["1", "phx_close"]]);
+    const statuses = frames.entries.filter(([, , , event]) => event === "phx_reply").map(([, ref, , , { status }]) => [ref, status]);
+    assert.deepEqual(statuses.sort(), [["1", "ok"], ...between.map(([, ref]) => [ref, "ok"]), ["3", "ok"], ["4", "ok"]]);
+  });
+}
+
 test("leaving is answered, closes the channel, and nothing comes after it", async (t) => {
   const [one, two, topic] = [socketOf(t), socketOf(t), topicOf()];
   const [leaver, stayer] = [await joined(one, topic), await joined(two, topic)];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .app import Gateway
+from .authenticators import JWT, Bearer, CookieSession
 from .behaviour import Room
 from .endpoint import WebSocketEndpoint
 from .handlers import on
@@ -11,6 +12,7 @@ from .identity import Principal
 from .member import Member
 from .message_class import message
 from .middleware import Authenticate, LimitRate
+from .permissions import HasRole, IsAuthenticated
 from .reasons import InvalidJSON, Refused, WebSocketDisconnect
 from .receipts import Receipt
 from .router import WebSocketRouter
@@ -19,14 +21,19 @@ from .topic_handle import ChannelHandle, RoomHandle
 from .websocket import ConnectionState, Frame, WebSocket
 
 __all__ = [
+    "JWT",
     "Authenticate",
+    "Bearer",
     "ChannelHandle",
     "ConnectionState",
+    "CookieSession",
     "Frame",
     "Gateway",
+    "HasRole",
     "HeartbeatConfig",
     "History",
     "InvalidJSON",
+    "IsAuthenticated",
     "LimitRate",
     "Member",
     "Position",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from actors import Actor, ActorRef, Child, ChildSpec
 
 from .behaviour import Behaviour, Room
-from .config import GatewaySettings, TopicSettings
+from .config import WHEEL_SLOT, GatewaySettings, TopicSettings
 from .connections import Connections, Rooms
-from .hooks import Hooks
+from .heartbeat import Heartbeat
+from .hooks import Hooked
 from .injection import with_gateway
 from .node import Node
-from .per_message import per_message
 from .reasons import TopicKindError, validate_close
+from .receipts import Receipt
 from .router import WebSocketRouter
 from .session import EndpointSession, FunctionSession
 from .settings_sources import load_settings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp.web import Application, RouteTableDef
 
     from .connection import ConnectionActor
+    from .heartbeat import HeartbeatConfig
     from .outbox import SlowPolicy
     from .passage import Passage
     from .routes import Route
@@ -54,7 +56,7 @@ class DeclaredTopic:
     behaviour: type[Behaviour]
 
 
-class Gateway:
+class Gateway(Hooked):
     """
     An application: `app = Gateway()`, then declare, then `app.run()` or `hubbub serve module:app`.
 
@@ -70,13 +72,18 @@ class Gateway:
         authenticators: Sequence[Any] = (),
         permissions: Sequence[Any] = (),
         middleware: Sequence[Any] = (),
+        heartbeat: HeartbeatConfig | None = None,
     ) -> None:
+        if heartbeat is not None:
+            Heartbeat(heartbeat, slot=WHEEL_SLOT)  # raises for one that the wheel could not keep
         self.title = title
         self.version = version
         self.authenticators = tuple(authenticators)
         """Of every connection; the first that knows the client says who it is."""
         self.permissions = tuple(permissions)
         """Asked before any upgrade, once the client is known."""
+        self.heartbeat = heartbeat
+        """Of every connection whose endpoint has none of its own; None: as configured."""
         self.calls: dict[str, Callable[[WebSocket, Any], Any]] = {}
         """What clients may call, by method; under the empty name what they send without wanting an answer."""
         self.router = WebSocketRouter(middleware=middleware, authenticators=authenticators, permissions=permissions)
@@ -91,7 +98,6 @@ class Gateway:
         self._server: WebServer | None = None
         self.pages: dict[str, tuple[Path, str]] = {}
         """URL path to (file, content type); see `static`."""
-        self.hooks = Hooks()
         self._passages: dict[Route, Passage] = {}
         self._http: RouteTableDef | None = None
         self.connections = Connections(self)
@@ -120,66 +126,12 @@ class Gateway:
 
     middleware = use
 
-    @overload
-    def on_connect(self, target: str) -> Callable[[Call], Call]: ...
-    @overload
-    def on_connect(self, target: Call) -> Call: ...
-    def on_connect(self, target: Any) -> Any:
-        """
-        `@app.on_connect` or `@app.on_connect("/ws")`: `(ws)`, exactly once for each connection that is accepted.
-
-        An endpoint that awaits its `accept` goes on when all of these have returned.
-        """
-        return self._hook("connected", target, 1, 1)
-
-    @overload
-    def on_disconnect(self, target: str) -> Callable[[Call], Call]: ...
-    @overload
-    def on_disconnect(self, target: Call) -> Call: ...
-    def on_disconnect(self, target: Any) -> Any:
-        """`(ws)` or `(ws, code)`: exactly once for each connection that was accepted, also after a crash."""
-        return self._hook("disconnected", target, 1, 2)
-
-    @overload
-    def on_message(self, target: str, **options: Any) -> Callable[[Call], Call]: ...
-    @overload
-    def on_message(self, target: Call) -> Call: ...
-    def on_message(self, target: Any, **options: Any) -> Any:
-        """
-        `@app.on_message`: `(ws, message)` for each message, before its endpoint gets it.
-
-        `@app.on_message("/ws")` makes the function the endpoint of that path: it is called for each message, plain or
-        async; connections are accepted. The options are those of `ws`.
-        """
-        if isinstance(target, str):
-            return lambda function: self._add_per_message(target, function, options)
-        return self._hook("received", target, 2, 2)
-
-    @overload
-    def on_error(self, target: str) -> Callable[[Call], Call]: ...
-    @overload
-    def on_error(self, target: Call) -> Call: ...
-    def on_error(self, target: Any) -> Any:
-        """
-        `(ws, error)` for what a handler of an endpoint raised, after the endpoint's own `on_error`.
-
-        Returning keeps the socket, unless the endpoint is a function, which is over; raising closes it with 1011.
-        """
-        return self._hook("failed", target, 2, 2)
-
-    def _hook(self, moment: str, target: Any, fewest: int, most: int) -> Any:
-        def add(function: Any) -> Any:
-            self.hooks.add(moment, function, path, fewest, most)
-            self._passages.clear()
-            return function
-
-        path = target if isinstance(target, str) else None
-        return add if path is not None else add(target)
+    def _add_hook(self, moment: str, function: Any, path: str | None, fewest: int, most: int) -> None:
+        self.router._add_hook(moment, function, path, fewest, most)
+        self._passages.clear()
 
     def _add_per_message(self, path: str, function: Any, options: dict[str, Any]) -> Any:
-        encoding = options.pop("encoding", None)
-        self.router.add_route(path, per_message(function, encoding), **options)
-        return function
+        return self.router._add_per_message(path, function, options)
 
     def topic(
         self,
@@ -341,7 +293,7 @@ class Gateway:
         from .web.server import WebServer
 
         chosen = settings or self.settings or load_settings(None, {}, {}).settings
-        chosen = self._with_declared_topics(chosen)
+        chosen = self._with_heartbeat(self._with_declared_topics(chosen))
         node = self._node = Node(
             chosen, self._behaviour_for, calls=self.calls, authenticators=self.authenticators, **node_options
         )
@@ -390,17 +342,20 @@ class Gateway:
             settings = load_settings(file, {}, {"--host": host, "--port": port}).settings
         return self.run_configured(settings)
 
-    def close_all(self, code: int = 1001, reason: str = "") -> int:
-        """Starts the close of every open connection; how many there were. Raises ValueError as `ws.close` does."""
+    def close_all(self, code: int = 1001, reason: str = "") -> Receipt[int]:
+        """
+        Starts the close of every open connection; awaiting gives how many. Raises ValueError as `ws.close` does.
+        """
         validate_close(code, reason)
         closing = list(self.connections.values())
         for connection in closing:
             connection.close(code, reason)
-        return len(closing)
+        return Receipt.of(len(closing))
 
-    def clear_history(self) -> None:
+    def clear_history(self) -> Receipt[None]:
         """Forgets what every topic keeps; positions go on, so who comes back learns that it missed something."""
         self.node.engine.clear_all()
+        return Receipt.of(None)
 
     def run_configured(self, settings: GatewaySettings) -> int:
         """What `hubbub serve` calls."""
@@ -421,9 +376,9 @@ class Gateway:
         passage = self._passages.get(route)
         if passage is None:
             passage = route.passage
-            for router in route.routers:
-                passage = passage.within(router.passage)
-            passage = self._passages[route] = attrs.evolve(passage, hooks=self.hooks.of(route.path.text))
+            for router, path in route.places:
+                passage = passage.within(attrs.evolve(router.passage, hooks=router.hooks.of(path)))
+            self._passages[route] = passage
         return passage
 
     def _declared_actors(self) -> list[Child]:
@@ -438,6 +393,11 @@ class Gateway:
                 return declared.behaviour
         channel = self._channels.get(name)
         return channel.behaviour() if channel is not None else None
+
+    def _with_heartbeat(self, settings: GatewaySettings) -> GatewaySettings:
+        if self.heartbeat is None:
+            return settings
+        return attrs.evolve(settings, gateway=attrs.evolve(settings.gateway, heartbeat=self.heartbeat))
 
     def _with_declared_topics(self, settings: GatewaySettings) -> GatewaySettings:
         """Code goes before the file where both name a pattern, setting by setting; a file may add others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -17,9 +18,9 @@ F = TypeVar("F", bound="Callable[..., Any]")
 _MARK = "_on"
 
 
-def on(*what: str | type) -> Callable[[F], F]:
+def on(*what: str | type | UnionType) -> Callable[[F], F]:
     """
-    Marks a method as the handler of these events or message classes of clients, plain or async.
+    Marks a method as the handler of these events or message classes of clients, plain or async. `Ping | Echo` is both.
 
     Of a room: `(self, member, payload)`; of an endpoint: `(self, ws, message)`. A handler of a class gets an object of
     it, checked; a message that does not fit is answered for it. What the handler returns goes into the reply; raise
@@ -28,13 +29,14 @@ def on(*what: str | type) -> Callable[[F], F]:
     Raises:
         TypeError: Nothing is named, or something that is neither an event nor a message class.
     """
-    if not what or not all((isinstance(one, str) and one) or is_schema(one) for one in what):
+    parts = [part for one in what for part in (one.__args__ if isinstance(one, UnionType) else (one,))]
+    if not parts or not all((isinstance(one, str) and one) or is_schema(one) for one in parts):
         shown = ", ".join(map(repr, what))
         words = 'names no event and no message; write @on("event") or @on(Message)'
         raise TypeError(f"could not mark a handler: on({shown}) {words}")
 
     def mark(function: F) -> F:
-        setattr(function, _MARK, what)
+        setattr(function, _MARK, tuple(parts))
         return function
 
     return mark

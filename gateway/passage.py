@@ -35,9 +35,10 @@ class Passage:
     """None: the gateway's."""
 
     def within(self, outer: Passage) -> Passage:
-        """This passage behind another one: what is there for it to pass first. Hooks and times are its own."""
+        """This passage behind another one: what is there for it to pass first. Its times are its own."""
         return attrs.evolve(
             self,
+            hooks=self.hooks.within(outer.hooks),
             authenticators=self.authenticators + outer.authenticators,
             permissions=outer.permissions + self.permissions,
             middleware=outer.middleware + self.middleware,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -44,7 +44,7 @@ class Sender:
 
 @attrs.define(eq=False)
 class Publication:
-    """One event of a topic. Its payload never changes and is never decoded again on this side."""
+    """One event of a topic. Its payload never changes, and nothing on its way decodes it."""
 
     topic: str
     payload: bytes
@@ -58,6 +58,13 @@ class Publication:
     """Connections, and principals as `user_key`, that do not get it, also not from history; their position moves."""
     conflate: str | None = None
     """What it is the latest value of, in topics whose slow readers get only that; None: what its sender last said."""
+
+    @property
+    def value(self) -> Any:
+        """What was published, for app code: decoded anew at each call; a `str` of a text, bytes of a binary."""
+        if self.kind == "json":
+            return wire_json.decode(self.payload)
+        return self.payload.decode() if self.kind == "text" else self.payload
 
     @property
     def size_bytes(self) -> int:

@@ -8,8 +8,10 @@ import attrs
 
 from .config import WHEEL_SLOT
 from .heartbeat import Heartbeat
+from .hooks import Hooked, Hooks
 from .middleware import check_middleware
 from .passage import Passage
+from .per_message import per_message
 from .routes import ENCODINGS, Path, Route, Routes, check_arguments, check_endpoint
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ OWN = ("authenticators", "permissions", "middleware", "expires", "heartbeat")
 """What a class endpoint may say of itself, as attributes of these names."""
 
 
-class WebSocketRouter:
+class WebSocketRouter(Hooked):
     """
     Routes, and what stands around all of them.
 
@@ -35,6 +37,7 @@ class WebSocketRouter:
         self, *, middleware: Sequence[Any] = (), authenticators: Sequence[Any] = (), permissions: Sequence[Any] = ()
     ) -> None:
         self.routes = Routes()
+        self.hooks = Hooks()
         self.passage = Passage(
             authenticators=tuple(authenticators),
             permissions=tuple(permissions),
@@ -85,7 +88,7 @@ class WebSocketRouter:
         check_endpoint(endpoint, parsed)
         given = {"expires": expires, "heartbeat": heartbeat, "middleware": middleware,
                  "authenticators": authenticators, "permissions": permissions}  # fmt: skip
-        route = Route(parsed, endpoint, _passage(endpoint, given, encoding), (self,))
+        route = Route(parsed, endpoint, _passage(endpoint, given, encoding), ((self, path),))
         self._put(route)
         return route
 
@@ -110,6 +113,14 @@ class WebSocketRouter:
         return middleware
 
     middleware = use
+
+    def _add_hook(self, moment: str, function: Any, path: str | None, fewest: int, most: int) -> None:
+        self.hooks.add(moment, function, path, fewest, most)
+
+    def _add_per_message(self, path: str, function: Any, options: dict[str, Any]) -> Any:
+        encoding = options.pop("encoding", None)
+        self.add_route(path, per_message(function, encoding), **options)
+        return function
 
     def mount(self, router: WebSocketRouter, prefix: str = "") -> None:
         """

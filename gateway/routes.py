@@ -62,13 +62,13 @@ class Route:
     """A coroutine function `f(ws, **path)`, or a subclass of `WebSocketEndpoint`."""
     passage: Passage = OPEN
     """The endpoint's own; what is around it is known to the routers it is mounted in."""
-    routers: tuple[Any, ...] = ()
-    """Innermost first."""
+    places: tuple[tuple[Any, str], ...] = ()
+    """The routers it is in, innermost first, and its path as each of them has it."""
 
     def under(self, router: Any, prefix: str) -> Route:
         """The same endpoint, as it is found in a router into which its own was mounted."""
         path = Path(prefix + self.path.text) if prefix else self.path
-        return attrs.evolve(self, path=path, routers=(*self.routers, router))
+        return attrs.evolve(self, path=path, places=(*self.places, (router, path.text)))
 
     @property
     def is_class(self) -> bool:

@@ -19,9 +19,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from .testing import Server
+    from .testing import Conversation, Server
 
-CONVERSATION = pytest.StashKey["Conversation"]()
+CONVERSATION: pytest.StashKey[Conversation] = pytest.StashKey()
 
 SECTION = "conversation with the gateway"
 
@@ -45,12 +45,12 @@ def gateway(request: pytest.FixtureRequest, actor_loop: object) -> Callable[...,
 
     May be called several times: the servers share the time of the test, and nothing else.
     """
-    from .testing import Conversation, Server
+    from . import testing
 
-    conversation = request.node.stash.setdefault(CONVERSATION, Conversation())
+    conversation = request.node.stash.setdefault(CONVERSATION, testing.Conversation())
 
     def serve(app: Any, **options: Any) -> Server:
-        return Server(app, conversation=conversation, **options)
+        return testing.Server(app, conversation=conversation, **options)
 
     return serve
 

@@ -62,6 +62,13 @@ class Liveness:
         """No more pings, and no close for silence; a cable that was cut is then noticed only when something is sent."""
         return self._set(is_on=False)
 
+    def handle_pong(self) -> Receipt[None]:
+        """
+        For applications that look for pongs themselves. Nothing is left to do: any message counts as a sign of life
+        when it comes in, `{"type":"pong"}` as well as another.
+        """
+        return Receipt.of(None)
+
     def _set(self, *, is_on: bool) -> Receipt[None]:
         self.is_running = is_on
         self._ws._tell(Beat(is_on), None)
@@ -288,7 +295,12 @@ class WebSocket:
         return (await self.receive(timeout)).json()
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
-        """Messages until the socket is gone; ends without an exception."""
+        """Accepts, if nobody has; then messages until the socket is gone. That ends it without an exception."""
+        if self.state is ConnectionState.CONNECTING:
+            try:
+                await self.accept()
+            except WebSocketDisconnect:
+                return
         while True:
             try:
                 frame = await self.receive()

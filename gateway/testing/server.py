@@ -99,7 +99,7 @@ class Server:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         if not isinstance(loop, MovableTimeLoop):
-            raise RuntimeError("could not serve: this loop is not the test's own; use the fixture `gateway`")
+            raise RuntimeError("could not serve: this loop is not the test's own; use the fixture `gateway`")  # noqa: TRY004  # nothing that was given is wrong
         self._loop = loop
         self.clock, self.facts = NotedClock(loop, self._conversation), Facts(loop)
         await self._start()
@@ -158,7 +158,7 @@ class Server:
         )
 
     def _believe_badges(self) -> None:
-        """At every endpoint, before its own authenticators; where there are none, the configured secret still counts."""
+        """At every endpoint, before its own authenticators; where it has none, the configured secret still counts."""
         secret = self._settings.gateway.auth.jwt_secret
         by_secret = (_by_secret(secret),) if secret else ()
         for route in self.app.routes:

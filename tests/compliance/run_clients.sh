@@ -20,4 +20,4 @@ if ! cmp -s requirements.txt "$venv/.made-from"; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
     cp requirements.txt "$venv/.made-from"
 fi
-exec "$python" clients.py "$venv/bin/python" "$@"
+exec "$python" "$here/clients.py" "$venv/bin/python" "$@"

@@ -1,4 +1,4 @@
-"""The fixture `gateway`: a real gateway, clients with and without a name, a clock to move on, and a failure's report."""
+"""The fixture `gateway`: a real gateway, clients with and without a name, a clock to move on, a failure's report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from actors.events import ActorFailed
-from gateway import Gateway, Member, Principal, Refused, Room, WebSocket, WebSocketEndpoint, message, on
+from gateway import Gateway, Member, Principal, Receipt, Refused, Room, WebSocket, WebSocketEndpoint, message, on
 from gateway.authenticators import Bearer
 from gateway.config import AuthSettings, GatewaySettings
 from gateway.events import ConnectionClosed, ConnectionOpened, GatewayStarted, HeartbeatMissed, RoomJoined
@@ -20,6 +20,7 @@ from gateway.limits import Limits
 from gateway.settings_sources import load_settings
 from gateway.testing import Closed, Conversation, NeverHappened, NotConnected, NotReceived, Server
 from gateway.testing.badges import HEADER
+from gateway.testing.client import MAX_KEPT
 from gateway.testing.conversation import MAX_LINES, MAX_SHOWN
 from gateway.testing.words import read_as, written
 from tests.support.signed import signed
@@ -68,6 +69,8 @@ def chat() -> Gateway:
                 return ws.close(4321, "as you wish")
             if data == "sleep":
                 return asyncio.sleep(0.001)
+            if data == "flood":
+                return Receipt.all([ws.send_text(str(number)) for number in range(MAX_KEPT + 100)])
             if data == "bytes":
                 return ws.send_bytes(b"\x00\xff")
             raise LookupError(data)
@@ -140,6 +143,14 @@ async def test_authenticators_of_the_app_are_asked_as_ever(gateway: Serve) -> No
         await ws.accept()
         await ws.send_text(ws.principal.id)
 
+    async def strict(handshake: Any) -> None:
+        raise Refused("unauthorized")
+
+    @app.ws("/strict", authenticators=[strict])
+    async def at_strict(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.send_text(ws.principal.id)
+
     async with gateway(app, settings=settings) as server:
         token = signed({"sub": "dora"}, auth.jwt_secret)
         client = await server.connect("/me", headers={"Authorization": f"Bearer {token}"})
@@ -148,8 +159,10 @@ async def test_authenticators_of_the_app_are_asked_as_ever(gateway: Serve) -> No
             await server.connect("/me", headers={"Authorization": "Bearer made-up"})
         carol = await server.connect("/own", headers={"Authorization": "Bearer key-of-carol"})
         assert await carol.receive() == "carol"
-        alice = await server.connect("/own", principal="alice")
-        assert await alice.receive() == "alice"
+        with pytest.raises(NotConnected, match="401"):
+            await server.connect("/strict")
+        for path in ("/own", "/strict"):
+            assert await (await server.connect(path, principal="alice")).receive() == "alice"
 
 
 # --- what is said
@@ -189,12 +202,24 @@ def test_another_message_than_the_one_expected_is_named(frame: str | bytes, why:
         read_as(Said, frame)
 
 
+async def test_who_does_not_receive_reads_no_further(gateway: Serve) -> None:
+    """A client keeps so many messages; the others wait in its socket, in order."""
+    async with gateway(chat()) as server:
+        client = await server.connect("/do")
+        await client.send("flood")
+        await server.clock.advance(1)
+        assert len(client._kept) == MAX_KEPT
+        assert [await client.receive() for _ in range(MAX_KEPT + 100)] == [str(n) for n in range(MAX_KEPT + 100)]
+
+
 async def test_what_came_instead_is_said(gateway: Serve) -> None:
     """Another message, nothing, or the end."""
     async with gateway(chat()) as server:
         alice = await server.connect("/chat/7", principal="alice")
         await alice.send(Say(text="hi"))
-        with pytest.raises(NotReceived, match='alice received no Say but {"action":"said","user":"alice","text":"hi"}'):
+        with pytest.raises(
+            NotReceived, match=r'alice received no Say but \{"action":"said","user":"alice","text":"hi"\}'
+        ):
             await alice.receive(Say)
         with pytest.raises(NotReceived, match=r"alice received no Said within 0.01 s, nor anything else"):
             await alice.receive(Said, timeout=AT_ONCE)
@@ -221,8 +246,8 @@ async def test_a_refused_upgrade_says_why(gateway: Serve) -> None:
 # --- the end of a connection
 
 
-async def test_ends_have_the_names_of_the_table(gateway: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """Ours by their name, those of the app by their words, a cut cable as what it is; what came before is still there."""
+async def test_ends_have_the_names_of_the_table(gateway: Serve) -> None:
+    """Ours by their name, those of the app by their words, a cut cable as lost; what came before is still there."""
     async with gateway(chat()) as server:
         app, crash, client, cable = [await server.connect("/do", name=name) for name in ("app", "crash", "client", "x")]
         await app.send("bytes")

@@ -750,7 +750,7 @@ async def test_a9_b4_connections_by_id(serve: Serve) -> None:
         assert app.connections.recent(principal="bob") == []
         with pytest.raises(ValueError, match="could not close"):
             app.close_all(1005)
-        assert app.close_all(4001, "all") == 1
+        assert await app.close_all(4001, "all") == 1
         assert await other.closed() == (4001, "all")
     await when(lambda: len(app.connections) == 0)
 
@@ -773,7 +773,7 @@ async def test_a9_clear_history_forgets_what_every_topic_keeps(serve: Serve) -> 
     for name in ("public:a", "public:b"):
         await app.room(name).broadcast("x")
         assert len((await app.room(name).history()).entries) == 1
-    server.app.clear_history()
+    await server.app.clear_history()
     for name in ("public:a", "public:b"):
         read = await app.room(name).history()
         assert (read.entries, read.position.offset) == ((), 1)

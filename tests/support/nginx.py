@@ -115,18 +115,25 @@ async def nginx_before(gateway: int, directory: Path, **changes: str) -> AsyncIt
         *command(directory, "-g", "daemon off;"), stderr=asyncio.subprocess.PIPE
     )
     assert child.stderr is not None
-    said = b""
     try:
-        async with asyncio.timeout(PATIENCE):
-            while b"start worker process " not in said:
-                line = await child.stderr.readline()
-                assert line, f"nginx ended:\n{said.decode()}"
-                said += line
+        await _started(child.stderr)
         rest = asyncio.ensure_future(child.stderr.read())  # a full pipe would stop it
         yield Nginx(http, https, trusting, directory / "access.log")
+        child.terminate()
+        async with asyncio.timeout(PATIENCE):
+            await rest
     finally:
         if child.returncode is None:
             child.terminate()
         async with asyncio.timeout(PATIENCE):
             await child.wait()
-    await rest
+
+
+async def _started(log: asyncio.StreamReader) -> None:
+    """Its sockets listen since before the first worker."""
+    said = b""
+    async with asyncio.timeout(PATIENCE):
+        while b"start worker process " not in said:
+            line = await log.readline()
+            assert line, f"nginx ended:\n{said.decode()}"
+            said += line

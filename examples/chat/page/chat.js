@@ -1,29 +1,311 @@
-// The plain endpoint of examples.chat: what is typed goes out as it is, JSON comes in.
-const lines = document.querySelector('#lines');
-const [enter, say] = [document.querySelector('#enter'), document.querySelector('#say')];
+/**
+ * The chat: the lobby's list of rooms, and the one room that is on screen. The page is a member of these two topics, so
+ * "here" means what it says; how much was said in the other rooms, the lobby tells.
+ *
+ * The wire is in `assets/hubbub.js`, the scrollback in `assets/timeline.js`, who is here in `people.js`. What the page
+ * knows of itself is on `document.body.dataset`, for tests and for the style sheet.
+ */
 
-function show(text, kind) {
-  const line = document.createElement('li');
-  line.textContent = text; // never as HTML: anybody may have written it
-  line.className = kind;
-  lines.append(line);
+import { Hubbub } from './assets/hubbub.js';
+import { Timeline, avatar, make } from './assets/timeline.js';
+import { People } from './people.js';
+import { Typists } from './typists.js';
+
+const LOBBY = 'lobby';
+const LOGGED_OUT = 4501; // the close code of a session that has ended; see website.py
+const HISTORY = 200; // messages that are fetched on entering: all that the server keeps
+const GAP = 'this page was away for longer than the server keeps messages';
+const ANEW = 'the server was restarted; what is above is kept on this page only';
+
+const $ = (id) => document.getElementById(id);
+const page = document.body.dataset;
+const hub = new Hubbub();
+const rooms = new Map(); // name -> {name, topic, at: {offset, epoch}, timeline, button}
+const people = new People($('people'), { putOut: askPutOut });
+const typists = new Typists($('typing'), () => hub.publish(current.topic, 'typing', null).catch(() => {}));
+let [me, read, current, attempt] = [null, {}, null, null];
+
+// --- rooms ------------------------------------------------------------------------------------------------------------
+
+function addRoom({ name, offset = 0, epoch = '' }) {
+  const room = rooms.get(name) ?? makeRoom(name);
+  room.at = { offset, epoch };
+  drawUnread(room);
 }
 
-enter.addEventListener('submit', (event) => {
+function makeRoom(name) {
+  const button = make('button', 'room', make('span', 'name', name), make('span', 'unread'));
+  const room = { name, topic: `room:${name}`, at: { offset: 0, epoch: '' }, timeline: null, button };
+  Object.assign(button, { type: 'button', onclick: () => enter(room) });
+  button.dataset.room = name;
+  $('rooms').append(make('li', '', button));
+  rooms.set(name, room);
+  return room;
+}
+
+/** Leaves one room for another. Its scrollback stays on the page, and is completed when it is entered again. */
+function enter(room) {
+  if (current && current !== room) hub.leave(current.topic).catch(() => {}); // without a connection there is none to leave
+  current?.timeline && (current.timeline.node.hidden = true);
+  current = room;
+  room.timeline ??= makeTimeline(room);
+  room.timeline.node.hidden = false;
+  for (const other of rooms.values()) other.button.setAttribute('aria-current', other === room);
+  page.room = room.name;
+  page.joined = '';
+  history.replaceState(null, '', `#${room.name}`);
+  $('room-title').textContent = room.name;
+  $('draft').placeholder = `Message ${room.name}`;
+  people.show([]);
+  typists.clear();
+  say.tell('');
+  banner('');
+  hub.join(room.topic).catch(() => {}); // `refused` tells, or the next connection joins
+  room.timeline.follow();
+}
+
+function makeTimeline(room) {
+  const timeline = new Timeline(room.name, { resend: () => {} });
+  $('timelines').append(timeline.node);
+  return timeline;
+}
+
+const byTopic = (topic) => (current?.topic === topic ? current : null); // the others' last words are not shown
+
+async function openRoom() {
+  const name = $('open-field').value.trim();
+  $('open-problem').textContent = '';
+  try {
+    await hub.publish(LOBBY, 'open_room', { name });
+    $('open-field').value = '';
+    enter(rooms.get(name) ?? makeRoom(name));
+    $('draft').focus();
+  } catch (error) {
+    $('open-problem').textContent = error.message;
+  }
+}
+
+// --- what was read: offsets count what was said, so the difference of two of them is how much is unread ----------------
+
+const kept = () => `chat.read.${me.name}`;
+const remembered = () => { try { return JSON.parse(localStorage[kept()]) ?? {}; } catch { return {}; } };
+
+function markRead() {
+  if (!current || document.hidden) return;
+  read[current.name] = current.at;
+  try { localStorage[kept()] = JSON.stringify(read); } catch { /* full or forbidden: it is forgotten with the page */ }
+  drawUnread(current);
+}
+
+function unread({ name, at }) {
+  const last = read[name];
+  return Math.max(0, at.offset - (last?.epoch === at.epoch ? last.offset : 0));
+}
+
+function drawUnread(room) {
+  const count = unread(room);
+  room.button.dataset.unread = count;
+  room.button.querySelector('.unread').textContent = count > 99 ? '99+' : count || '';
+  room.button.setAttribute('aria-label', count ? `${room.name}, ${count} unread` : room.name);
+  const all = [...rooms.values()].reduce((sum, one) => sum + unread(one), 0);
+  document.title = all ? `(${all}) hubbub chat` : 'hubbub chat';
+}
+
+// --- what is said -----------------------------------------------------------------------------------------------------
+
+/** The draft stays until the server has it. The id makes it safe to say again what may have arrived. */
+async function say() {
+  const [room, text] = [current, $('draft').value.trim()];
+  if (!text || $('draft').readOnly) return;
+  if (attempt?.text !== text || attempt.room !== room) attempt = { room, text, id: crypto.getRandomValues(new Uint32Array(4)).join('-') };
+  $('draft').readOnly = true;
+  try {
+    await hub.publish(room.topic, 'say', { text }, { id: attempt.id });
+    attempt = null;
+    $('draft').value = '';
+    typists.iSaidIt();
+    say.tell('');
+  } catch (error) {
+    attempt.waits = error.reason === 'disconnected';
+    say.tell(attempt.waits ? 'not sent yet: there is no connection' : `not sent: ${error.message}`);
+  } finally {
+    $('draft').readOnly = false;
+    fitDraft();
+  }
+}
+say.tell = (words) => { $('problem').textContent = words; };
+
+function onSaid(room, { payload, offset, epoch, time }) {
+  const { user, text, is_act: isAct } = payload;
+  room.timeline.addMessage({ name: user, text: isAct ? `* ${user} ${text}` : text, time, offset, epoch, mine: user === me.name });
+}
+
+async function fetchHistory(room) {
+  const { events, epoch } = await hub.history(room.topic, { limit: HISTORY });
+  for (const event of events) if (event.event === 'said') onSaid(room, { epoch, ...event });
+}
+
+function onEvent(frame) {
+  const { event, payload } = frame;
+  if (event === 'room_opened') return addRoom(payload);
+  if (event === 'room_moved') return onMoved(payload);
+  const room = byTopic(frame.room);
+  if (event === 'said' && room) {
+    onSaid(room, frame);
+    typists.stopped(payload.user);
+  }
+  if (event === 'is_typing' && room) typists.types(payload.user);
+  if (event === 'was_put_out' && room) room.timeline.addNotice(`${payload.by} put ${payload.user} out${payload.reason && `: ${payload.reason}`}`, 'crash');
+}
+
+function onMoved(payload) {
+  addRoom(payload);
+  if (payload.name === current?.name) markRead();
+}
+
+// --- coming, going, and being put out ---------------------------------------------------------------------------------
+
+function onJoined({ room: topic, reply, again, anew }) {
+  if (topic === LOBBY) return onLobby(reply.response.rooms);
+  const room = byTopic(topic);
+  if (!room) return void hub.leave(topic).catch(() => {});
+  page.joined = room.name;
+  if (!again) room.timeline.startEra(reply.epoch, reply.offset);
+  if (again && reply.recovered) room.timeline.addNotice(recovered(reply.missed ?? 0), 'recovery');
+  else if (again && !anew) room.timeline.addDivider('gap', 'Some messages may be missing here', GAP);
+  if (!reply.recovered) fetchHistory(room).catch((error) => room.timeline.addNotice(error.message, 'trouble'));
+}
+
+const recovered = (missed) => (missed ? `back again, recovered ${missed} message${missed === 1 ? '' : 's'}` : 'back again, nothing was missed');
+
+function onLobby(list) {
+  list.forEach(addRoom);
+  if (!current) enter(rooms.get(location.hash.slice(1)) ?? rooms.values().next().value);
+  markRead();
+}
+
+function onEpoch({ room: topic, to }) {
+  byTopic(topic)?.timeline.startEra(to, 0);
+  byTopic(topic)?.timeline.addDivider('epoch', 'Messages begin anew', ANEW);
+}
+
+function onPresence({ room: topic, members, reset }) {
+  const room = byTopic(topic);
+  if (!room) return;
+  const { came, went } = people.show(members.map(({ user }) => user), me);
+  if (!reset) for (const user of came) room.timeline.addNotice(`${user} joined`);
+  if (!reset) for (const user of went) room.timeline.addNotice(`${user} left`);
+  went.forEach((user) => typists.stopped(user));
+  $('here-count').textContent = page.people = people.count;
+}
+
+function onRemoved({ room: topic, reason }) {
+  if (!byTopic(topic)) return;
+  page.joined = '';
+  people.show([]);
+  banner(`You are not in this room any more: ${reason}.`, 'Come in again', () => enter(current));
+}
+
+function onRefused({ room: topic, error }) {
+  if (byTopic(topic)) banner(`${error.message}.`, 'Try again', () => enter(current));
+}
+
+function askPutOut(user) {
+  $('put-out-title').textContent = `Put ${user} out of ${current.name}?`;
+  $('put-out-reason').value = '';
+  $('put-out-dialog').dataset.user = user;
+  $('put-out-dialog').showModal();
+}
+
+function putOut() {
+  $('put-out-dialog').close();
+  const who = { user: $('put-out-dialog').dataset.user, reason: $('put-out-reason').value.trim() };
+  hub.publish(current.topic, 'put_out', who).catch((error) => say.tell(error.message));
+}
+
+// --- the connection and the session -----------------------------------------------------------------------------------
+
+function onState({ state, code, reason }) {
+  page.state = state;
+  const texts = { connected: 'connected', connecting: 'connecting…', offline: 'offline', closed: 'disconnected' };
+  $('state').textContent = texts[state] ?? 'reconnecting…';
+  if (state === 'connected') banner('');
+  if (code === LOGGED_OUT) return leavePage('logged-out');
+  if (state === 'closed') banner(`The server closed the connection: ${reason || code}.`, 'Connect again', () => hub.connect());
+  if (state === 'reconnecting') whoAmI(); // a refused upgrade looks like any other loss: HTTP says whether it was a 401
+}
+
+const leavePage = (why) => location.replace(`login.html${why && `#${why}`}`);
+
+async function whoAmI(why = 'expired') {
+  const answer = await fetch('me').catch(() => null);
+  if (answer?.status === 401) leavePage(why);
+  return answer?.ok ? answer.json() : null;
+}
+
+async function logOut() {
+  hub.close();
+  await fetch('logout', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' }).catch(() => {});
+  leavePage('logged-out');
+}
+
+// --- the page ---------------------------------------------------------------------------------------------------------
+
+function banner(text, act = '', acts = null) {
+  $('banner').hidden = !text;
+  $('banner-text').textContent = text;
+  Object.assign($('banner-act'), { textContent: act, onclick: acts });
+}
+
+function fitDraft() {
+  $('draft').style.height = 'auto';
+  $('draft').style.height = `${$('draft').scrollHeight + 2}px`;
+}
+
+function openPanel(open) {
+  page.panel = open ? 'open' : 'closed';
+  $('panel-toggle').setAttribute('aria-expanded', open);
+  $('veil').hidden = !open;
+  (open ? $('panel-close') : $('panel-toggle')).focus();
+}
+
+const onSubmit = (id, act) => $(id).addEventListener('submit', (event) => { event.preventDefault(); act(); });
+const onClick = (id, act) => $(id).addEventListener('click', act);
+
+function onDraftKey(event) {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  const name = document.querySelector('#name').value;
-  const socket = new WebSocket(new URL(`chat/lobby/${encodeURIComponent(name)}`, location.href.replace(/^http/, 'ws')));
-  socket.onopen = () => { enter.hidden = true; say.hidden = false; document.querySelector('#text').focus(); };
-  socket.onclose = ({reason}) => { enter.hidden = false; say.hidden = true; show(reason || 'disconnected', 'problem'); };
-  socket.onmessage = ({data}) => {
-    const frame = JSON.parse(data);
-    if (frame.text) show(`${frame.name}: ${frame.text}`, 'said');
-    else if (frame.notice) show(`${frame.notice}, ${frame.count} here`, 'notice');
-    else show(frame.refused, 'problem');
-  };
-  say.onsubmit = (submitted) => {
-    submitted.preventDefault();
-    socket.send(document.querySelector('#text').value);
-    say.reset();
-  };
-});
+  say();
+}
+
+function listen() {
+  onSubmit('composer', say);
+  onSubmit('open-form', openRoom);
+  onSubmit('put-out-form', putOut);
+  onClick('put-out-cancel', () => $('put-out-dialog').close());
+  onClick('logout', logOut);
+  onClick('cut', () => hub.cut());
+  onClick('panel-toggle', () => openPanel(page.panel !== 'open'));
+  onClick('panel-close', () => openPanel(false));
+  onClick('veil', () => openPanel(false));
+  $('draft').addEventListener('keydown', onDraftKey);
+  $('draft').addEventListener('input', () => { fitDraft(); if ($('draft').value.trim()) typists.iType(); });
+  document.addEventListener('keydown', ({ key }) => key === 'Escape' && page.panel === 'open' && openPanel(false));
+  document.addEventListener('visibilitychange', markRead);
+}
+
+hub.on('state', onState).on('joined', onJoined).on('event', onEvent).on('epoch', onEpoch).on('presence', onPresence)
+  .on('removed', onRemoved).on('refused', onRefused)
+  .on('caught_up', ({ room }) => byTopic(room) && attempt?.waits && say());
+
+me = await whoAmI('');
+if (me) {
+  read = remembered();
+  $('my-name').textContent = me.name;
+  $('my-role').textContent = me.is_admin ? 'admin' : 'logged in';
+  $('my-avatar').replaceChildren(avatar(me.name));
+  document.body.hidden = false;
+  listen();
+  hub.join(LOBBY).catch(() => {});
+  hub.connect();
+}

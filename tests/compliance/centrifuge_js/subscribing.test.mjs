@@ -79,8 +79,11 @@ test("who unsubscribes and subscribes again at once is subscribed, and misses no
   const subscription = await subscribed(client, topicOf());
   await client.publish(subscription.channel, 1);
   await subscription.received.untilCount(1);
+  client.startBatching(); // both in one frame
   subscription.unsubscribe();
-  await settlesSubscribed(subscription);
+  const settled = settlesSubscribed(subscription);
+  client.stopBatching();
+  await settled;
   await client.publish(subscription.channel, 2);
   await subscription.received.untilCount(2);
   assert.deepEqual(dataOf(subscription.received), [1, 2]);

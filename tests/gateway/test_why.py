@@ -1,0 +1,111 @@
+"""The letter about a connection: every way to end has its sentence, and no client writes into a terminal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from gateway.connection_view import ConnectionView
+from gateway.events import ConnectionClosed
+from gateway.why import ADVICE, letter, listing
+
+ROOT = Path(__file__).parents[2]
+
+CLOSED = ConnectionClosed(
+    connection="c1", principal="ada", address="203.0.113.9", wire="native", path="/ws", seconds=3723.4, code=3012,
+    reason="no pong", ended_by="heartbeat", last_inbound_age=45.2, missed_pings=2, outbox_bytes=2048, received=17,
+    sent=230, topics=("room:1", "room:2"), at=1_700_000_000.0,
+)  # fmt: skip
+OPEN = ConnectionView(
+    connection="c2", principal="", address="", wire="raw", path="/chat", seconds=61.0, last_inbound_age=0.5,
+    missed_pings=0, outbox_bytes=0, received=1, sent=2, topics=tuple(f"t{number}" for number in range(12)),
+)  # fmt: skip
+
+
+def closed(**changes: Any) -> dict[str, Any]:
+    return {"state": "closed", **attrs.asdict(attrs.evolve(CLOSED, **changes))}
+
+
+def opened(**changes: Any) -> dict[str, Any]:
+    return {"state": "open", **attrs.asdict(attrs.evolve(OPEN, **changes))}
+
+
+def test_a_letter_tells_everything_about_one_that_ended() -> None:
+    """Who, when, how long, by what, code and reason, what was last heard, and what to do."""
+    assert letter(closed()) == [
+        "connection c1 was ended by: heartbeat",
+        "",
+        "  who         ada, from 203.0.113.9",
+        "  where       /ws (native)",
+        "  when        2023-11-14 22:13:20 UTC, after 1 h 2 min",
+        "  code        3012 no pong",
+        "  last heard  45 s before that, 2 pings unanswered",
+        "  messages    17 received, 230 sent",
+        "  waiting     2KiB that it had not read",
+        "  topics      room:1, room:2",
+        "",
+        f"  {ADVICE['heartbeat']}",
+    ]
+
+
+def test_a_letter_tells_how_one_is_that_is_open() -> None:
+    """Of many topics the first ten."""
+    assert letter(opened()) == [
+        "connection c2 is open",
+        "",
+        "  who         anonymous, from a Unix socket",
+        "  where       /chat (raw)",
+        "  open for    1 min 1 s",
+        "  last heard  0.5 s ago",
+        "  messages    1 received, 2 sent",
+        "  waiting     0B that it has not read yet",
+        "  topics      t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 2 more",
+    ]
+
+
+def test_every_way_to_end_has_a_sentence() -> None:
+    """Those that the code can give, as the fact's own documentation lists them."""
+    documented = (ROOT / "gateway" / "events.py").read_text().partition("ended_by: str")[2].partition("last_inbound")[0]
+    assert set(re.findall(r"`(\w+)`", documented)) == set(ADVICE)
+    used = set()
+    for file in (ROOT / "gateway").rglob("*.py"):
+        used |= set(re.findall(r'ended_by="(\w+)"', file.read_text()))
+    assert used <= set(ADVICE)
+
+
+@pytest.mark.parametrize("field", ["connection", "principal", "address", "path", "reason", "wire"])
+def test_what_a_client_chose_is_one_line_of_text(field: str) -> None:
+    """No escape sequences, no line breaks, no end."""
+    lines = letter(closed(**{field: "a\x1b[2J\nb\u202e" + "x" * 10_000}))
+    assert len(lines) == len(letter(closed()))
+    assert all(line.isprintable() and len(line) < 1000 for line in lines)
+
+
+def test_topics_are_text_as_well() -> None:
+    """A name may hold anything but control characters; the letter takes no chances."""
+    assert "  topics      a?b" in letter(closed(topics=("a\x1bb",)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0.0 s"), (9.94, "9.9 s"), (59.9, "59 s"), (60, "1 min"), (3600, "1 h"), (90_061, "1 d 1 h"), (-0.1, "0.0 s")],
+)
+def test_durations_are_said_in_two_units(seconds: float, said: str) -> None:
+    """Nobody wants the seconds of a day."""
+    assert letter(opened(seconds=seconds))[4] == f"  open for    {said}"
+
+
+def test_a_list_has_a_line_for_each() -> None:
+    """Open ones first; how many more there are; or that there is nobody."""
+    found = {"open": [opened()], "open_count": 3, "closed": [closed(), closed(principal="")]}
+    assert listing(found) == [
+        "c2  open for 1 min 1 s  anonymous at /chat",
+        "c1  2023-11-14 22:13:20 UTC  heartbeat 3012  after 1 h 2 min  ada at /ws",
+        "c1  2023-11-14 22:13:20 UTC  heartbeat 3012  after 1 h 2 min  anonymous at /ws",
+        "and 2 more that are open",
+    ]
+    assert listing({"open": [], "open_count": 0, "closed": []})[0].startswith("nobody: ")

@@ -16,6 +16,7 @@ from actors import Actor, NotCharged, handles
 from . import wire_json
 from .commands import Handled, Published, Result
 from .handlers import Handlers, on
+from .member import Member
 from .messages import ClientEvent, Emptied, MemberJoining, MemberLeft
 from .publications import DEFAULT_EVENT, Publication, clients, encode_payload
 from .reasons import InvalidJSON, Refused
@@ -26,7 +27,6 @@ from .state import SavingTable, saving
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .member import Member
     from .node import Node
     from .topic import TopicActor
 
@@ -98,7 +98,7 @@ class Behaviour(Actor):
 
     def members(self) -> tuple[Member, ...]:
         """Who is here now, in the order in which they joined."""
-        return tuple(self._node.member(self._topic, one) for one in self._topic.members())
+        return tuple(Member.of(self._topic, one) for one in self._topic.members())
 
     def broadcast(
         self,

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import wire_json
 from .publications import Publication, encode_payload, event_named
+from .reasons import InvalidJSON
 
 if TYPE_CHECKING:
+    from .commands import Join
     from .identity import Principal
+    from .members import Membership
+    from .messages import Origin
     from .topic import TopicActor
 
 
@@ -25,6 +29,18 @@ class Member:
         self.info = info
         """What it said of itself when it joined; decoded JSON, or None."""
         self.params = params
+
+    @classmethod
+    def of(cls, topic: TopicActor, one: Membership) -> Member:
+        """Somebody who is in the topic."""
+        return cls(topic, one.client, one.principal, _decoded(one.info), one.params)
+
+    @classmethod
+    def asking(cls, topic: TopicActor, origin: Origin, join: Join | None = None) -> Member:
+        """Somebody who is not: about to join, or asking from outside."""
+        if join is None:
+            return cls(topic, origin.client, origin.principal, None, None)
+        return cls(topic, origin.client, origin.principal, _decoded(join.info), join.params)
 
     def send(self, payload: object, *, event: str | None = None) -> bool:
         """
@@ -62,3 +78,11 @@ class Member:
 
     def __repr__(self) -> str:
         return f"<Member {self.id} user={self.principal.id!r}>"
+
+
+def _decoded(info: bytes | None) -> object:
+    """What a client said of itself; None for what nested so deeply that it could be read only where it came in."""
+    try:
+        return None if info is None else wire_json.decode(info)
+    except InvalidJSON:
+        return None

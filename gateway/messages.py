@@ -20,6 +20,26 @@ if TYPE_CHECKING:
     from .receipts import Receipt
     from .sockets import Socket
 
+# --- a topic to itself
+
+
+@attrs.frozen(eq=False)
+class JoinOverdue:
+    """App code has taken too long to decide about a join."""
+
+    ticket: int
+
+
+@attrs.frozen(eq=False)
+class Flush:
+    """Somebody else's turn left something to deliver."""
+
+
+@attrs.frozen(eq=False)
+class Passivate:
+    """Nobody has been here for a while."""
+
+
 # --- socket to connection
 
 

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Actor, ActorDeadError, ActorRef, ActorSystem, Child, MailboxFull, handles
 
-from . import wire_json
 from .commands import PresenceRead, Publish, Published, ReadPresence, Reply
 from .connection import ConnectionActor
 from .engines.memory import MemoryEngine
@@ -32,13 +31,12 @@ from .identity import Principal
 from .ids import Ids
 from .limits import check_topic_name
 from .member import Member
-from .members import Membership
 from .messages import Close, Origin, Settle, Submit
 from .parts import HOME, PASSIVATE_AFTER, plan_tree
 from .publications import clients, encode_payload, event_named
 from .pulse import DEADLINES, SLOT, Pulse
 from .quotas import Quotas
-from .reasons import InvalidJSON, Refused
+from .reasons import Refused
 from .receipts import Receipt
 from .shared_buckets import NOBODY
 from .tokens import Tokens
@@ -48,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .behaviour import Behaviour
-    from .commands import HistoryRead, Join
+    from .commands import HistoryRead
     from .config import GatewaySettings
     from .connection_view import ConnectionView
     from .engines.base import Engine
@@ -285,17 +283,6 @@ class Node:
         self._live[name] = ref
         return ref
 
-    def member(
-        self, topic: TopicActor, membership: Membership | None, origin: Origin | None = None, join: Join | None = None
-    ) -> Member:
-        """What app code gets for somebody: in the topic, or about to be, or neither."""
-        if membership is not None:
-            info = _decoded(membership.info)
-            return Member(topic, membership.client, membership.principal, info, membership.params)
-        assert origin is not None
-        info = _decoded(None if join is None else join.info)
-        return Member(topic, origin.client, origin.principal, info, None if join is None else join.params)
-
     # --- what app code does from outside
 
     def publish(
@@ -330,7 +317,7 @@ class Node:
         found = ref._actor if ref is not None else None
         if not isinstance(found, TopicActor):
             return ()
-        return tuple(self.member(found, one) for one in found.members())
+        return tuple(Member.of(found, one) for one in found.members())
 
     async def presence(self, topic: str) -> PresenceRead:
         receipt: Receipt[Any] = Receipt(f"presence of {topic}", self.receipt_lost)
@@ -506,13 +493,6 @@ class Node:
 APP = Origin(None, "", Principal("app", frozenset(("app",))))
 """Who publishes when app code does: no connection, and no permission is asked."""
 
-
-def _decoded(info: bytes | None) -> object:
-    """What a client said of itself; None for what nested so deeply that it could be read only where it came in."""
-    try:
-        return None if info is None else wire_json.decode(info)
-    except InvalidJSON:
-        return None
 
 _BEATS: dict[Liveness, Callable[[HeartbeatConfig], Beats]] = {
     "silence": lambda config: Heartbeat(config, slot=SLOT),

@@ -162,7 +162,8 @@ class CentrifugeWire(Wire):
         if not isinstance(asked, Asked) or not asked.id or isinstance(result, Done):
             return ()
         if isinstance(result, Refused):
-            return (self._FRAMES.write({"id": asked.id, "error": replies.error(result)}),)
+            shape = replies.error(result, is_of_channel=reply.topic is not None)
+            return (self._FRAMES.write({"id": asked.id, "error": shape}),)
         return (self._FRAMES.write({"id": asked.id, reply.action: self._result(reply, asked, result)}),)
 
     def _result(self, reply: Reply, asked: Asked, result: Result) -> replies.Shape:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from .. import wire_json
 from ..publications import DEFAULT_EVENT
+from ..reasons import Refused
 from ..stream import Position
 
 if TYPE_CHECKING:
     from ..commands import HistoryRead, Identified, Joined, PresenceRead
     from ..presence import PresenceDiff, Present
     from ..publications import Publication
-    from ..reasons import Refused
 
 Shape = dict[str, object]
 
@@ -168,7 +168,14 @@ def unsubscribed(reason: str, *, may_return: bool, code: int | None) -> Shape:
     return {"code": own, "reason": words}
 
 
-def error(refused: Refused) -> Shape:
+def error(refused: Refused, *, is_of_channel: bool = False) -> Shape:
+    """
+    Args:
+        is_of_channel: Whether it was asked of a channel. Who may not is told 103 there, also if logging in would help:
+            the reference keeps 101 for the connection (centrifugo `client/handler.go`).
+    """
+    if is_of_channel and refused.reason == "unauthorized":
+        refused = Refused("permission_denied")
     return {"code": refused.code, "message": refused.message, **_filled(temporary=refused.temporary)}
 
 

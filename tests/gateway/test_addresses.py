@@ -105,14 +105,14 @@ def test_the_twentieth_connection_of_an_undeclared_proxy_says_so_once() -> None:
 def test_proxies_are_near(peer: str) -> None:
     """On this machine, in a private network, at a Unix socket."""
     proxies = UndeclaredProxies(TrustedProxies())
-    assert any([proxies.note(peer, ["203.0.113.9"]) for _ in range(UNDECLARED_AFTER)])
+    assert any(proxies.note(peer, ["203.0.113.9"]) for _ in range(UNDECLARED_AFTER))
 
 
 @pytest.mark.parametrize(("peer", "said"), [("8.8.8.8", ["203.0.113.9"]), ("127.0.0.1", []), ("10.0.0.1", ["8.8.8.8"])])
 def test_strangers_those_without_the_header_and_the_declared_are_no_reason(peer: str, said: list[str]) -> None:
     """A stranger may send what it likes."""
     proxies = UndeclaredProxies(TrustedProxies(["10.0.0.0/8"]))
-    assert not any([proxies.note(peer, said) for _ in range(5 * UNDECLARED_AFTER)])
+    assert not any(proxies.note(peer, said) for _ in range(5 * UNDECLARED_AFTER))
 
 
 def test_no_more_addresses_are_counted_than_there_are_proxies() -> None:
@@ -121,4 +121,4 @@ def test_no_more_addresses_are_counted_than_there_are_proxies() -> None:
     for number in range(5 * MAX_WATCHED):
         proxies.note(f"10.0.{number // 256}.{number % 256}", ["203.0.113.9"])
     assert len(proxies._counts) == MAX_WATCHED
-    assert any([proxies.note("10.0.0.0", ["203.0.113.9"]) for _ in range(UNDECLARED_AFTER)])
+    assert any(proxies.note("10.0.0.0", ["203.0.113.9"]) for _ in range(UNDECLARED_AFTER))

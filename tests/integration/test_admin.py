@@ -130,7 +130,8 @@ async def test_why_was_this_user_disconnected(demo_server: Any) -> None:
     async with connect(demo_server.ws()) as client:
         url = f"{demo_server.admin_url}/connections/{client.id}"
         await client.join("public:x")
-        assert await get(url) == (200, {"connection": client.id, "state": "open"})
+        status, said = await get(url)
+        assert (status, said["state"], said["connection"], said["topics"]) == (200, "open", client.id, ["public:x"])
         await client.close(4009, "had enough")
     await when(lambda: demo_server.app.node.connection_count == 0)
     status, said = await get(url)

@@ -41,7 +41,8 @@ async def test_clients_talk_over_a_unix_socket(serve: Serve, tmp_path: Path) -> 
     server = await start(serve, tmp_path / "h.sock")
     facts = server.watch(ConnectionOpened, ConnectionClosed)
     async with asyncio.timeout(PATIENCE):
-        async with unix_connect(str(tmp_path / "h.sock"), URI) as one, unix_connect(str(tmp_path / "h.sock"), URI) as two:
+        path = str(tmp_path / "h.sock")
+        async with unix_connect(path, URI) as one, unix_connect(path, URI) as two:
             first, second = Client(one), Client(two)
             await asyncio.gather(first.join("r"), second.join("r"))
             await first.publish("r", "x" * 60_000)

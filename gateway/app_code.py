@@ -1,0 +1,75 @@
+"""A topic's behaviour as its machine sees it: a child that is told, and owes an answer for each event it was handed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .answers import answer
+from .reasons import Refused
+
+if TYPE_CHECKING:
+    from actors import ActorRef
+
+    from .behaviour import Behaviour
+    from .commands import Result
+    from .messages import ClientEvent, Origin
+    from .seen import Seen
+
+
+class AppCode:
+    """
+    Of a topic without a behaviour: takes nothing, and is told in vain.
+
+    Args:
+        seen: Where the answer to an event with a key is kept for who sends it again.
+    """
+
+    def __init__(self, behaviour: type[Behaviour] | None, seen: Seen) -> None:
+        self.behaviour = behaviour
+        self.ref: ActorRef[Any] | None = None
+        """The running child; None before it is started and after it was given up."""
+        self._seen = seen
+        self._handed: dict[ClientEvent, None] = {}
+
+    def __len__(self) -> int:
+        """Events that it has and has not answered; bounded by the credit of the connections that sent them."""
+        return len(self._handed)
+
+    @property
+    def allows_joins(self) -> bool:
+        """Whether it wants to be asked before somebody joins."""
+        return self.ref is not None and self.behaviour is not None and self.behaviour.allows_joins
+
+    def takes(self, origin: Origin, event: str) -> bool:
+        """Whether it has a handler for this event: of clients only, or one that publishes would call itself."""
+        if self.ref is None or self.behaviour is None or origin.connection is None:
+            return False
+        return event in self.behaviour.events
+
+    def tell(self, message: object) -> bool:
+        """Whether it was there to be told; loop thread only."""
+        if self.ref is None or not self.ref.is_alive():
+            return False
+        self.ref.tell(message)
+        return True
+
+    def hand_over(self, event: ClientEvent) -> None:
+        """One that was sent before under the same key gets the first one's answer, and is not handled again."""
+        if event.key is None or self._seen.is_new(event.key, lambda known: answer(event.origin, event.reply, known)):
+            self._handed[event] = None
+            if not self.tell(event):
+                self.answer(event, Refused("internal"))
+
+    def answer(self, event: ClientEvent, result: Result) -> None:
+        """The one answer to an event; later ones are not heard."""
+        if event not in self._handed:
+            return
+        del self._handed[event]
+        answer(event.origin, event.reply, result)
+        if event.key is not None:
+            self._seen.settle(event.key, result, keep=not isinstance(result, Refused))
+
+    def give_up(self, error: Refused) -> None:
+        """The topic ends: whoever waits learns it."""
+        for event in tuple(self._handed):
+            self.answer(event, error)

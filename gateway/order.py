@@ -1,0 +1,161 @@
+"""
+The order of a topic: what is accepted gets its position, then its place in the turn, then its way to the members.
+
+An engine that answers late is asked at once and not waited for: publications stand in a line until the one before them
+has its position. What a turn accepted is framed once per variant at its end, joined, and each member is told once.
+Whatever changes or reads membership or position flushes first, so that turns of publish, join, leave and crash, in any
+order, equal one message per turn.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from actors import ActorRef
+
+from .events import MessagePublished
+from .fan_out import FanOut
+from .line import Line, Waiting
+from .messages import Flush
+from .publications import Delivery, PresenceChange
+from .questions import Questions
+from .reasons import Refused
+from .stream import History, Page, Position, Recovery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .commands import ReadHistory, Result
+    from .config import TopicSettings
+    from .engines.base import Repeated
+    from .members import Membership
+    from .node import Node
+    from .pending_joins import PendingJoins
+    from .presence import PresenceDiff
+    from .publications import Item, Publication
+    from .seen import Seen
+
+ADDED_HISTORY = History(size=100, ttl=3600.0)
+"""What a topic without history keeps when a publication asks to be saved."""
+
+
+class Order:
+    """
+    Of one topic, in its turns.
+
+    Args:
+        ref: The topic itself: it is told when somebody else's turn left something to deliver.
+        joins: Those under way collect what is delivered meanwhile.
+        seen: Keys of what is not saved; the engine knows the others.
+    """
+
+    def __init__(
+        self, node: Node, name: str, settings: TopicSettings, ref: ActorRef[Any], joins: PendingJoins, seen: Seen
+    ) -> None:
+        self._node = node
+        self._name = name
+        self._ref = ref
+        self._joins = joins
+        self._seen = seen
+        self._keeps = settings.history.size > 0
+        self._fan_out = FanOut(name, settings.slow, node.now)
+        self.members = self._fan_out.members
+        self._line = Line()
+        self._questions = Questions(name, settings.history if self._keeps else ADDED_HISTORY, ref, node.numbers)
+        self._flush_asked = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the engine owes an answer."""
+        return bool(self._questions)
+
+    # --- what comes in
+
+    def accept(
+        self, publication: Publication, save: bool | None, key: str | None, answer: Callable[[Result], None]
+    ) -> None:
+        """Takes a publication: asks for its position if it is saved, delivers it in order, answers with it."""
+        is_saved = self._keeps if save is None else save
+        if key is not None and not is_saved:  # the engine, which remembers keys, will not see it
+            if not self._seen.is_new(key, answer):
+                return
+            answer = partial(self._settle_key, key, answer)
+        waiting = Waiting(publication, answer)
+        self._line.push(waiting)
+        if is_saved:
+            publish = self._node.engine.publish
+            self._questions.ask(lambda call: publish(call, publication, key), partial(self._positioned, waiting))
+        else:
+            self._positioned(waiting, None)
+
+    def change(self, diff: PresenceDiff | None, exclude: frozenset[str] = frozenset()) -> None:
+        """Who came or went, at its place among the publications."""
+        if diff is not None:
+            self._fan_out.add(PresenceChange(self._name, diff, exclude))
+            self.ask_for_flush()
+
+    def tell_one(self, member: Membership, items: list[Item]) -> None:
+        """To one member alone, behind what everybody was sent before."""
+        self.flush()
+        self._fan_out.tell_one(member, items)
+
+    # --- what the engine is asked
+
+    def recover(self, since: Position | None, then: Callable[[Recovery[Publication] | Refused], None]) -> None:
+        """Where the stream is, and what was missed since then."""
+        self.flush()
+        self._questions.ask(lambda call: self._node.engine.recover(call, since), then)
+
+    def page(self, command: ReadHistory, then: Callable[[Page[Publication] | Refused], None]) -> None:
+        self.flush()
+        engine, since, limit, reverse = self._node.engine, command.since, command.limit, command.reverse
+        self._questions.ask(lambda call: engine.page(call, since, limit, reverse=reverse), then)
+
+    def answered(self, token: int, result: Any) -> None:
+        """The engine's late answer."""
+        self._questions.answered(token, result)
+
+    def give_up(self, error: Refused) -> None:
+        """The topic ends: nobody waits for the engine any longer."""
+        self._questions.give_up(error)
+
+    def _positioned(self, waiting: Waiting, position: Position | Repeated | Refused | None) -> None:
+        """Delivers the head of the line for as long as it has its position."""
+        waiting.position = position
+        for delivery in self._line.advance():
+            self._fan_out.add(delivery)
+            self.ask_for_flush()
+
+    def _settle_key(self, key: str, answer: Callable[[Result], None], result: Result) -> None:
+        answer(result)
+        self._seen.settle(key, result, keep=not isinstance(result, Refused))
+
+    # --- what goes out
+
+    def flush(self) -> None:
+        """Tells the members what is pending."""
+        if not self._fan_out.is_pending:
+            return
+        items = self._fan_out.flush()
+        self._joins.note(items)
+        if self._node.events.wants(MessagePublished):
+            self._count(items)
+
+    def ask_for_flush(self) -> None:
+        """In a turn of its own the end of it delivers; in anybody else's the topic tells itself to have one."""
+        if self._flush_asked or not self._fan_out.is_pending or self._node.is_current(self._ref):
+            return
+        if self._ref.is_alive():  # one that ends has nobody left to deliver to
+            self._flush_asked = True
+            ActorRef.tell(self._ref, Flush())  # past any bound: it is asked for once, and waited for
+
+    def flush_comes(self) -> None:
+        """The turn that was asked for is running."""
+        self._flush_asked = False
+
+    def _count(self, items: list[Item]) -> None:
+        for item in items:
+            if isinstance(item, Delivery):
+                fact = MessagePublished(self._name, item.publication.size_bytes, len(self.members))
+                self._node.events.publish(fact)

@@ -34,8 +34,9 @@ test-all: $(VENV)/.dev  ## Fast and slow tests
 test-browser: $(VENV)/.dev  ## The chat page, driven in Chromium
 	@$(PYTEST) -m browser
 
-compliance: $(VENV)/.dev  ## Other people's tests and clients: pykka's suite, Centrifuge, Phoenix, wscat
+compliance: $(VENV)/.dev  ## Other people's tests and clients: pykka's suite, cent, Centrifuge, Phoenix, wscat
 	@sh tests/compliance/run_pykka.sh "$(CURDIR)/$(PY)"
+	@sh tests/compliance/run_cent.sh "$(CURDIR)/$(PY)"
 	@$(MAKE) compliance-clients
 
 compliance-clients: $(VENV)/.dev  ## Their clients alone, needs node (make compliance-clients SUITES="phoenix_js mixed")

@@ -11,6 +11,7 @@ from .heartbeat import HeartbeatConfig
 from .identity import Principal
 from .member import Member
 from .message_class import message
+from .message_limit import Limit
 from .middleware import Authenticate, LimitRate
 from .permissions import HasRole, IsAuthenticated
 from .reasons import InvalidJSON, Refused, WebSocketDisconnect
@@ -34,6 +35,7 @@ __all__ = [
     "History",
     "InvalidJSON",
     "IsAuthenticated",
+    "Limit",
     "LimitRate",
     "Member",
     "Position",

@@ -16,6 +16,7 @@ from .answers import answer
 from .commands import Join, Joined
 from .events import HistoryRecovered
 from .fan_out import beyond
+from .lingering import key_of
 from .member import Member
 from .members import Membership
 from .messages import JoinOverdue, MemberJoining
@@ -172,6 +173,7 @@ class Admissions:
             self._node.ids.presence_ref(),
             command.params,
             command.info,
+            key_of(origin.user, command.session),
         )
 
     def _joined(self, command: Join, recovery: Recovery[Publication], response: object, origin: Origin) -> Joined:

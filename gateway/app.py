@@ -17,13 +17,14 @@ from .heartbeat import Heartbeat
 from .hooks import Hooked
 from .injection import with_gateway
 from .node import Node
+from .permissions import permit_by
 from .reasons import TopicKindError, validate_close
 from .receipts import Receipt
 from .router import WebSocketRouter
 from .session import EndpointSession, FunctionSession
 from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
-from .topic_patterns import TopicPattern
+from .topic_patterns import TopicPattern, TopicTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .heartbeat import HeartbeatConfig
     from .outbox import SlowPolicy
     from .passage import Passage
+    from .permissions import Permit
     from .routes import Route
     from .stream import History
     from .tickets import Ticket
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 Call = TypeVar("Call", bound="Callable[..., Any]")
 Around = TypeVar("Around")
+Asked = TypeVar("Asked")
 
 MAX_STATIC = 1_000
 """Files one call of `static` may serve: a page and its parts, not a file server."""
@@ -86,12 +89,15 @@ class Gateway(Hooked):
         """Of every connection whose endpoint has none of its own; None: as configured."""
         self.calls: dict[str, Callable[[WebSocket, Any], Any]] = {}
         """What clients may call, by method; under the empty name what they send without wanting an answer."""
+        self.limited_events: set[str] = set()
+        """Names of events that have a limit of their own in some topic: for every other there is nothing to look up."""
         self.router = WebSocketRouter(middleware=middleware, authenticators=authenticators, permissions=permissions)
         self.router.is_outermost = True
         self.routes = self.router.routes
         self.settings = settings
         self._topics: list[DeclaredTopic] = []
         self._topic_settings: dict[str, TopicSettings] = {}
+        self._permits: dict[str, Permit] = {}
         self._channels: dict[str, ChannelHandle] = {}
         self._actors: list[tuple[type[Actor], tuple[Any, ...], dict[str, Any]]] = []
         self._node: Node | None = None
@@ -158,9 +164,34 @@ class Gateway(Hooked):
             if any(one.pattern.shape == parsed.shape for one in self._topics):
                 raise ValueError(f"could not declare {pattern!r}: it has app code already")
             self._topics.append(DeclaredTopic(parsed, behaviour))
+            self.limited_events.update(behaviour.limits)
             self._topics.sort(key=lambda one: one.pattern.rank, reverse=True)
             self._topic_settings[pattern] = attrs.evolve(DECLARED, **changes)
             return behaviour
+
+        return add
+
+    def permits(self, pattern: str) -> Callable[[Asked], Asked]:
+        """
+        Who may do what in the topics that match: `(principal, action, topic)`, plain or a coroutine function.
+
+        It is asked for "join", "publish", "history" and "presence" of clients, never for what app code does, and not
+        for a join with a token of that topic. It answers True, False or a `Refused`, within 3 s; a yes is kept until
+        the client is somebody else, was kicked, or `ws.forget_permissions()`. Also `app.permits("a:*")(HasRole("x"))`.
+
+        Of several patterns the most specific one is asked. What the configuration file says of a topic holds as well;
+        a pattern that no section matches is declared by this, and open to whom it lets in.
+
+        Raises:
+            ConfigError: The pattern is none. ValueError: It has one already. TypeError: It cannot be asked.
+        """
+        shape = TopicPattern(pattern).shape
+
+        def add(permission: Asked) -> Asked:
+            if any(TopicPattern(one).shape == shape for one in self._permits):
+                raise ValueError(f"could not declare who may use {pattern!r}: it has a function for that already")
+            self._permits[pattern] = permit_by(permission)
+            return permission
 
         return add
 
@@ -295,7 +326,13 @@ class Gateway(Hooked):
         chosen = settings or self.settings or load_settings(None, {}, {}).settings
         chosen = self._with_heartbeat(self._with_declared_topics(chosen))
         node = self._node = Node(
-            chosen, self._behaviour_for, calls=self.calls, authenticators=self.authenticators, **node_options
+            chosen,
+            self._behaviour_for,
+            calls=self.calls,
+            authenticators=self.authenticators,
+            permits=self._permits,
+            limited_events=self.limited_events,
+            **node_options,
         )
         try:
             await node.open()
@@ -370,6 +407,8 @@ class Gateway(Hooked):
         ticket.expires_at = None if passage.expires is None else self.node.wall() + passage.expires
         ticket.says_goodbye = route.is_class or bool(passage.hooks.disconnected)
         ticket.session = _session_factory(route.endpoint, arguments, passage)
+        if route.is_class:
+            ticket.limits = route.endpoint._typed.limits
 
     def _passage(self, route: Route) -> Passage:
         """Put together once per route: what a router is given after the route's first connection is not around it."""
@@ -411,6 +450,8 @@ class Gateway(Hooked):
                 if getattr(declared, field.name) != getattr(DECLARED, field.name)
             }
             topics[pattern] = attrs.evolve(base, **changed)
+        known = TopicTable(topics, DECLARED)
+        topics.update({pattern: DECLARED for pattern in self._permits if not known.is_declared(pattern)})
         return attrs.evolve(settings, topics=topics)
 
 

@@ -27,6 +27,7 @@ from .state import SavingTable, saving
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .message_limit import Limit
     from .node import Node
     from .topic import TopicActor
 
@@ -38,6 +39,9 @@ class Behaviour(Actor):
 
     events: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     """The handlers of clients' events, those of message classes under their action."""
+
+    limits: ClassVar[Mapping[str, Limit]] = {}
+    """Of those events that have one of their own."""
 
     _messages: ClassVar[Messages] = Messages()
     """What is checked where it comes in, and what goes out as a message."""
@@ -56,7 +60,7 @@ class Behaviour(Actor):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         handlers = Handlers.of(cls, cls.sends)
-        cls.events, cls._messages = handlers.calls, handlers.messages
+        cls.events, cls._messages, cls.limits = handlers.calls, handlers.messages, handlers.limits
         cls.allows_joins = cls.on_join is not Behaviour.on_join
         if cls.keep_state and cls.initial_state is not Behaviour.initial_state:
             cls._handlers = SavingTable(cls._handlers)

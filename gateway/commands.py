@@ -81,6 +81,8 @@ class Join:
     """Refused with `unrecoverable_position` if `since` cannot be served, instead of joined without."""
     expires: float | None = None
     """Wall-clock seconds at which the permission ends."""
+    session: str | None = None
+    """What the client calls itself across its connections; see `lingering`."""
 
 
 @attrs.frozen(eq=False)

@@ -294,6 +294,11 @@ class TopicSettings:
     presence: bool = setting(
         False, reason="Whether members see each other. Off: a list of who is there is personal data."
     )
+    presence_grace: Duration = setting(
+        2.0,
+        reason="How long somebody who was cut off is still shown, so that a page loaded again is no leave and join.",
+        validator=between(0, 60),
+    )
     history: History = setting(
         History.none(),
         reason="What is kept for who comes back, as { size, ttl, max_bytes }. Nothing: every topic would cost memory.",

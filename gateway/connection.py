@@ -22,10 +22,12 @@ from actors.config import nearest
 
 from .answers import settle
 from .calls import CallSession
+from .clearance import Clearance, Unanswered
 from .commands import (
     Broken,
     Call,
     Done,
+    Handled,
     Identify,
     Invalid,
     Join,
@@ -50,6 +52,7 @@ from .events import (
     ConnectionOpened,
     ConsumerSlowed,
     HeartbeatMissed,
+    MessageDropped,
     PublicationDropped,
 )
 from .gate import Gate
@@ -63,17 +66,20 @@ from .messages import (
     Adopt,
     Answer,
     AskIdentity,
+    AskPermit,
     Beat,
     Close,
     Deliver,
     Depart,
     Due,
     Ended,
+    ForgetPermissions,
     Kick,
     Known,
     LeaveAll,
     Opened,
     Origin,
+    Permitted,
     Received,
     Refuse,
     Removed,
@@ -85,22 +91,27 @@ from .messages import (
     Writable,
 )
 from .outlet import Outlet
+from .permit_session import PermitSession
 from .protocols.base import close_reason
 from .reasons import InvalidToken, Refused, WebSocketDisconnect
 from .receipts import Receipt
+from .schemas import head_of
 from .session import GOODBYE, FrameReady
 from .shared_buckets import NOBODY
 from .subscriptions import Subscriptions
 from .websocket import ConnectionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from .clearance import Question
     from .commands import Command, Result
     from .config import TopicSettings
     from .identity import Principal
+    from .message_limit import Limit
     from .node import Node
     from .outbox import Entry
+    from .permissions import Action
     from .protocols.base import Wire
     from .sockets import Socket
     from .subscriptions import Subscription
@@ -147,6 +158,8 @@ class ConnectionActor(Actor):
         self._wire: Wire = ticket.wire
         self._session: ActorRef[Any] | None = None
         self._calls: ActorRef[Any] | None = None
+        self._permits: ActorRef[Any] | None = None
+        self._clearance = Clearance(limits.max_topics_per_connection) if node.has_permits else None
         self._gate = Gate(limits, node.quotas, ticket.address_key, ticket.principal.id)
         self._inlet: Inlet | None = None
         self._subscriptions = Subscriptions(limits.max_topics_per_connection)
@@ -236,12 +249,7 @@ class ConnectionActor(Actor):
             self._give(size)
             return
         if self._wire.uses_app_frames:
-            wait = self._gate.wait(self._node.now())
-            if wait > 0:
-                self._give(size)
-                self._too_fast(Reply(), wait)
-            else:
-                self._to_session(received.data)
+            self._take_frame(received.data)
             return
         self._give(size)
         for command in self._wire.decode(received.data):
@@ -249,12 +257,30 @@ class ConnectionActor(Actor):
             if not self._admit(command):
                 return
 
+    def _take_frame(self, data: str | bytes) -> None:
+        """For the endpoint, within its connection's rate, or the message's own."""
+        limits, limit, reply = self._ticket.limits, None, None
+        if limits:
+            limit, reply = _limited(limits, data)
+        now = self._node.now()
+        wait = self._gate.wait(now) if limit is None else self._gate.wait_for(limit, now)
+        if wait > 0:
+            self._too_fast(reply or Reply(size_bytes=len(data)), wait, limit)
+        else:
+            self._to_session(data)
+
     def _admit(self, command: Command) -> bool:
         """Each command takes a token, however many came in one message; whether the next may come."""
-        now, is_join = self._node.now(), isinstance(command, Join)
-        wait = self._gate.wait_to_join(now) if is_join else self._gate.wait(now)
+        node, limit = self._node, None
+        now, is_join = node.now(), isinstance(command, Join)
+        if isinstance(command, Publish) and command.event in node.limited_events:
+            limit = node.limit_of(command.topic, command.event)
+        if limit is not None:
+            wait = self._gate.wait_for(limit, now)
+        else:
+            wait = self._gate.wait_to_join(now) if is_join else self._gate.wait(now)
         if wait > 0:
-            self._too_fast(command.reply, wait)
+            self._too_fast(command.reply, wait, limit)
         elif not self._who.holds(command):
             self.carry_out(command)
         return self._closing is None
@@ -279,6 +305,7 @@ class ConnectionActor(Actor):
             # the socket itself found the fault: a message too big, no UTF-8, or a bug of ours while it was told
             self._closing = Close(code=sent[0], text=sent[1], ended_by="crash" if sent[0] == 1011 else "client")
         self._node.cancel_calls(self.actor_ref)
+        self._drop_waiting()
         code, reason = self._ending()
         self._fail_waiting(WebSocketDisconnect(code, reason))
         self._ticket.tell_end(code, reason)
@@ -303,7 +330,12 @@ class ConnectionActor(Actor):
     # --- what clients ask
 
     def carry_out(self, command: Command) -> None:
-        """Does what the client asks, or says why not; nothing of what it said before its connection was closed."""
+        """Does what the client asks, now or in its turn."""
+        if self._clearance is None or not self._clearance.holds(command):
+            self._act(command)
+
+    def _act(self, command: Command) -> None:
+        """Does it, or says why not; nothing of what was said before the connection was closed."""
         if self._closing is not None:
             self._give(command.reply.size_bytes)
             return
@@ -311,6 +343,8 @@ class ConnectionActor(Actor):
             _ACTS[type(command)](self, command)
         except Refused as error:
             self._refused(command.reply, error)
+        except Unanswered as unanswered:
+            self._wait(command, unanswered.action)
         except InvalidToken:
             self._give(command.reply.size_bytes)
             self._close(Close("invalid_token", ended_by="auth"))
@@ -384,6 +418,9 @@ class ConnectionActor(Actor):
             command = attrs.evolve(command, info=grant.info or command.info, expires=grant.expires)
         elif not self._is_of_app(command.reply):
             _check_permission(settings.join, self._origin.principal)
+            self._check_cleared(command.topic, "join")
+        if command.presence and settings.presence and not self._may_see_presence(command):
+            command = attrs.evolve(command, presence=False)
         generation = self._subscriptions.begin(command.topic, command)
         if earlier is not None:
             self._outlet.put(self._wire.replaced(earlier.reply))
@@ -415,6 +452,7 @@ class ConnectionActor(Actor):
                 self._call(Call(command.event, command.reply, command.payload, command.kind, command.topic))
                 return
             _check_permission(settings.publish, self._origin.principal)
+            self._check_cleared(command.topic, "publish")
         subscription = self._subscriptions.get(command.topic) if self._wire.needs_membership else None
         generation = 0 if subscription is None else subscription.generation
         creator = NOBODY if self._is_of_app(command.reply) else self._ticket.address_key
@@ -441,7 +479,66 @@ class ConnectionActor(Actor):
         subscription = self._subscriptions.get(command.topic)
         if subscription is None or not subscription.is_live:  # who was let in may read, also by a token
             _check_permission(settings.join, self._origin.principal)
+        self._check_cleared(command.topic, "history" if isinstance(command, ReadHistory) else "presence")
         self._node.tell_topic(command.topic, Submit(self._origin, command), self._ticket.address_key)
+
+    # --- what the application lets it do
+
+    def _check_cleared(self, topic: str, action: Action) -> None:
+        """Raises Refused, or Unanswered as long as the application has not said whether."""
+        if self._clearance is not None and self._node.permit_of(topic) is not None:
+            self._clearance.check(topic, action)
+
+    def _may_see_presence(self, command: Join) -> bool:
+        """A join is no way round: who may not ask who is there is not told. Raises Unanswered."""
+        if self._is_of_app(command.reply):
+            return True
+        try:
+            self._check_cleared(command.topic, "presence")
+        except Refused:
+            return False
+        return True
+
+    def _wait(self, command: Any, action: Action) -> None:
+        assert self._clearance is not None
+        self._ask_permit(self._clearance.wait(command.topic, command, action))
+
+    def _ask_permit(self, question: Question) -> None:
+        version, topic, action = question.version, question.topic, question.action
+        if self._permits is None:
+            spec = ChildSpec(restart="permanent", shutdown=GOODBYE)
+            self._permits = self.spawn(PermitSession, self.actor_ref, self._node, name="permits", spec=spec)
+            self.watch(self._permits)
+        if self._permits.is_alive():
+            self._permits.tell(AskPermit(self._origin.principal, version, topic, action))
+        else:
+            self.actor_ref.tell(Permitted(version, topic, action, Refused("internal")))
+
+    @handles(Permitted)
+    def permitted(self, permitted: Permitted) -> None:
+        assert self._clearance is not None
+        again = self._clearance.answered(permitted)
+        if again is not None:
+            self._ask_permit(again)
+            return
+        for command in self._clearance.freed(permitted.topic):
+            self._act(command)
+
+    @handles(ForgetPermissions)
+    def forget_permissions(self, _: ForgetPermissions | None = None) -> None:
+        if self._clearance is not None:
+            self._clearance.forget()
+
+    def _drop_waiting(self) -> None:
+        """The connection ends: what was not answered is not done."""
+        for command in () if self._clearance is None else self._clearance.give_up():
+            self._give(command.reply.size_bytes)
+
+    def _permits_ended(self) -> None:
+        """They were stopped by somebody: what they were asked is refused."""
+        self._permits = None
+        for question in () if self._clearance is None else self._clearance.questions():
+            self.permitted(Permitted(question.version, question.topic, question.action, Refused("internal")))
 
     def _topic_settings(self, topic: str) -> TopicSettings:
         """What is checked of every command to a topic. Raises Refused."""
@@ -462,8 +559,12 @@ class ConnectionActor(Actor):
         """App code, and the server itself, ask for no permission."""
         return reply.receipt is not None or reply.is_by_server
 
-    def _too_fast(self, reply: Reply, wait: float) -> None:
-        """Over the rate: answered with when to come again; who does not listen is closed."""
+    def _too_fast(self, reply: Reply, wait: float, limit: Limit | None = None) -> None:
+        """Over the rate: answered with when to come again, or left out; who does not listen is closed."""
+        if limit is not None and self._gate.may_drop(limit, self._node.now()):
+            self._node.events.publish(MessageDropped(self._ticket.client, self._ticket.path, reply.topic or ""))
+            self.answer(reply, Handled())
+            return
         error = Refused("too_many_requests", f"wait {wait:.2f} s", retry_after=round(wait, 3))
         self.answer(reply, error)
         if self._gate.is_deaf(self._node.now()):
@@ -510,6 +611,7 @@ class ConnectionActor(Actor):
         ended = self._subscriptions.end(removed.topic, removed.generation)
         if ended is None:
             return
+        self.forget_permissions()
         if ended.is_by_server and removed.may_return and self._wire.can_be_joined and not self._wire.uses_app_frames:
             # its client did not ask for it and would not ask again: it comes back as a whole, and recovers
             over = removed.reason == "expired"
@@ -521,6 +623,7 @@ class ConnectionActor(Actor):
     @handles(Kick)
     def kick(self, kick: Kick) -> None:
         """App code ends a membership of its own client; the topic has the last word on what was on its way."""
+        self.forget_permissions()
         subscription = self._subscriptions.get(kick.topic)
         if subscription is None:
             return
@@ -538,6 +641,7 @@ class ConnectionActor(Actor):
     def adopt(self, principal: Principal) -> None:
         """The client is this one from now on."""
         self._ticket.principal = principal
+        self.forget_permissions()
         self._gate.is_of(principal.id)
         self._origin = Origin(self.actor_ref, self._ticket.client, principal)
         self._node.identified(self.actor_ref, self._ticket.client, principal)
@@ -580,6 +684,7 @@ class ConnectionActor(Actor):
     def _end_overdue_topics(self) -> None:
         for topic, subscription in self._subscriptions.overdue(self._node.wall() - self._node.auth.refresh_grace):
             subscription.expires = None
+            self.forget_permissions()
             departs = Depart(self._ticket.client, subscription.generation, "expired", lives_on=True)
             self._node.tell_live_topic(topic, departs)
         self._watch_topics()
@@ -749,6 +854,9 @@ class ConnectionActor(Actor):
             self._calls = None
             self._close(Close("server_error", ended_by="crash"))
             return
+        if isinstance(signal, Terminated) and signal.ref is self._permits:
+            self._permits_ended()
+            return
         if not isinstance(signal, Terminated) or signal.ref is not self._session:
             return
         self._session = None
@@ -774,6 +882,7 @@ class ConnectionActor(Actor):
         if self._closing is not None or self._closed is not None:
             return
         self._closing = close
+        self._drop_waiting()
         self._ticket.tell_close(*self._code_of(close))
         if self._outlet.socket is not None:
             self._shut(close)
@@ -915,6 +1024,16 @@ class ConnectionActor(Actor):
         """Credit comes back; reading goes on when enough has."""
         if self._gate.give(size) and self._outlet.socket is not None:
             self._outlet.socket.resume_reading()
+
+
+def _limited(limits: Mapping[str, Limit], data: str | bytes) -> tuple[Limit | None, Reply | None]:
+    """Whether its action has a limit of its own, and then whom an answer would be for."""
+    try:
+        head = head_of(data)
+    except Refused:
+        return None, None  # the endpoint says so, or takes it as it is
+    limit = limits.get(head.action)
+    return limit, None if limit is None else Reply(head.action, head.ref, size_bytes=len(data))
 
 
 def _is_stale(join_ref: object, subscription: Subscription) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .messages import Close, Send
+from .messages import Close, ForgetPermissions, Send
 from .publications import encode_payload
 from .reasons import WebSocketDisconnect, validate_close
 from .receipts import Receipt
@@ -67,6 +67,11 @@ class Connection:
         if self._ref.is_alive():
             self._ref.tell(Close(code=code, text=reason))
         return Receipt.of(None)
+
+    def forget_permissions(self) -> None:
+        """As `WebSocket.forget_permissions`; of everybody who is that user: `for one in app.connections.of(id)`."""
+        if self._ref.is_alive():
+            self._ref.tell(ForgetPermissions())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Connection) and other._ref is self._ref

@@ -125,6 +125,16 @@ class CommandRefused:
     reason: str
 
 
+@attrs.frozen
+class MessageDropped:
+    """One message too many, of a kind whose limit drops them: `@on(..., limit=Limit(..., on_excess="drop"))`."""
+
+    connection: str
+    path: str
+    topic: str
+    """Empty: sent to the endpoint itself."""
+
+
 @quick(unsafe_hash=True)
 class MessagePublished:
     topic: str
@@ -195,6 +205,7 @@ Fact = (
     | RoomLeft
     | HistoryRecovered
     | CommandRefused
+    | MessageDropped
     | MessagePublished
     | PublicationDropped
     | ConsumerSlowed

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from .credit import Credit
 from .limits import Strikes, TokenBucket
+from .message_limit import Meter
 
 if TYPE_CHECKING:
     from .limits import Limits
+    from .message_limit import Limit
     from .quotas import Quotas
 
 
@@ -31,6 +33,7 @@ class Gate:
         "_is_others_doing",
         "_leased",
         "_limits",
+        "_meters",
         "_principal",
         "_quotas",
         "credit",
@@ -47,6 +50,7 @@ class Gate:
         self._bucket: TokenBucket | None = None
         self._excess: Strikes | None = None
         self._errors: Strikes | None = None
+        self._meters: dict[Limit, Meter] | None = None
         self._is_held = False
         self._free_joins = limits.max_topics_per_connection
 
@@ -70,6 +74,30 @@ class Gate:
             self._leased -= 1
             return 0.0
         return self._lease(now)
+
+    def wait_for(self, limit: Limit, now: float) -> float:
+        """As `wait`, for a message with a limit of its own: that one is asked instead of the connection's bucket."""
+        wait = self._meter(limit).wait(now)
+        if wait > 0.0:
+            self._is_others_doing = False
+            return wait
+        if self._leased > 0:
+            self._leased -= 1
+            return 0.0
+        return self._lease(now)
+
+    def may_drop(self, limit: Limit, now: float) -> bool:
+        """Whether a message that is over its limit is left out; else its sender is told."""
+        return self._meter(limit).may_drop(now)
+
+    def _meter(self, limit: Limit) -> Meter:
+        """As many as its endpoint and its topics have handlers with a limit."""
+        if self._meters is None:
+            self._meters = {}
+        meter = self._meters.get(limit)
+        if meter is None:
+            meter = self._meters[limit] = Meter(limit)
+        return meter
 
     def _lease(self, now: float) -> float:
         """This message and the next few, from what is shared."""

@@ -13,18 +13,24 @@ from .schemas import Messages, schema_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from .message_limit import Limit
+
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _MARK = "_on"
+_LIMIT = "_on_limit"
 
 
-def on(*what: str | type | UnionType) -> Callable[[F], F]:
+def on(*what: str | type | UnionType, limit: Limit | None = None) -> Callable[[F], F]:
     """
     Marks a method as the handler of these events or message classes of clients, plain or async. `Ping | Echo` is both.
 
     Of a room: `(self, member, payload)`; of an endpoint: `(self, ws, message)`. A handler of a class gets an object of
     it, checked; a message that does not fit is answered for it. What the handler returns goes into the reply; raise
     `Refused` to answer with an error. An event with a handler is not fanned out by itself.
+
+    Args:
+        limit: How often each client may send these, in place of its connection's rate; None: that rate.
 
     Raises:
         TypeError: Nothing is named, or something that is neither an event nor a message class.
@@ -37,6 +43,7 @@ def on(*what: str | type | UnionType) -> Callable[[F], F]:
 
     def mark(function: F) -> F:
         setattr(function, _MARK, tuple(parts))
+        setattr(function, _LIMIT, limit)
         return function
 
     return mark
@@ -49,6 +56,8 @@ class Handlers:
     calls: Mapping[str, Callable[..., Any]]
     messages: Messages
     """What comes in has a handler; what else goes out was declared."""
+    limits: Mapping[str, Limit]
+    """Of those events that have one of their own."""
 
     @classmethod
     def of(cls, owner: type, sends: Iterable[type] = ()) -> Handlers:
@@ -58,16 +67,19 @@ class Handlers:
         """
         calls: dict[str, Callable[..., Any]] = {}
         kinds: dict[str, type | None] = {}
-        for what, function in _marked(owner):
+        limits: dict[str, Limit | None] = {}
+        for what, function, limit in _marked(owner):
             event = what if isinstance(what, str) else schema_of(what).action
             calls[event] = function
             kinds[event] = None if isinstance(what, str) else what
-        return cls(calls, Messages([kind for kind in kinds.values() if kind is not None], sends))
+            limits[event] = limit
+        messages = Messages([kind for kind in kinds.values() if kind is not None], sends)
+        return cls(calls, messages, {event: limit for event, limit in limits.items() if limit is not None})
 
 
-def _marked(owner: type) -> Iterable[tuple[str | type, Callable[..., Any]]]:
+def _marked(owner: type) -> Iterable[tuple[str | type, Callable[..., Any], Limit | None]]:
     """Bases first, so that a class goes before what it inherits; an override without a mark replaces the marked one."""
     for base in reversed(owner.__mro__):
         for name, function in vars(base).items():
             for what in getattr(function, _MARK, ()):
-                yield what, getattr(owner, name)
+                yield what, getattr(owner, name), getattr(function, _LIMIT)

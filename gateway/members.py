@@ -31,6 +31,8 @@ class Membership:
     presence_ref: str
     params: object = None
     info: Any = None
+    presence_key: str | None = None
+    """What tells that somebody who joins is this one come back; see `lingering`."""
 
 
 class Group:

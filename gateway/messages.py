@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .commands import Face, Identify, Reply, Result, TopicCommand
     from .identity import Principal
     from .outbox import Entry
+    from .permissions import Action
     from .protocols.base import Variant
     from .publications import Kind, Publication
     from .reasons import InvalidToken, Refused
@@ -28,6 +29,14 @@ class JoinOverdue:
     """App code has taken too long to decide about a join."""
 
     ticket: int
+
+
+@attrs.frozen(eq=False)
+class LingerOver:
+    """Somebody who was cut off has not come back in time."""
+
+    key: str
+    client: str
 
 
 @attrs.frozen(eq=False)
@@ -268,6 +277,33 @@ class Known:
     """What asked for it; None: the upgrade request."""
     principal: Principal | Refused | InvalidToken | None
     """None: nobody knows this client."""
+
+
+@attrs.frozen(eq=False)
+class AskPermit:
+    """To the session: may this client do that?"""
+
+    principal: Principal
+    version: int
+    """Of what the client has been granted; see `clearance`."""
+    topic: str
+    action: Action
+
+
+@attrs.frozen(eq=False)
+class Permitted:
+    """From the session: what the application says to it."""
+
+    version: int
+    topic: str
+    action: Action
+    error: Refused | None = None
+    """None: yes."""
+
+
+@attrs.frozen(eq=False)
+class ForgetPermissions:
+    """From app code: what was granted to this client has to be asked again."""
 
 
 # --- topic and behaviour

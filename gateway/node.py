@@ -41,9 +41,11 @@ from .receipts import Receipt
 from .shared_buckets import NOBODY
 from .tokens import Tokens
 from .topic import TopicActor
+from .topic_patterns import TopicTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from .behaviour import Behaviour
     from .commands import HistoryRead
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from .engines.base import Engine
     from .heartbeat import HeartbeatConfig
     from .identity import TopicGrant
+    from .message_limit import Limit
+    from .permissions import Permit
     from .protocols.base import Liveness
     from .stream import Position
     from .tickets import Ticket
@@ -99,6 +103,8 @@ class Node:
         system: ActorSystem | None = None,
         calls: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
         authenticators: Sequence[Any] = (),
+        limited_events: AbstractSet[str] = frozenset(),
+        permits: Mapping[str, Permit] = MappingProxyType({}),
     ) -> None:
         self.settings = settings
         self.limits = settings.gateway.limits
@@ -111,6 +117,9 @@ class Node:
         self.calls = calls
         """What clients may call, by method."""
         self.authenticators = tuple(authenticators)
+        self.limited_events = limited_events
+        """Names of events for which `limit_of` may find something."""
+        self._permits: TopicTable[Permit | None] | None = TopicTable(permits, None) if permits else None
         self.passivate_after = settings.supervisor["topics"].passivate_after or PASSIVATE_AFTER
         self.blueprint = plan_tree(settings)
         self.ids = ids or Ids()
@@ -251,11 +260,25 @@ class Node:
         behaviour = self._behaviour_for(topic)
         return behaviour is not None and event in behaviour.events
 
+    def limit_of(self, topic: str, event: str) -> Limit | None:
+        """How often a client may send this event there, if the topic's app code says so."""
+        behaviour = self._behaviour_for(topic)
+        return None if behaviour is None else behaviour.limits.get(event)
+
     def topic_grant(self, token: str, topic: str, user: str) -> TopicGrant:
         """What a token allows in a topic. Raises Refused, or InvalidToken if it was made for something else."""
         if self.tokens is None:
             raise Refused("permission_denied", "this server takes no tokens: gateway.auth.jwt_secret is not set")
         return self.tokens.topic_grant(token, topic, user, self.wall())
+
+    @property
+    def has_permits(self) -> bool:
+        """Whether the application wants to be asked about any topic."""
+        return self._permits is not None
+
+    def permit_of(self, topic: str) -> Permit | None:
+        """Whom to ask in the application what a client may do in a topic."""
+        return None if self._permits is None else self._permits.settings_for(topic)
 
     def topic_ended(self, name: str, ref: ActorRef[Any]) -> None:
         if self._live.get(name) is ref:

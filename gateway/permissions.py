@@ -3,6 +3,7 @@ Whether somebody may: on endpoints before they are opened, and on topics before 
 
     permissions = [IsAuthenticated()]
     permissions = [HasRole("admin") | (HasRole("editor") & ~HasRole("banned"))]
+    app.permits("team:*")(IsAuthenticated() & OwnTeam())
 
 All in a list must agree. What is no plain True or False is an error and never a yes: a class that was not called
 (`HasRole` for `HasRole("admin")`) would otherwise let everybody in.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import attrs
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from .identity import Principal
+
+    Permit: TypeAlias = Callable[[Principal, "Action", str], Any]
+    """`(principal, action, topic)`, plain or a coroutine function: says True, False or Refused, or raises that."""
 
 Action: TypeAlias = Literal["join", "publish", "history", "presence"]
 """What a client may want of a topic."""
@@ -48,7 +52,7 @@ class Permission(ABC):
 
     def permits(self, principal: Principal, action: Action, topic: str) -> bool:
         """
-        Whether `principal` may do this in `topic`. Never waits: the connection's machine asks it for each command.
+        Whether `principal` may do this in `topic`. What has to wait is a coroutine function of its own.
 
         Raises:
             TypeError: This permission only knows endpoints. A no would become a yes under `~`.
@@ -170,4 +174,45 @@ async def check_permissions(
         TypeError: As `is_allowed`.
     """
     if not await are_allowed(permissions, request):
-        raise Refused("permission_denied" if request.principal.is_authenticated else "unauthorized")
+        raise _no(request.principal)
+
+
+def permit_by(permission: object) -> Permit:
+    """
+    How a function, or a `Permission`, is asked about topics.
+
+    Raises:
+        TypeError: It cannot be asked: it is a class, or cannot be called.
+    """
+    if isinstance(permission, Permission):
+        return permission.permits
+    if isinstance(permission, type) or not callable(permission):
+        raise TypeError(
+            f"could not ask {permission!r} about topics: it is no function (principal, action, topic); "
+            "if it is a class of permissions, write it with brackets"
+        )
+    return permission
+
+
+async def check_permit(permit: Permit, principal: Principal, action: Action, topic: str) -> None:
+    """
+    Lets pass what it says True to, and waits for that if it has to.
+
+    Raises:
+        Refused: What it raised or returned; for a False `unauthorized` if it may help to log in, else
+            `permission_denied`.
+        TypeError: It answered something else.
+    """
+    answer: object = permit(principal, action, topic)
+    if inspect.isawaitable(answer):
+        answer = await answer
+    if isinstance(answer, Refused):
+        raise answer
+    if not isinstance(answer, bool):
+        raise TypeError(f"could not check {permit!r}: it answered {type(answer).__name__}, not True, False or Refused")
+    if not answer:
+        raise _no(principal)
+
+
+def _no(principal: Principal) -> Refused:
+    return Refused("permission_denied" if principal.is_authenticated else "unauthorized")

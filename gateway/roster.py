@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from .commands import PresenceRead
 from .events import RoomJoined, RoomLeft
+from .lingering import Lingering
 from .member import Member
-from .messages import Emptied, MemberLeft, Removed
-from .presence import Presence, Present
+from .messages import Emptied, LingerOver, MemberLeft, Removed
+from .presence import Presence, PresenceDiff, Present
 from .publications import Delivery, Sender
 from .reasons import Refused
 
@@ -37,6 +38,8 @@ class Roster:
         self._code = code
         self._members = order.members
         self._presence = Presence() if settings.presence else None
+        self._grace = settings.presence_grace
+        self._lingering = Lingering()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -73,7 +76,9 @@ class Roster:
         who, at = member.principal, self._node.wall()
         present = Present(member.client, who.id, member.presence_ref, member.info, at, who.info)
         but = frozenset() if member.variant.shows_own_join else frozenset((member.client,))
-        self._order.change(presence.join(present), but)
+        former = None if member.presence_key is None else self._lingering.take(member.presence_key)
+        gone = None if former is None else presence.leave(former.client, former.ref)
+        self._order.change(_in_one(gone, presence.join(present)), but)
         return presence.members()
 
     # --- while there
@@ -101,17 +106,35 @@ class Roster:
 
     # --- going
 
-    def remove(self, client: str, generation: int, reason: str) -> bool:
-        """Ends the membership of that generation, or an earlier one, which is over with it; whether there was one."""
+    def remove(self, client: str, generation: int, reason: str, *, lingers: bool = False) -> bool:
+        """
+        Ends the membership of that generation, or an earlier one, which is over with it; whether there was one.
+
+        Args:
+            lingers: Whether it may be back in a moment; the others see it until then.
+        """
         member = self._members.get(client)
         if member is None or member.generation > generation:
             return False
         self._order.flush()
         self._members.remove(client, member.generation)
-        if self._presence is not None:
+        if self._presence is not None and not (lingers and self._linger(member, self._presence)):
             self._order.change(self._presence.leave(client, member.presence_ref))
         self._tell_code(member, reason)
         self._node.events.publish(RoomLeft(self._topic.name, client, reason))
+        return True
+
+    def linger_over(self, key: str, client: str) -> None:
+        """It has not come back in time."""
+        former = self._lingering.end(key, client)
+        if former is not None and self._presence is not None:
+            self._order.change(self._presence.leave(client, former.ref))
+
+    def _linger(self, member: Membership, presence: Presence) -> bool:
+        key, present = member.presence_key, presence.get(member.client)
+        if key is None or present is None or not self._grace or not self._lingering.keep(key, present):
+            return False
+        self._topic.timers.once(("linger", member.client), LingerOver(key, member.client), self._grace)
         return True
 
     def kick(self, client: str, reason: str, *, may_return: bool, code: int | None = None) -> bool:
@@ -142,3 +165,10 @@ class Roster:
     def _tell(member: Membership, message: Removed) -> None:
         if member.connection.is_alive():
             member.connection.tell(message)
+
+
+def _in_one(gone: PresenceDiff | None, come: PresenceDiff | None) -> PresenceDiff | None:
+    """Somebody has taken its own place again: one change, not two."""
+    if gone is None or come is None:
+        return gone or come
+    return PresenceDiff(come.joins, gone.leaves + come.leaves)

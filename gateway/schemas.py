@@ -99,7 +99,8 @@ class Head(msgspec.Struct):
     """What is read of a frame before anything else."""
 
     action: str = ""
-    type: str = ""
+    type: Any = ""
+    """Of the oldest clients' pong; else a message's own, of whatever type."""
     ref: Any = None
 
 

@@ -19,6 +19,7 @@ second and kind, with how many there were since the last line (`count`), and cou
     room.left                debug             leaves_total
     history.recovered        debug             recoveries_total{recovered}
     command.refused          debug             commands_refused_total{reason}
+    message.dropped          debug, sampled    messages_dropped_total
     publication.accepted     -                 publications_total
     publication.dropped      warning, sampled  publications_dropped_total{policy}
     consumer.slowed          info, sampled     consumers_slowed_total
@@ -128,6 +129,7 @@ CATALOGUE: dict[type, Words] = {
     events.RoomLeft: Words("room.left", "debug", "leaves"),
     events.HistoryRecovered: Words("history.recovered", "debug", "recoveries", "recovered"),
     events.CommandRefused: Words("command.refused", "debug", "commands_refused", "reason"),
+    events.MessageDropped: Words("message.dropped", "debug", "messages_dropped", sampled=True),
     events.MessagePublished: Words("publication.accepted", None, "publications"),
     events.PublicationDropped: Words("publication.dropped", "warning", "publications_dropped", "policy", sampled=True),
     events.ConsumerSlowed: Words("consumer.slowed", "info", "consumers_slowed", sampled=True),

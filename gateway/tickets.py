@@ -13,7 +13,7 @@ from .shared_buckets import key_of
 from .websocket import Handshake, WebSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from actors import ActorRef
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .connection import ConnectionActor
     from .heartbeat import HeartbeatConfig
     from .identity import Principal
+    from .message_limit import Limit
     from .node import Node
     from .passage import Passage
     from .protocols.base import Wire
@@ -64,6 +65,8 @@ class Ticket:
     """Of its endpoint; None: the gateway's."""
     passage: Passage = OPEN
     """What stands around its endpoint."""
+    limits: Mapping[str, Limit] = attrs.field(factory=dict)
+    """Of its endpoint's messages, by action."""
     _websocket: WebSocket | None = None
     address_key: str = attrs.field(init=False)
     """Whose limits it shares; of `address`."""

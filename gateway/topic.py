@@ -22,7 +22,19 @@ from .blame import Blame
 from .commands import HistoryRead, Join, Leave, Left, Publish, ReadHistory, Result
 from .events import TopicClosed, TopicOpened
 from .member import Member
-from .messages import ClientEvent, Depart, EngineAnswer, Flush, JoinOverdue, Origin, Passivate, Removed, Settle, Submit
+from .messages import (
+    ClientEvent,
+    Depart,
+    EngineAnswer,
+    Flush,
+    JoinOverdue,
+    LingerOver,
+    Origin,
+    Passivate,
+    Removed,
+    Settle,
+    Submit,
+)
 from .order import Order
 from .pending_joins import PendingJoins
 from .publications import SELF, Publication
@@ -140,7 +152,7 @@ class TopicActor(Actor):
 
     @handles(Depart)
     def depart(self, depart: Depart) -> None:
-        self._leaves(depart.client, depart.generation, depart.reason)
+        self._leaves(depart.client, depart.generation, depart.reason, lingers=not depart.lives_on)
         connection = self._node.connection(depart.client) if depart.lives_on else None
         if connection is not None and connection.is_alive():  # it hears by this that nothing older is on its way
             connection.tell(Removed(self._name, depart.generation, depart.reason, depart.may_return, depart.code))
@@ -167,8 +179,8 @@ class TopicActor(Actor):
         self._leaves(client, submit.generation, "left")
         answer(submit.origin, command.reply, Left(was_member))
 
-    def _leaves(self, client: str, generation: int, reason: str) -> None:
-        self.remove(client, generation, reason)
+    def _leaves(self, client: str, generation: int, reason: str, *, lingers: bool = False) -> None:
+        self.remove(client, generation, reason, lingers=lingers)
         self._admissions.forget(client, generation)
 
     def _history(self, origin: Origin, command: ReadHistory) -> None:
@@ -187,6 +199,10 @@ class TopicActor(Actor):
     @handles(JoinOverdue)
     def join_overdue(self, overdue: JoinOverdue) -> None:
         self._admissions.overdue(overdue.ticket)
+
+    @handles(LingerOver)
+    def linger_over(self, over: LingerOver) -> None:
+        self._roster.linger_over(over.key, over.client)
 
     @handles(Settle)
     def settled(self, _: Settle) -> None:
@@ -250,9 +266,9 @@ class TopicActor(Actor):
 
     # --- empty
 
-    def remove(self, client: str, generation: int, reason: str) -> None:
+    def remove(self, client: str, generation: int, reason: str, *, lingers: bool = False) -> None:
         """Ends the membership of that generation, or an earlier one."""
-        if self._roster.remove(client, generation, reason):
+        if self._roster.remove(client, generation, reason, lingers=lingers):
             self.idle_if_empty()
 
     def stay(self) -> None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from actors.config import nearest
 
+from .answers import settle
 from .behaviour import Behaviour
 from .commands import Join, Leave, Reply
 from .handlers import on
 from .messages import Origin
+from .publications import Publication, clients, encode_payload, event_named
 from .reasons import Refused, TopicKindError, WebSocketDisconnect, validate_close
 from .receipts import Receipt
 from .schemas import schema_of
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from .app import Gateway
     from .commands import Face, HistoryRead, PresenceRead, Published
     from .member import Member
+    from .message_limit import Limit
     from .stream import Position
     from .topic import TopicActor
     from .websocket import WebSocket
@@ -53,6 +56,33 @@ class TopicHandle:
             receipt.fail(WebSocketDisconnect(1006, "connection lost"))
         else:
             machine.tell(command(Reply(act, face=self._face, topic=self.name, receipt=receipt)))
+        return receipt
+
+    def _publish_latest(
+        self,
+        key: str,
+        event: str | None,
+        payload: object,
+        exclude: object,
+        save: bool | None,
+        publisher: WebSocket | Member | None = None,
+    ) -> Receipt[Any]:
+        """As `node.publish`, in order with it, for what is the latest value of something."""
+        encoded, kind = encode_payload(payload)
+        node, named, but = self._app.node, event_named(event, payload), clients(exclude)
+        receipt: Receipt[Any] = Receipt(f"publish to {self.name}", node.receipt_lost)
+        reply = Reply("publish", topic=self.name, receipt=receipt)
+
+        def accept(topic: TopicActor) -> None:
+            sender = None if publisher is None else topic.sender_of(publisher.id, publisher.principal)
+            publication = Publication(self.name, encoded, topic.wall(), kind, named, sender, but, key)
+            topic.accept(publication, save, None, lambda result: settle(reply, result))
+
+        def refuse(outcome: object) -> None:
+            if isinstance(outcome, BaseException):
+                receipt.fail(outcome)
+
+        node.in_turn(self.name, accept, "publish to").then(refuse)
         return receipt
 
     async def members(self) -> tuple[Member, ...]:
@@ -127,6 +157,7 @@ class RoomHandle(TopicHandle):
         event: str | None = None,
         exclude: object = (),
         save_history: bool | None = None,
+        conflate: str | None = None,
     ) -> Receipt[Published]:
         """
         To everybody in the room. Any thread; the calls of one thread keep their order.
@@ -137,7 +168,12 @@ class RoomHandle(TopicHandle):
             exclude: A connection, a member, an id, a principal, or several.
             save_history: None as the topic is set; False ephemeral: ordered, no offset, not recovered; True kept also
                 where nothing else is.
+            conflate: What this is the latest value of. In a topic with `slow="conflate"` it takes the place of one with
+                the same key that a slow member has not been sent yet; elsewhere it means nothing. None: nothing is
+                replaced by it, and nothing replaces it.
         """
+        if conflate is not None:
+            return self._publish_latest(conflate, event, payload, exclude, save_history)
         return self._app.node.publish(self.name, payload, event, exclude, save_history)
 
 
@@ -148,7 +184,7 @@ class ChannelHandle(TopicHandle):
 
     def __init__(self, app: Gateway, name: str) -> None:
         super().__init__(app, name)
-        self._handlers: dict[str, tuple[str | type, Callable[..., Any]]] = {}
+        self._handlers: dict[str, tuple[str | type, Callable[..., Any], Limit | None]] = {}
         self._behaviour: type[Behaviour] | None = None
 
     subscribe = TopicHandle.join
@@ -163,6 +199,7 @@ class ChannelHandle(TopicHandle):
         publisher: WebSocket | Member | None = None,
         exclude: object = (),
         save_history: bool | None = None,
+        conflate: str | None = None,
     ) -> Receipt[Published]:
         """
         To every subscriber; no handler runs. Any thread; the calls of one thread keep their order.
@@ -172,8 +209,12 @@ class ChannelHandle(TopicHandle):
             publisher: Who is shown as the sender, and does not get it.
             exclude: Who else does not get it: a connection, a member, an id, a principal, or several.
             save_history: As in a room's `broadcast`.
+            conflate: As there. None, with a publisher: what that one last said by this event.
         """
         node = self._app.node
+        if conflate is not None:
+            but = exclude if publisher is None else (publisher.id, exclude)
+            return self._publish_latest(conflate, event, data, but, save_history, publisher)
         if publisher is None:
             return node.publish(self.name, data, event, exclude, save_history)
         origin = Origin(None, publisher.id, publisher.principal)
@@ -199,9 +240,12 @@ class ChannelHandle(TopicHandle):
         said = f"{self.name} handles no {event!r}" + (f"; did you mean {hint!r}?" if hint else "")
         return Refused("unknown_action", said)
 
-    def on(self, what: str | type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def on(self, what: str | type, *, limit: Limit | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """
         The handler of an event, or a message class, of clients: `(member, data)`, plain or async. One per event.
+
+        Args:
+            limit: How often each client may send it, in place of its connection's rate; None: that rate.
 
         Raises:
             TopicKindError: The name is declared as a Room, whose class holds the handlers.
@@ -214,7 +258,9 @@ class ChannelHandle(TopicHandle):
             raise ValueError(f"could not handle {event!r} of {self.name!r}: it has a handler already")
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
-            self._handlers[event] = (what, function)
+            self._handlers[event] = (what, function, limit)
+            if limit is not None:
+                self._app.limited_events.add(event)
             self._behaviour = None  # topics that live already run on without it
             return function
 
@@ -232,8 +278,8 @@ class ChannelHandle(TopicHandle):
         return self._behaviour
 
 
-def _method(what: str | type, function: Callable[..., Any]) -> Callable[..., Any]:
-    @on(what)
+def _method(what: str | type, function: Callable[..., Any], limit: Limit | None) -> Callable[..., Any]:
+    @on(what, limit=limit)
     def handle(self: Behaviour, member: Member, data: Any) -> Any:
         return function(member, data)
 

@@ -38,6 +38,7 @@ class TypedFrames:
 
     def __init__(self, handlers: Handlers, *, takes_rest: bool) -> None:
         self._calls = handlers.calls
+        self.limits = handlers.limits
         self._takes_rest = takes_rest
         self.messages = handlers.messages
 

@@ -16,7 +16,7 @@ from .commands import Join, Leave, Publish, Reply
 from .handshake import Address, Handshake
 from .hooks import result
 from .intake import Frame, Intake
-from .messages import Accept, Adopt, Beat, Close, HookFailed, Kick, LeaveAll, Refuse, Send, Taken
+from .messages import Accept, Adopt, Beat, Close, ForgetPermissions, HookFailed, Kick, LeaveAll, Refuse, Send, Taken
 from .passage import OPEN
 from .publications import clients, encode_payload, event_named
 from .reasons import NotAccepted, Refused, WebSocketDisconnect, validate_close
@@ -334,6 +334,14 @@ class WebSocket:
         Nothing happens if it is not in that topic.
         """
         self._tell(Kick(topic, reason, may_return, code), None)
+
+    def forget_permissions(self) -> None:
+        """
+        What `app.permits` granted to this client is asked again before it is used again, also what is being asked now.
+
+        Where it is a member it stays one; `kick` ends that.
+        """
+        self._tell(ForgetPermissions(), None)
 
     def leave_all(self) -> Receipt[None]:
         """Leaves every room it has joined, its client or its app; nobody has to: the end of a connection does it."""

@@ -51,7 +51,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Account] = {}
-        self._nobody = Account.of("nobody", secrets.token_hex())
+        self._nobody = Account("nobody", is_admin=False, salt=secrets.token_bytes(16), digest=b"")
 
     def sign_up(self, name: str, password: str, *, is_admin: bool = False) -> Account:
         """Blocks while it hashes. Raises NotSignedUp."""

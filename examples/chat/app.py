@@ -15,10 +15,11 @@ from .directory import LOBBY, ROOM, Directory
 from .lobby import Lobby
 from .rooms import ChatRoom
 from .sessions import COOKIE, Sessions
+from .throttle import Throttle
 from .website import Website
 
-KEPT = History(size=200, ttl=24 * 3600.0)
-"""A day, and no more messages than one scrolls back through."""
+KEPT = History(size=1_000, ttl=7 * 24 * 3600.0)
+"""A week, and no more messages than one scrolls back through; a page reads them in pieces."""
 
 MAX_PEOPLE = 200
 """Connections in one room: everybody is told who comes and who goes."""
@@ -38,7 +39,7 @@ def create_app(accounts: Accounts | None = None, sessions: Sessions | None = Non
     class OurRoom(ChatRoom):
         directory = rooms
 
-    Website(app, demo_accounts() if accounts is None else accounts, logins).declare()
+    Website(app, demo_accounts() if accounts is None else accounts, logins, Throttle()).declare()
     app.static("/", Path(__file__).parent / "page")
     app.static("/assets", PAGES)  # the client of the native wire, and the scrollback of a room
     return app

@@ -1,7 +1,9 @@
-"""What a page posts to log in, and whether it is one of ours."""
+"""What a page posts to log in, whether it is one of ours, and how it is told what was wrong."""
 
 from __future__ import annotations
 
+import json
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import attrs
@@ -11,7 +13,7 @@ from aiohttp import web
 
 @attrs.frozen
 class Credentials:
-    name: str
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
     password: str = attrs.field(repr=False)
 
 
@@ -20,8 +22,8 @@ async def credentials_of(request: web.Request) -> Credentials:
     check_same_origin(request)
     try:
         return msgspec.json.decode(await request.read(), type=Credentials)
-    except msgspec.DecodeError as error:
-        raise web.HTTPBadRequest(text=f"not understood: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise refusal(web.HTTPBadRequest, f"not understood: {error}") from None
 
 
 def check_same_origin(request: web.Request) -> None:
@@ -32,6 +34,16 @@ def check_same_origin(request: web.Request) -> None:
     """
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.host:
-        raise web.HTTPForbidden(text="another site may not do that")
+        raise refusal(web.HTTPForbidden, "another site may not do that")
     if request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(text="send JSON")
+        raise refusal(web.HTTPUnsupportedMediaType, "send JSON")
+
+
+def refusal(kind: type[web.HTTPClientError], error: str, headers: dict[str, str] | None = None) -> web.HTTPClientError:
+    """With its reason as JSON, as every answer of ours that is no success."""
+    return kind(text=json.dumps({"error": error}), content_type="application/json", headers=headers)
+
+
+def is_secure(request: web.Request) -> bool:
+    """Whether the page came over TLS, also if a proxy in front of us ended that: then its origin still says so."""
+    return request.secure or request.headers.get("Origin", "").startswith("https:")

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar
 
-from gateway import Member, Receipt, Refused, Room, on
+from gateway import Limit, Member, Receipt, Refused, Room, on
 
 from .directory import ROOM, Directory
 from .messages import IsTyping, PutOut, Said, Say, Typing, WasPutOut
 
 AWAY = 60.0
 """Seconds for which somebody who was put out stays out: long enough to notice it."""
+
+A_PERSON = Limit(10, per=10.0)
+"""Nobody types more than one message a second for long; what is more is answered with the time to wait."""
+KEYSTROKES = Limit(2, per=2.0, on_excess="drop")
+"""A page tells of its typing every few seconds; what is more is no news."""
 
 
 class ChatRoom(Room):
@@ -36,7 +41,7 @@ class ChatRoom(Room):
         if wait > 0:
             raise Refused("put_out", f"you were put out of this room; come back in {wait:.0f} s")
 
-    @on(Say)
+    @on(Say, limit=A_PERSON)
     async def say(self, member: Member, message: Say) -> Receipt[Any]:
         """The receipt of the broadcast, returned, answers the client with the position of its message."""
         self.must_be_here(member)
@@ -46,7 +51,7 @@ class ChatRoom(Room):
             self.directory.moved(self.name.removeprefix(ROOM), position)
         return receipt
 
-    @on(Typing)
+    @on(Typing, limit=KEYSTROKES)
     def typing(self, member: Member, message: Typing) -> None:
         """Ephemeral: it takes no position, and who comes later does not hear of it. Nor do one's own other tabs."""
         self.must_be_here(member)

@@ -10,7 +10,7 @@ app.mount(ws_router)
 
 
 @ws_router.route("/ws")
-async def basic_websocket(ws: WebSocket) -> None:
+async def basic_websocket(ws: WebSocket):
     await ws.accept()  # Must accept connection first
 
     try:

@@ -14,7 +14,7 @@ app = Gateway()
 class ChatRoom(WebSocketEndpoint):
     encoding = "json"
 
-    async def on_connect(self, ws: WebSocket) -> None:
+    async def on_connect(self, ws: WebSocket):
         await ws.accept()
         self.room = ws.path_params["room_id"]
         self.user = ws.query_params.get("username", "anonymous")
@@ -31,7 +31,7 @@ class ChatRoom(WebSocketEndpoint):
             save_history=True
         )
 
-    async def on_receive(self, ws: WebSocket, data: typing.Any) -> None:
+    async def on_receive(self, ws: WebSocket, data: typing.Any):
         if data.get("type") == "message":
             await self.broadcast(
                 {
@@ -44,7 +44,7 @@ class ChatRoom(WebSocketEndpoint):
                 save_history=True
             )
 
-    async def on_disconnect(self, ws: WebSocket, close_code: int) -> None:
+    async def on_disconnect(self, ws: WebSocket, close_code: int):
         await self.broadcast(
             {
                 "type": "system",
@@ -57,6 +57,6 @@ class ChatRoom(WebSocketEndpoint):
         )
         await self.leave(self.room)
 
-    async def get_user_count(self) -> int:
+    async def get_user_count(self):
         channels = await self.members(self.room)
         return len(channels)

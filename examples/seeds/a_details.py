@@ -11,7 +11,7 @@ app.mount(ws_router)
 
 @ws_router.route("/info")
 @ws_router.route("/ws/{room_id}")
-async def info_websocket(ws: WebSocket) -> None:
+async def info_websocket(ws: WebSocket):
     await ws.accept()
 
     # Client information

@@ -12,7 +12,7 @@ app.mount(ws_router)
 
 
 @ws_router.route("/safe")
-async def safe_websocket(ws: WebSocket) -> None:
+async def safe_websocket(ws: WebSocket):
     await ws.accept()
 
     try:

@@ -16,7 +16,7 @@ def process_message(data: Any) -> Any:
 
 
 @ws_router.route("/chat")
-async def chat_websocket(ws: WebSocket) -> None:
+async def chat_websocket(ws: WebSocket):
     # 1. Accept connection
     await ws.accept()
 

@@ -8,7 +8,7 @@ app = Gateway()
 
 
 @app.ws("/types")
-async def message_types(ws: WebSocket) -> None:
+async def message_types(ws: WebSocket):
     await ws.accept()
 
     # Text Messages

@@ -16,7 +16,7 @@ app.mount(ws_router)
 class ChatEndpoint(WebSocketEndpoint):
     encoding = "json"  # Auto JSON serialization
 
-    async def on_connect(self, ws: WebSocket) -> None:
+    async def on_connect(self, ws: WebSocket):
         await ws.accept()
         room_name = ws.path_params["room_name"]
         await self.join(room_name)
@@ -25,7 +25,7 @@ class ChatEndpoint(WebSocketEndpoint):
             room_name
         )
 
-    async def on_receive(self, ws: WebSocket, data: typing.Any) -> None:
+    async def on_receive(self, ws: WebSocket, data: typing.Any):
         room_name = ws.path_params["room_name"]
         await self.broadcast(
             {
@@ -37,7 +37,7 @@ class ChatEndpoint(WebSocketEndpoint):
             save_history=True
         )
 
-    async def on_disconnect(self, ws: WebSocket, close_code: int) -> None:
+    async def on_disconnect(self, ws: WebSocket, close_code: int):
         room_name = ws.path_params["room_name"]
         await self.broadcast(
             {"system": f"User left {room_name}"},

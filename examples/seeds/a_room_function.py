@@ -12,7 +12,7 @@ app.mount(ws_router)
 
 
 @ws_router.route("/room/{room_name}", encoding="json", expires=3600)  # 1 hour expiration
-async def room_handler(ws: WebSocket, room_name: str) -> None:
+async def room_handler(ws: WebSocket, room_name: str):
     await ws.accept()
 
     # Join room

@@ -1,5 +1,5 @@
 """
-Document A, "Room Management Features": what is going on, told to whoever asks at /admin; /room/{name} is to be looked at.
+Document A, "Room Management Features": told to whoever asks at /admin; /room/{room_name} is to be looked at.
 
 `{"do": "rooms"}`, `channels`, `history`, `flush`, `send` with a `to`, `close`.
 """
@@ -14,7 +14,7 @@ app = Gateway()
 
 
 @app.ws("/room/{room_name}", expires=3600)  # expired channels are cleaned up without a call
-async def member(ws: WebSocket, room_name: str) -> None:
+async def member(ws: WebSocket, room_name: str):
     await ws.accept()
     await ws.join(room_name)
     await ws.send_json({"id": ws.id})
@@ -23,7 +23,7 @@ async def member(ws: WebSocket, room_name: str) -> None:
 
 
 @app.ws("/admin")
-async def admin(ws: WebSocket) -> None:
+async def admin(ws: WebSocket):
     await ws.accept()
     while True:
         asked = await ws.receive_json()

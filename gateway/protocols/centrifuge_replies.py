@@ -173,10 +173,13 @@ def error(refused: Refused, *, is_of_channel: bool = False) -> Shape:
     Args:
         is_of_channel: Whether it was asked of a channel. Who may not is told 103 there, also if logging in would help:
             the reference keeps 101 for the connection (centrifugo `client/handler.go`).
+
+    `retry_after` is ours, in seconds; clients of the reference leave alone what they do not know.
     """
     if is_of_channel and refused.reason == "unauthorized":
         refused = Refused("permission_denied")
-    return {"code": refused.code, "message": refused.message, **_filled(temporary=refused.temporary)}
+    shape = {"code": refused.code, "message": refused.message}
+    return {**shape, **_filled(temporary=refused.temporary, retry_after=refused.details.get("retry_after"))}
 
 
 def _present(one: Present) -> Shape:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 
@@ -38,6 +38,7 @@ from ..commands import (
     Reply,
 )
 from ..frames import text_frame
+from ..lingering import MAX_SESSION
 from ..publications import DEFAULT_EVENT, SELF, Delivery, PresenceChange, Publication
 from ..reasons import Refused
 from ..stream import Position
@@ -77,6 +78,7 @@ class Frame(msgspec.Struct):
     info: msgspec.Raw = _ABSENT
     since: Since | None = None
     presence: bool = False
+    session: Annotated[str, msgspec.Meta(max_length=MAX_SESSION)] | None = None
     echo: bool = True
     id: str | None = None
     limit: int | None = None
@@ -153,7 +155,7 @@ class NativeWire(Wire):
             return (Nothing(reply),)
         if not frame.action:
             return (Invalid(reply, Refused("bad_request", 'the frame has no "action"')),)
-        return (Call(frame.action, reply, bytes(frame.payload or _NULL)),)
+        return (Call(frame.action, reply, bytes(frame.payload or _NULL), topic=reply.topic),)
 
     def answer(self, reply: Reply, result: Result) -> Sequence[bytes]:
         if isinstance(result, Done):
@@ -260,7 +262,7 @@ def _join(frame: Frame, reply: Reply) -> Command:
     if isinstance(topic, Invalid):
         return topic
     since = None if frame.since is None else Position(max(0, frame.since.offset), frame.since.epoch)
-    return Join(topic, reply, since, frame.presence, _bytes(frame.info))
+    return Join(topic, reply, since, frame.presence, _bytes(frame.info), session=frame.session)
 
 
 def _leave(frame: Frame, reply: Reply) -> Command:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import msgspec
 
 from .. import wire_json
 from ..commands import Broken, Invalid, Join, Leave, Ping, Publish, ReadHistory, Reply
+from ..lingering import MAX_SESSION
 from ..reasons import InvalidJSON, Refused
 from ..stream import Position
 from .phoenix_frames import JOIN, LEAVE, Message, Said, read
@@ -44,6 +45,7 @@ class Wishes(msgspec.Struct):
     meta: bool = False
     since: Since | None = None
     info: Any = None
+    session: Annotated[str, msgspec.Meta(max_length=MAX_SESSION)] | None = None
 
 
 class Pages(msgspec.Struct):
@@ -94,6 +96,7 @@ def _join(message: Message, reply: Reply) -> Command:
         info=None if wishes.info is None else wire_json.encode(wishes.info),
         params=params,
         join_ref=_membership(message),
+        session=wishes.session,
     )
 
 

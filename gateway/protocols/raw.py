@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ..commands import Invalid, Reply
+from .. import wire_json
+from ..commands import Handled, Invalid, Reply
 from ..frames import binary_frame, text_frame
 from ..publications import Delivery
 from ..reasons import CloseReason, Refused
@@ -41,6 +42,13 @@ class RawWire(Wire):
         return (Invalid(Reply(), Refused("not_available", "this endpoint takes frames as they are")),)
 
     def answer(self, reply: Reply, result: Result) -> Sequence[bytes]:
+        """That a frame came too fast; with a `ref`, as handlers of messages answer, also that one was left out."""
+        if isinstance(result, Refused):
+            shown = {"code": result.code, "reason": result.reason, "message": result.message}
+            error = {**shown, "temporary": result.temporary, **result.details}
+            return (text_frame(wire_json.encode(_addressed(reply, {"status": "error", "error": error}))),)
+        if isinstance(result, Handled) and reply.ref is not None:
+            return (text_frame(wire_json.encode(_addressed(reply, {"status": "ok"}))),)
         return ()
 
     def removed(self, join: Reply, reason: str, *, may_return: bool, code: int | None = None) -> Sequence[bytes]:
@@ -54,3 +62,9 @@ class RawWire(Wire):
 
     def close_code(self, reason: CloseReason) -> int:
         return reason.raw_code
+
+
+def _addressed(reply: Reply, body: dict[str, object]) -> dict[str, object]:
+    if reply.action:
+        body["action"] = reply.action
+    return body if reply.ref is None else {**body, "ref": reply.ref}

@@ -62,7 +62,7 @@ class Suite:
             return [python, "-m", "pytest", *PYTEST.split(), self.directory]
         files = sorted(str(file.relative_to(HERE)) for file in (HERE / self.directory).glob("*.test.mjs"))
         reporter = ["--test-reporter", "./support/reporter.mjs", "--test-reporter-destination", "stdout"]
-        return ["node", "--test", "--test-concurrency", "4", "--test-timeout", "90000", *reporter, *files]
+        return ["node", "--test", "--test-concurrency", "4", *reporter, *files]
 
 
 SUITES = (

@@ -7,7 +7,7 @@ python=${1:-python3}
 [ $# -eq 0 ] || shift
 cd "$here"
 for tool in node npm; do
-    command -v "$tool" >/dev/null || { echo "cannot run the clients: there is no $tool; install Node 20 or later" >&2; exit 2; }
+    command -v "$tool" >/dev/null || { echo "cannot run the clients: there is no $tool; install Node 18.19 or later" >&2; exit 2; }
 done
 # made once, and again when what it is made from changes
 if ! cmp -s package-lock.json node_modules/.made-from; then

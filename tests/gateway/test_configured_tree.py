@@ -75,6 +75,7 @@ ELSEWHERE = {
     "topics.*.join": "gateway/test_connection.py::test_permissions_are_those_of_the_topic",
     "topics.*.publish": "gateway/test_connection.py::test_permissions_are_those_of_the_topic",
     "topics.*.presence": "gateway/test_topic.py::test_a_topic_without_presence_says_so",
+    "topics.*.presence_grace": "gateway/test_lingering.py::test_who_does_not_come_back_in_time_has_left",
     "topics.*.history.size": "gateway/test_topic.py::test_history_answers_with_what_was_said_before_it",
     "topics.*.history.ttl": "gateway/test_stream.py::",
     "topics.*.history.max_bytes": "gateway/test_stream.py::",

@@ -19,6 +19,8 @@ from gateway.permissions import (
     Permission,
     are_allowed,
     check_permissions,
+    check_permit,
+    permit_by,
 )
 from gateway.reasons import Refused
 
@@ -170,3 +172,55 @@ def test_permissions_are_values() -> None:
     assert repr(HasRole("admin")) == "HasRole(role='admin')"
     with pytest.raises(TypeError):
         HasRole("admin") | "editor"  # type: ignore[operator]
+
+
+# --- of topics
+
+
+def verdict(permission: Any, principal: Principal = BOB) -> str:
+    """What somebody who wants to join "room" is told: yes, or the reason."""
+    try:
+        asyncio.run(check_permit(permit_by(permission), principal, "join", "room"))
+    except Refused as error:
+        return error.reason
+    return "yes"
+
+
+async def later(principal: Principal, action: str, topic: str) -> bool:
+    await asyncio.sleep(0)
+    return (principal.id, action, topic) == ("bob", "join", "room")
+
+
+def test_who_may_in_a_topic_is_said_by_a_function_or_by_a_permission() -> None:
+    """Plain, a coroutine function, an object of this module, or one with an own `permits`."""
+    assert verdict(lambda principal, action, topic: topic == "room") == "yes"
+    assert verdict(later) == "yes"
+    assert verdict(later, ADA) == "permission_denied"
+    assert verdict(HasRole("admin"), ADA) == "yes"
+    assert verdict(IsAuthenticated() & HasRole("admin")) == "permission_denied"
+
+
+def test_a_no_says_why_or_whether_a_login_may_help() -> None:
+    """Returned or raised, a `Refused` is the answer."""
+    full = Refused("full", "come tomorrow")
+    assert verdict(lambda *_: full) == "full"
+
+    def raises(*_: object) -> bool:
+        raise full
+
+    assert verdict(raises) == "full"
+    assert verdict(lambda *_: False, ANONYMOUS) == "unauthorized"
+
+
+@pytest.mark.parametrize("answer", [None, 1, "yes", [], object()])
+def test_in_a_topic_as_well_only_true_is_a_yes(answer: object) -> None:
+    """A function without a return lets nobody in."""
+    with pytest.raises(TypeError, match="not True, False or Refused"):
+        verdict(lambda *_: answer)
+
+
+@pytest.mark.parametrize("wrong", [HasRole, IsAuthenticated, None, "admin"])
+def test_what_cannot_be_asked_about_topics_is_told_when_it_is_declared(wrong: Any) -> None:
+    """A class without brackets would be called with three arguments, and fail for the first client."""
+    with pytest.raises(TypeError, match="no function"):
+        permit_by(wrong)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from websockets.frames import Opcode
 
-from gateway.commands import Invalid, Joined, Reply
+from gateway.commands import Handled, Invalid, Joined, Reply
 from gateway.presence import PresenceDiff
 from gateway.protocols.raw import RawWire
 from gateway.publications import Delivery, PresenceChange, Publication
@@ -31,12 +31,29 @@ def test_a_payload_goes_out_as_it_is(kind: str, payload: bytes, opcode: Opcode) 
 
 
 def test_nothing_else_is_said() -> None:
-    """No hello, no answers, no presence, no word about an ended membership."""
+    """No hello, no answers to what succeeds, no presence, no word about an ended membership."""
     assert WIRE.variant(a_join("room", presence=True)).frame(PresenceChange("t", PresenceDiff((), ()))) == b""
     assert not WIRE.opened("c", 25)
     assert not WIRE.answer(Reply(), Joined(Position(0, "e")))
-    assert not WIRE.answer(Reply(), Refused("internal"))
+    assert not WIRE.answer(Reply(), Handled())
     assert not WIRE.removed(a_join("room", "t").reply, "kicked", may_return=False)
+
+
+def test_a_frame_that_came_too_fast_is_answered_as_the_native_wire_does() -> None:
+    """With the time after which it may come again; to whom it belongs, where that is known."""
+    refused = Refused("too_many_requests", "wait 1.50 s", retry_after=1.5)
+    error = {
+        "code": 111, "reason": "too_many_requests", "message": "wait 1.50 s", "temporary": True, "retry_after": 1.5,
+    }  # fmt: skip
+    socket = FakeSocket()
+    socket.write(b"".join(WIRE.answer(Reply(), refused)))
+    socket.write(b"".join(WIRE.answer(Reply("move", 7), refused)))
+    socket.write(b"".join(WIRE.answer(Reply("move", 7), Handled())))
+    assert socket.objects() == [
+        {"status": "error", "error": error},
+        {"status": "error", "error": error, "action": "move", "ref": 7},
+        {"status": "ok", "action": "move", "ref": 7},
+    ]
 
 
 def test_it_has_no_commands() -> None:

@@ -21,8 +21,8 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -179,6 +179,14 @@ class Tab:
         """Loads the page again, as a person pressing F5; storage stays."""
         self._loaded.clear()
         await self._call("Page.reload")
+        async with asyncio.timeout(timeout):
+            await self._loaded.wait()
+
+    @asynccontextmanager
+    async def going_elsewhere(self, *, timeout: float = 15.0) -> AsyncIterator[None]:
+        """Around what makes the page load another one; ends after the load event of that."""
+        self._loaded.clear()
+        yield
         async with asyncio.timeout(timeout):
             await self._loaded.wait()
 

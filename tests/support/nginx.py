@@ -1,5 +1,5 @@
 """
-nginx with the configuration of `examples/deploy`, as it is or moved: other ports and places, nothing else.
+nginx with the configuration of `examples/deploy`, as it is or moved: other ports and places, one worker, nothing else.
 
 Pages reach it as `https://example.org`, the name in that file, with a certificate of the test's own authority.
 """
@@ -7,12 +7,15 @@ Pages reach it as `https://example.org`, the name in that file, with a certifica
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import trustme
@@ -24,6 +27,8 @@ CONFIGURATION = ROOT / "examples" / "deploy" / "nginx.conf"
 NAME = "example.org"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 """Of the package nginx; not in everybody's PATH."""
+MAY_SKIP = NGINX is None and "CI" not in os.environ
+"""Without an nginx nothing is shown, which is fine at somebody's desk and a failure where it counts."""
 
 
 def replaced(text: str, changes: Mapping[str, str]) -> str:
@@ -48,6 +53,7 @@ def moved(directory: Path, http: int, https: int, gateway: int) -> dict[str, str
         "pid /run/nginx.pid;": f"pid {directory}/nginx.pid;",
         "error_log /var/log/nginx/error.log warn;": "error_log stderr notice;",
         "access_log /var/log/nginx/access.log sockets;": f"access_log {directory}/access.log sockets;",
+        "worker_processes auto;": "worker_processes 1;",  # so that its log says when a reload is through
         "http {\n": f"http {{{temporary}\n",
     }
 
@@ -67,7 +73,7 @@ def lay_out(directory: Path, text: str) -> ssl.SSLContext:
 
 
 def command(directory: Path, *arguments: str) -> list[str]:
-    assert NGINX is not None
+    assert NGINX is not None, "cannot run nginx: there is none; install the package nginx-light"
     return [NGINX, "-p", str(directory), "-c", "nginx.conf", "-e", "stderr", *arguments]
 
 
@@ -78,9 +84,15 @@ class Nginx:
     http: int
     https: int
     trusting: ssl.SSLContext
-    access_log: Path
+    directory: Path
+    child: asyncio.subprocess.Process
 
-    def reached(self, address: str = "127.0.0.1") -> dict[str, object]:
+    @property
+    def access_log(self) -> Path:
+        """Whole when it has ended."""
+        return self.directory / "access.log"
+
+    def reached(self, address: str = "127.0.0.1") -> dict[str, Any]:
         """For `connect("wss://example.org/...", **nginx.reached())`: from this address of the loopback."""
         return {
             "host": "127.0.0.1",
@@ -88,6 +100,25 @@ class Nginx:
             "ssl": self.trusting,
             "local_addr": (address, 0),
         }
+
+    async def point(self, old: int, new: int) -> None:
+        """Sends whoever comes from now on to another gateway: the file is changed and reloaded, no socket is cut."""
+        file = self.directory / "nginx.conf"
+        file.write_text(
+            replaced(file.read_text(), {f"proxy_pass http://127.0.0.1:{old};": f"proxy_pass http://127.0.0.1:{new};"})
+        )
+        self.child.send_signal(signal.SIGHUP)
+        await self.said("gracefully shutting down")  # the old worker, which then accepts nobody
+
+    async def said(self, text: str) -> None:
+        """Waits for a line of its log. Nobody reads in between: it says some ten lines, and a pipe holds 64 KiB."""
+        assert self.child.stderr is not None
+        so_far = ""
+        async with asyncio.timeout(PATIENCE):
+            while text not in so_far:
+                line = await self.child.stderr.readline()
+                assert line, f"nginx ended without {text!r}:\n{so_far}"
+                so_far += line.decode()
 
 
 def free_pair() -> tuple[int, int]:
@@ -114,26 +145,12 @@ async def nginx_before(gateway: int, directory: Path, **changes: str) -> AsyncIt
     child = await asyncio.create_subprocess_exec(
         *command(directory, "-g", "daemon off;"), stderr=asyncio.subprocess.PIPE
     )
-    assert child.stderr is not None
+    nginx = Nginx(http, https, trusting, directory, child)
     try:
-        await _started(child.stderr)
-        rest = asyncio.ensure_future(child.stderr.read())  # a full pipe would stop it
-        yield Nginx(http, https, trusting, directory / "access.log")
-        child.terminate()
-        async with asyncio.timeout(PATIENCE):
-            await rest
+        await nginx.said("start worker process ")  # its sockets listen since before the first of them
+        yield nginx
     finally:
         if child.returncode is None:
             child.terminate()
         async with asyncio.timeout(PATIENCE):
-            await child.wait()
-
-
-async def _started(log: asyncio.StreamReader) -> None:
-    """Its sockets listen since before the first worker."""
-    said = b""
-    async with asyncio.timeout(PATIENCE):
-        while b"start worker process " not in said:
-            line = await log.readline()
-            assert line, f"nginx ended:\n{said.decode()}"
-            said += line
+            await child.communicate()

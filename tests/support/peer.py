@@ -23,11 +23,12 @@ from gateway.websocket import Handshake
 from tests.support.fake_socket import FakeSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from actors import ActorRef, ActorSystem
     from gateway.behaviour import Behaviour
     from gateway.engines.base import Engine
+    from gateway.permissions import Permit
     from gateway.protocols.base import Wire
 
 INSTANT = 1e-6
@@ -58,6 +59,7 @@ async def start_node(
     chosen: GatewaySettings | None = None,
     behaviour: type[Behaviour] | None = None,
     engine: Callable[[Node], Engine] | None = None,
+    permits: Mapping[str, Permit] | None = None,
 ) -> Node:
     """A node in a system that runs; `behaviour` is the app code of every topic whose name starts with `room`."""
 
@@ -66,7 +68,9 @@ async def start_node(
 
     ids = Ids(random.Random(7))
     make = engine or (lambda node: MemoryEngine(node.clock, node.ids))
-    node = Node(chosen or settings(), find, ids=ids, engine=make, system=system)
+    limited = frozenset() if behaviour is None else frozenset(behaviour.limits)
+    options: dict[str, Any] = {"ids": ids, "engine": make, "permits": permits or {}, "limited_events": limited}
+    node = Node(chosen or settings(), find, system=system, **options)
     await node.start()
     return node
 

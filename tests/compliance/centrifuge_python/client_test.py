@@ -8,7 +8,7 @@ import time
 import pytest
 from centrifuge import CentrifugeError, ClientState, StreamPosition
 
-from .harness import SECRET, ClientTest, token_of, topic_of
+from .harness import SECRET, ClientTest, Journal, token_of, topic_of
 
 PAYLOADS = {
     "60 KB of text": "x" * 60_000,
@@ -139,6 +139,67 @@ class Publishing(ClientTest):
         await client.publish(subscription.channel, "hello")
         await seen["publication"].until_count(1)
         assert self.published(seen) == ["hello"]
+
+
+class Subscribing(ClientTest):
+    async def test_a_channel_for_the_authenticated_refuses_the_others_and_keeps_their_connection(self) -> None:
+        client, _ = await self.connected()
+        subscription, seen = self.subscription(client, topic_of("private"))
+        await subscription.subscribe()
+        [context] = await seen["unsubscribed"].until_count(1)
+        assert context.code == 103
+        assert (await client.rpc("echo", 1)).data == 1
+
+    async def test_a_subscription_lives_on_past_the_end_of_its_token_with_a_new_one(self) -> None:
+        topic, asked = topic_of("private"), Journal()
+
+        async def get_token(context: object) -> str:
+            asked.add(context)
+            return token_of(sub="alice", channel=topic, exp=int(time.time()) + (2 if len(asked) < 3 else 3600))
+
+        client, _ = await self.connected(token=token_of(sub="alice"))
+        _, seen = await self.subscribed(client, topic, get_token=get_token)
+        await asked.until_count(3)
+        await client.publish(topic, "still here")
+        await seen["publication"].until_count(1)
+        assert len(seen["subscribing"]) == 1
+
+    async def test_an_unsubscribe_that_allows_it_is_followed_by_a_return_that_misses_nothing(self) -> None:
+        topic = topic_of()
+        client, _ = await self.connected()
+        _, seen = await self.subscribed(client, topic)
+        await client.publish(topic, 1)
+        await seen["publication"].until_count(1)
+        await client.rpc("unsubscribe", {"channel": topic, "code": 2500, "reason": "insufficient state"})
+        await seen["subscribed"].until_count(2)
+        await client.publish(topic, 2)
+        await seen["publication"].until_count(2)
+        assert self.published(seen) == [1, 2]
+        assert [seen["subscribing"].entries[-1].code, seen["subscribed"].entries[-1].recovered] == [2500, True]
+
+    async def test_an_unsubscribe_that_is_final_is_not(self) -> None:
+        topic = topic_of()
+        client, _ = await self.connected()
+        _, seen = await self.subscribed(client, topic)
+        await client.rpc("unsubscribe", {"channel": topic, "code": 2000, "reason": "enough"})
+        [context] = await seen["unsubscribed"].until_count(1)
+        assert (context.code, context.reason) == (2000, "enough")
+        assert (await client.rpc("echo", 1)).data == 1
+
+    async def test_a_thousand_subscriptions_come_and_go_on_one_connection(self) -> None:
+        client, events = await self.connected()
+        for number in range(10):
+            topics = [topic_of() for _ in range(100)]
+            made = await asyncio.gather(*(self.subscribed(client, topic) for topic in topics))
+            await asyncio.gather(*(client.publish(topic, number) for topic in topics))
+            for subscription, seen in made:
+                await seen["publication"].until_count(1)
+                assert self.published(seen) == [number]
+                await subscription.unsubscribe()
+                client.remove_subscription(subscription)
+            left = await asyncio.gather(*(client.presence_stats(topic) for topic in topics))
+            assert not any(one.num_clients for one in left)
+        assert (len(events["connecting"]), len(events["error"]), client.subscriptions()) == (1, 0, {})
 
 
 class Asking(ClientTest):

@@ -118,14 +118,17 @@ class ClientTest(unittest.IsolatedAsyncioTestCase):
         await journals["connected"].until_count(1)
         return client, journals
 
-    async def subscribed(self, client: Client, topic: str, **options: Any) -> tuple[Subscription, _Journals]:
+    def subscription(self, client: Client, topic: str, **options: Any) -> tuple[Subscription, _Journals]:
         events = _SubscriptionWriter()
         events.journals = _Journals()
         delays = {"min_resubscribe_delay": 0.005, "max_resubscribe_delay": 0.05}
-        subscription = client.new_subscription(topic, events, **{**delays, **options})
+        return client.new_subscription(topic, events, **{**delays, **options}), events.journals
+
+    async def subscribed(self, client: Client, topic: str, **options: Any) -> tuple[Subscription, _Journals]:
+        subscription, journals = self.subscription(client, topic, **options)
         await subscription.subscribe()
-        await events.journals["subscribed"].until_count(1)
-        return subscription, events.journals
+        await journals["subscribed"].until_count(1)
+        return subscription, journals
 
     def published(self, journals: _Journals) -> list[Any]:
         """The data of what a subscription received."""

@@ -1,26 +1,10 @@
 // The native wire, spoken by what people have at hand: wscat, and a plain WebSocket.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { address, tokenOf, topicOf } from "../support/gateway.mjs";
 import { plainSocket } from "../support/plain.mjs";
-import { Journal } from "../support/waiting.mjs";
-
-const WSCAT = fileURLToPath(new URL("../node_modules/.bin/wscat", import.meta.url));
-
-/** wscat, told to connect, to send these frames and to stay. Its output is in journals; it is ended with the test. */
-function wscat(t, sent, ...options) {
-  const commands = sent.flatMap((frame) => ["--execute", JSON.stringify(frame)]);
-  const child = spawn(WSCAT, ["--connect", address("/ws"), "--wait", "-1", ...commands, ...options]);
-  t.after(() => child.kill());
-  const [frames, complaints] = [new Journal(), new Journal()];
-  createInterface({ input: child.stdout }).on("line", (line) => frames.add(JSON.parse(line)));
-  createInterface({ input: child.stderr }).on("line", (line) => complaints.add(line));
-  return { frames, complaints };
-}
+import { as, wscat } from "../support/wscat.mjs";
 
 test("wscat with a cookie header connects and gets JSON replies", async (t) => {
   const topic = topicOf();
@@ -29,7 +13,7 @@ test("wscat with a cookie header connects and gets JSON replies", async (t) => {
     { action: "join_room", room: topic, ref: 2 },
     { action: "publish", room: topic, payload: { text: "hello" }, ref: 3 },
   ];
-  const { frames } = wscat(t, commands, "--header", "Cookie: theme=dark; sid=42");
+  const { frames } = wscat(t, commands, { options: ["--header", "Cookie: theme=dark; sid=42"] });
   await frames.untilCount(4);
   const [pong, joined] = frames.entries;
   assert.deepEqual([pong.action, pong.ref, typeof pong.timestamp], ["pong", 1, "number"]);
@@ -43,7 +27,7 @@ test("wscat with a cookie header connects and gets JSON replies", async (t) => {
 test("wscat with a token in its Authorization header is who the token says", async (t) => {
   const topic = topicOf("private");
   const commands = [{ action: "subscribe", channel: topic, ref: 1 }, { action: "presence", channel: topic, ref: 2 }];
-  const { frames } = wscat(t, commands, "--header", `Authorization: Bearer ${tokenOf({ sub: "alice" })}`);
+  const { frames } = wscat(t, commands, { options: as("alice") });
   await frames.untilCount(2);
   const [subscribed, presence] = frames.entries;
   assert.equal(subscribed.status, "subscribed");
@@ -59,20 +43,21 @@ test("wscat without a token is refused where one is needed, and told so in JSON"
 
 test("wscat with a token of somebody else's making does not get in", async (t) => {
   const token = tokenOf({ sub: "mallory" }, "another secret, as long as the right one");
-  const { complaints, frames } = wscat(t, [{ action: "ping" }], "--header", `Authorization: Bearer ${token}`);
+  const { complaints, frames } = wscat(t, [{ action: "ping" }], { options: ["--header", `Authorization: Bearer ${token}`] });
   await complaints.untilCount(1);
   assert.match(complaints.entries[0], /Unexpected server response: 40[13]/);
   assert.equal(frames.length, 0);
 });
 
 test("wscat with a cookie from another site's page is refused", async (t) => {
-  const { complaints } = wscat(t, [{ action: "ping" }], "--origin", "https://evil.example", "--header", "Cookie: sid=42");
+  const options = ["--origin", "https://evil.example", "--header", "Cookie: sid=42"];
+  const { complaints } = wscat(t, [{ action: "ping" }], { options });
   await complaints.untilCount(1);
   assert.match(complaints.entries[0], /Unexpected server response: 403/);
 });
 
 test("wscat that names the subprotocol is greeted", async (t) => {
-  const { frames } = wscat(t, [{ action: "ping" }], "--subprotocol", "gateway.v1");
+  const { frames } = wscat(t, [{ action: "ping" }], { options: ["--subprotocol", "gateway.v1"] });
   await frames.untilCount(2);
   const [hello] = frames.entries;
   assert.deepEqual([hello.action, hello.protocol], ["hello", "gateway.v1"]);

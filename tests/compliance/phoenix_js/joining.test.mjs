@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import WebSocket from "ws";
-import { address, tokenOf, topicOf } from "../support/gateway.mjs";
+import { address, secondsFromNow, tokenOf, topicOf } from "../support/gateway.mjs";
 import { plainSocket } from "../support/plain.mjs";
 import { answerTo, endsOf, joined, payloadsOf, socketOf } from "../support/phoenix.mjs";
 import { upTo, within } from "../support/waiting.mjs";
@@ -49,6 +49,16 @@ test("a token with a wrong signature does not open a socket", async (t) => {
   await socket.failed.untilCount(1);
   assert.match(socket.failed.entries[0], /40[13]/);
   assert.equal(socket.opened.length, 0);
+});
+
+test("who lets its token run out is closed, and gets in no more with it", async (t) => {
+  const authToken = tokenOf({ sub: "alice", exp: secondsFromNow(1) });
+  const socket = socketOf(t, { authToken });
+  await joined(socket, topicOf("private"));
+  await socket.closed.untilCount(1);
+  assert.equal(socket.closed.entries[0].code, 3005);
+  await socket.failed.until((all) => all.some((error) => /40[13]/.test(error)), "a refusal");
+  assert.equal(socket.opened.length, 1);
 });
 
 for (const query of ["", "?vsn=1.0.0", "?vsn=nonsense"]) {

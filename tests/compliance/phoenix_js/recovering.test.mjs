@@ -3,29 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { topicOf } from "../support/gateway.mjs";
-import { answerTo, joined, payloadsOf, socketOf } from "../support/phoenix.mjs";
+import { answerTo, joined, payloadsOf, recovering, socketOf } from "../support/phoenix.mjs";
 import { Proxy } from "../support/proxy.mjs";
 import { CUTS, survives, survivesCuts } from "../support/recovery.mjs";
 import { Journal, upTo } from "../support/waiting.mjs";
-
-/**
- * The recipe: params as a function that names the last position, and a hook that stores each one.
- *
- * @returns a channel with `returns`, a journal of what the server said of each join in `gw`.
- */
-function recovering(socket, topic, position) {
-  const channel = socket.channel(topic, () => ({ gw: { meta: true, ...(position && { since: position }) } }));
-  channel.onMessage = (_, payload) => {
-    if (payload?.gw?.offset) position = payload.gw;
-    return payload;
-  };
-  channel.returns = new Journal();
-  channel.join().receive("ok", ({ gw }) => {
-    if (!position) position = { offset: gw.offset, epoch: gw.epoch };
-    channel.returns.add(gw);
-  });
-  return channel;
-}
 
 /** Publishes through a member that is never cut off. */
 async function publisherOf(t, topic) {

@@ -45,6 +45,26 @@ export async function joined(socket, topic, params) {
   return channel;
 }
 
+/**
+ * A channel by the recipe of our convention: params as a function that names the last position, and a hook that stores
+ * each one. It is joining.
+ *
+ * @returns a channel with `returns`, a journal of what the server said of each join in `gw`.
+ */
+export function recovering(socket, topic, position) {
+  const channel = socket.channel(topic, () => ({ gw: { meta: true, ...(position && { since: position }) } }));
+  channel.onMessage = (_, payload) => {
+    if (payload?.gw?.offset) position = payload.gw;
+    return payload;
+  };
+  channel.returns = new Journal();
+  channel.join().receive("ok", ({ gw }) => {
+    if (!position) position = { offset: gw.offset, epoch: gw.epoch };
+    channel.returns.add(gw);
+  });
+  return channel;
+}
+
 /** A journal of the payloads of one event. */
 export function payloadsOf(channel, event, shown = (payload) => payload) {
   const journal = new Journal();

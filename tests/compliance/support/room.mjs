@@ -3,11 +3,11 @@
 import { randomBytes } from "node:crypto";
 import { connectedClient, subscribed } from "./centrifuge.mjs";
 import { address, tokenOf } from "./gateway.mjs";
-import { answerTo, payloadsOf, Presence, socketOf } from "./phoenix.mjs";
+import { answerTo, payloadsOf, Presence, recovering, socketOf } from "./phoenix.mjs";
 import { plainSocket } from "./plain.mjs";
 import { Journal, journalOf, within } from "./waiting.mjs";
 
-const MIXED_PORT = Number(process.env.GATEWAY_MIXED_PORT);
+export const MIXED_PORT = Number(process.env.GATEWAY_MIXED_PORT);
 
 /** Also the user's name of each member. */
 export const WIRES = ["raw", "native", "centrifuge", "phoenix"];
@@ -17,13 +17,15 @@ const bearer = (user) => ({ headers: { Authorization: `Bearer ${tokenOf({ sub: u
 /**
  * Members on all wires, joined one after the other; each has `publish(payload)`, `leave()`, and `heard`, a journal of
  * `{ from, n, offset }`. All but the raw one have `history()` and tell of presence.
+ *
+ * @param {object} through - The ports of proxies, by wire, for the clients that come back by themselves.
  */
-export async function room(t) {
+export async function room(t, through = {}) {
   const name = randomBytes(6).toString("hex");
   const topic = `public:${name}`;
   const native = await nativeMember(t, topic);
-  const centrifuge = await centrifugeMember(t, topic);
-  const phoenix = await phoenixMember(t, topic);
+  const centrifuge = await centrifugeMember(t, topic, through.centrifuge);
+  const phoenix = await phoenixMember(t, topic, through.phoenix);
   const raw = await rawMember(t, name);
   await native.arrived.until((all) => all.some(([user]) => user === "raw"), "the raw member to be there");
   phoenix.id = native.arrived.entries.find(([user]) => user === "phoenix")[1];
@@ -70,8 +72,8 @@ async function nativeMember(t, topic) {
   };
 }
 
-async function centrifugeMember(t, topic) {
-  const client = await connectedClient(t, { through: MIXED_PORT, token: tokenOf({ sub: "centrifuge" }) });
+async function centrifugeMember(t, topic, through = MIXED_PORT) {
+  const client = await connectedClient(t, { through, token: tokenOf({ sub: "centrifuge" }) });
   const subscription = await subscribed(client, topic, { joinLeave: true });
   const shown = ({ data, offset }) => ({ ...data, offset });
   return {
@@ -90,15 +92,16 @@ async function centrifugeMember(t, topic) {
   };
 }
 
-async function phoenixMember(t, topic) {
-  const socket = socketOf(t, { through: MIXED_PORT, authToken: tokenOf({ sub: "phoenix" }) });
-  const channel = socket.channel(topic, { gw: { meta: true } });
+async function phoenixMember(t, topic, through = MIXED_PORT) {
+  const socket = socketOf(t, { through, authToken: tokenOf({ sub: "phoenix" }) });
+  const channel = recovering(socket, topic);
   const present = new Presence(channel);
   const shown = ({ gw, ...payload }) => ({ ...payload, offset: gw?.offset });
   const member = {
     heard: new Journal(),
     payloads: payloadsOf(channel, "message"),
     present,
+    returns: channel.returns,
     publish: async (payload, event = "message") => {
       const { status, response } = await answerTo(channel.push(event, payload));
       if (status !== "ok") throw new Error(`refused: ${JSON.stringify(response)}`);
@@ -111,8 +114,7 @@ async function phoenixMember(t, topic) {
     },
   };
   for (const event of ["message", "shout"]) channel.on(event, (payload) => member.heard.add(shown(payload)));
-  const { status, response } = await answerTo(channel.join());
-  if (status !== "ok") throw new Error(`could not join: ${JSON.stringify(response)}`);
+  await channel.returns.untilCount(1);
   return member;
 }
 

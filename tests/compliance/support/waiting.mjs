@@ -31,10 +31,13 @@ export class Journal {
 
   constructor() {
     this.entries = [];
+    /** Called after each entry. */
+    this.onEntry = () => {};
   }
 
   add(entry) {
     this.entries.push(entry);
+    this.onEntry();
     this.recheck();
   }
 

@@ -1,0 +1,160 @@
+"""Who may do what in a topic, said by the application, on every wire: each has its own words for a no."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from gateway import Gateway, HasRole, History, Principal, Refused, Room, WebSocket
+from gateway.events import CommandRefused
+from tests.support.client import connect, when
+
+ROLES = {"ada": frozenset({"editor"}), "bob": frozenset[str]()}
+
+
+async def knows(handshake: Any) -> Principal | None:
+    """By the name that the test puts in place of a token."""
+    name = handshake.token
+    return Principal(name, ROLES[name]) if name in ROLES else None
+
+
+class Team:
+    """Of one app: who may do what is looked up somewhere, which takes a while and may change."""
+
+    def __init__(self) -> None:
+        self.members = {("ada", "team:1"), ("bob", "team:1")}
+        self.asked: list[tuple[str, str]] = []
+        self.is_broken = False
+
+    async def may(self, principal: Principal, action: str, topic: str) -> bool | Refused:
+        self.asked.append((principal.id, action))
+        await asyncio.sleep(0)
+        if self.is_broken:
+            raise OSError("the database is gone")
+        if (principal.id, topic) not in self.members:
+            return False
+        return "editor" in principal.roles or action != "publish" or Refused("readonly", "ask an editor", code=450)
+
+
+def make_app(team: Team) -> Gateway:
+    app = Gateway(authenticators=[knows])
+    app.topic("team:{number}", history=History(size=10, ttl=60.0), presence=True)(Room)
+    app.permits("team:*")(team.may)
+    app.permits("board:*")(HasRole("editor"))
+
+    @app.rpc("resign")
+    def resign(ws: WebSocket, data: Any) -> None:
+        team.members.discard((ws.principal.id, str(data)))
+        ws.forget_permissions()
+
+    return app
+
+
+@pytest.fixture
+def team() -> Team:
+    return Team()
+
+
+def named(name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {name}"}
+
+
+async def test_on_the_native_wire_a_no_is_an_error_with_its_reason(serve: Any, team: Team) -> None:
+    """The connection goes on, and what is allowed is done."""
+    server = await serve(lambda: make_app(team))
+    server.watch(CommandRefused)
+    async with connect(server.ws("/ws"), headers=named("bob")) as bob:
+        await bob.join("team:1")
+        refused = await bob.publish("team:1", "hi")
+        assert (refused["error"]["reason"], refused["error"]["code"]) == ("readonly", 450)
+        assert (await bob.ask(action="join_room", room="team:2"))["error"]["reason"] == "permission_denied"
+        assert (await bob.ask(action="join_room", room="board:1"))["error"]["code"] == 103
+        assert (await bob.ask(action="history", room="team:1"))["events"] == []
+        assert [(fact.connection, fact.reason) for fact in server.facts] == [
+            (bob.id, "readonly"), (bob.id, "permission_denied"), (bob.id, "permission_denied"),
+        ]  # fmt: skip
+        server.app.connections[bob.id].send("still here")
+        assert (await bob.next())["payload"] == "still here"
+
+
+async def test_pipelined_commands_keep_their_order_behind_a_question(serve: Any, team: Team) -> None:
+    """Join, three messages and a leave in one go; one question for the messages."""
+    server = await serve(lambda: make_app(team))
+    async with connect(server.ws("/ws"), headers=named("bob")) as bob:
+        await bob.join("team:1")
+        async with connect(server.ws("/ws"), headers=named("ada")) as ada:
+            team.asked.clear()
+            await ada.say(action="join_room", room="team:1")
+            for number in range(3):
+                await ada.say(action="publish", room="team:1", payload=number)
+            await ada.say(action="leave_room", room="team:1")
+            assert await bob.payloads(3) == [0, 1, 2]
+            answers = [one["status"] for one in [await ada.next() for _ in range(8)] if "status" in one]
+            assert answers == ["joined", "published", "published", "published", "left"]
+            assert team.asked == [("ada", "join"), ("ada", "publish")]
+
+
+async def test_on_the_wire_of_centrifuge_a_no_is_103(serve: Any, team: Team) -> None:
+    """Or the application's own number; who asks again after the application changed its mind is asked about again."""
+    server = await serve(lambda: make_app(team))
+    async with connect(server.ws("/connection/websocket")) as bob:
+
+        async def ask(number: int, **command: Any) -> Any:
+            await bob.send(json.dumps({"id": number, **command}))
+            while (reply := json.loads(await bob.receive())).get("id") != number:
+                pass
+            return reply
+
+        await ask(1, connect={"token": "bob"})
+        assert (await ask(2, subscribe={"channel": "team:2"}))["error"] == {"code": 103, "message": "permission denied"}
+        team.members.add(("bob", "team:2"))
+        assert "subscribe" in await ask(3, subscribe={"channel": "team:2"})
+        assert (await ask(4, publish={"channel": "team:2", "data": 1}))["error"]["code"] == 450
+        assert "presence" in await ask(5, presence={"channel": "team:2"})
+        await ask(6, rpc={"method": "resign", "data": "team:2"})
+        assert (await ask(7, presence={"channel": "team:2"}))["error"]["code"] == 103
+
+
+async def test_on_the_wire_of_phoenix_a_no_is_an_error_reply(serve: Any, team: Team) -> None:
+    """With the reason its clients look at; the socket stays."""
+    server = await serve(lambda: make_app(team))
+    async with connect(server.ws("/socket/websocket?vsn=2.0.0"), headers=named("bob")) as bob:
+
+        async def push(ref: str, topic: str, event: str) -> Any:
+            await bob.send(json.dumps(["1", ref, topic, event, {}]))
+            while (reply := json.loads(await bob.receive()))[3] != "phx_reply":
+                pass
+            assert reply[1] == ref
+            return reply[4]
+
+        refused = await push("1", "team:2", "phx_join")
+        assert (refused["status"], refused["response"]["reason"]) == ("error", "unauthorized")
+        assert (await push("2", "team:1", "phx_join"))["status"] == "ok"
+        refused = await push("3", "team:1", "say")
+        assert (refused["status"], refused["response"]["reason"]) == ("error", "readonly")
+
+
+async def test_a_permission_that_fails_closes_nobody(serve: Any, team: Team) -> None:
+    """Everybody is answered `internal` while it lasts; afterwards the same connection goes on."""
+    server = await serve(lambda: make_app(team))
+    async with connect(server.ws("/ws"), headers=named("ada")) as ada:
+        team.is_broken = True
+        for _ in range(5):
+            assert (await ada.ask(action="join_room", room="team:1"))["error"]["reason"] == "internal"
+        team.is_broken = False
+        await ada.join("team:1")
+
+
+async def test_a_newer_identity_is_asked_about_anew(serve: Any, team: Team) -> None:
+    """Who logs in on an open connection has not what the anonymous were refused, nor keeps what was granted."""
+    server = await serve(lambda: make_app(team))
+    async with connect(server.ws("/ws")) as one:
+        assert (await one.ask(action="join_room", room="team:1"))["error"]["reason"] == "unauthorized"
+        await one.say(action="auth", token="ada")
+        await one.next()
+        await one.join("team:1")
+        await when(lambda: team.asked[-1] == ("ada", "join"), "the question about ada")
+        assert (await one.publish("board:1", 1))["status"] == "published"

@@ -14,7 +14,7 @@ from .message_class import message
 from .message_limit import Limit
 from .middleware import Authenticate, LimitRate
 from .permissions import HasRole, IsAuthenticated
-from .reasons import InvalidJSON, Refused, WebSocketDisconnect
+from .reasons import InvalidData, InvalidJSON, InvalidText, Refused, WebSocketDisconnect
 from .receipts import Receipt
 from .router import WebSocketRouter
 from .stream import History, Position
@@ -33,7 +33,9 @@ __all__ = [
     "HasRole",
     "HeartbeatConfig",
     "History",
+    "InvalidData",
     "InvalidJSON",
+    "InvalidText",
     "IsAuthenticated",
     "Limit",
     "LimitRate",

@@ -17,7 +17,6 @@ from .commands import Join, Joined
 from .events import HistoryRecovered
 from .fan_out import beyond
 from .lingering import key_of
-from .member import Member
 from .members import Membership
 from .messages import JoinOverdue, MemberJoining
 from .publications import is_excluded
@@ -119,7 +118,7 @@ class Admissions:
         command, ticket = _join_of(submit), next(self._node.numbers)
         self._joins.wait(ticket, submit)
         self._topic.timers.once(("join", ticket), JoinOverdue(ticket), JOIN_TIMEOUT)
-        member = Member.asking(self._topic, submit.origin, command)
+        member = self._topic.asking(submit.origin, command)
         if not self._code.tell(MemberJoining(member, command.params, ticket)):
             self.refuse(ticket, Refused("internal"))
 

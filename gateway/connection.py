@@ -206,9 +206,10 @@ class ConnectionActor(Actor):
         node, ticket = self._node, self._ticket
         return ConnectionView(
             connection=ticket.client, principal=ticket.principal.id, address=ticket.address, wire=self._wire.name,
-            path=ticket.path, seconds=node.now() - self._since, last_inbound_age=node.now() - self._last_seen,
-            missed_pings=self._missed, outbox_bytes=self._outlet.waiting_bytes, received=self._received,
-            sent=self._outlet.sent, topics=self._subscriptions.topics,
+            path=ticket.path, seconds=round(node.now() - self._since, 3),
+            last_inbound_age=round(node.now() - self._last_seen, 3), missed_pings=self._missed,
+            outbox_bytes=self._outlet.waiting_bytes, received=self._received, sent=self._outlet.sent,
+            topics=self._subscriptions.topics,
         )  # fmt: skip
 
     @property
@@ -615,7 +616,8 @@ class ConnectionActor(Actor):
         if ended.is_by_server and removed.may_return and self._wire.can_be_joined and not self._wire.uses_app_frames:
             # its client did not ask for it and would not ask again: it comes back as a whole, and recovers
             over = removed.reason == "expired"
-            self._close(Close("subscription_expired" if over else "insufficient_state", ended_by="app"))
+            close = Close("subscription_expired", ended_by="expired") if over else Close("insufficient_state")
+            self._close(close)
             return
         frames = self._wire.removed(ended.reply, removed.reason, may_return=removed.may_return, code=removed.code)
         self._outlet.put(frames)
@@ -943,6 +945,7 @@ class ConnectionActor(Actor):
             return
         decision = self._liveness.after(now, last_seen, self._last_ping, self._missed)
         if isinstance(decision, GiveUp):
+            self._missed += self._last_ping is not None
             self._close(Close("heartbeat_lost", ended_by="heartbeat"))
             return
         if isinstance(decision, SendPing):
@@ -1014,8 +1017,8 @@ class ConnectionActor(Actor):
         code, reason = self._ending()
         return ConnectionClosed(
             connection=ticket.client, principal=ticket.principal.id, address=ticket.address, wire=self._wire.name,
-            path=ticket.path, seconds=node.now() - self._since, code=code, reason=reason, ended_by=ended_by,
-            last_inbound_age=node.now() - self._last_seen, missed_pings=self._missed,
+            path=ticket.path, seconds=round(node.now() - self._since, 3), code=code, reason=reason, ended_by=ended_by,
+            last_inbound_age=round(node.now() - self._last_seen, 3), missed_pings=self._missed,
             outbox_bytes=self._outlet.waiting_bytes, received=self._received, sent=self._outlet.sent,
             topics=self._subscriptions.topics, at=node.wall(),
         )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .handlers import Handlers
 from .hooks import result
-from .reasons import MAX_CLOSE_REASON_BYTES, InvalidJSON, Refused
+from .reasons import InvalidData, Refused, cut_reason
 from .receipts import Receipt
 from .typed_frames import TypedFrames
 from .websocket import ConnectionState
@@ -188,7 +188,7 @@ class WebSocketEndpoint:
             await Receipt.all([self.ws.join(name) for name in self.__rooms])
         except Refused as error:
             self.ws.send_error(error)
-            self.ws.close(1008, error.message.encode()[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore"))
+            self.ws.close(1008, cut_reason(error.message))
 
     def _receive(self, frame: Frame) -> Any:
         """One frame, in order. Raises what a handler raises, and Refused for what `on_receive` cannot be given."""
@@ -198,8 +198,8 @@ class WebSocketEndpoint:
     def _take(self, frame: Frame) -> Any:
         try:
             data = frame.value(self.encoding)
-        except (InvalidJSON, UnicodeDecodeError) as error:
-            raise Refused("bad_request", f"not understood: {error}") from None
+        except InvalidData as error:
+            raise Refused("bad_request", f"the message is {error.fact}") from None
         return self.on_receive(self.ws, data)
 
     def _handler_of(self, message: object) -> Callable[[Any, Any], Any] | None:

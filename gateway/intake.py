@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import wire_json
 from .hooks import result
 from .quick import quick
-from .reasons import InvalidJSON, Refused
+from .reasons import InvalidData, InvalidJSON, InvalidText, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,13 @@ class Frame:
         return kind if isinstance(kind, str) else "text"
 
     def text(self) -> str:
-        return self.data if isinstance(self.data, str) else self.data.decode()
+        """Raises InvalidText, which is a `UnicodeDecodeError`, for a binary message that is none."""
+        if isinstance(self.data, str):
+            return self.data
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidText(*error.args) from None
 
     def bytes(self) -> bytes:
         return self.data if isinstance(self.data, bytes) else self.data.encode()
@@ -55,7 +61,7 @@ class Frame:
         return wire_json.decode(self.data)
 
     def value(self, encoding: Encoding | None) -> Any:
-        """What a handler with that encoding gets; None: `data` as it came. Raises InvalidJSON, UnicodeDecodeError."""
+        """What a handler with that encoding gets; None: `data` as it came. Raises InvalidData."""
         if encoding is None:
             return self.data
         return self.json() if encoding == "json" else self.text() if encoding == "text" else self.bytes()
@@ -124,7 +130,7 @@ class Intake:
         return self._passed.popleft() if self._passed else None
 
     async def tell_hooks(self, frame: Frame) -> None:
-        """The app's own `on_message`. Raises InvalidJSON, Refused, and what they raise."""
+        """The app's own `on_message`. Raises InvalidData, Refused, and what they raise."""
         hooks = self._ws._passage.hooks.received
         if hooks:
             value = frame.value(self._ws.encoding)
@@ -155,8 +161,8 @@ class Intake:
     async def _pass(self, frame: Frame) -> None:
         try:
             await self._ws._passage.message(self._keep)(self._ws, frame)
-        except InvalidJSON as error:
-            self._answer(Refused("bad_request", f"the message is no JSON: {error.msg}"))
+        except InvalidData as error:
+            self._answer(Refused("bad_request", f"the message is {error.fact}"))
         except Refused as error:
             self._answer(error)
 

@@ -190,8 +190,33 @@ class WebSocketDisconnect(GatewayError):
         return f"websocket disconnected with {self.code}" + (f": {self.reason}" if self.reason else "")
 
 
-class InvalidJSON(GatewayError, json.JSONDecodeError):
+class InvalidData(GatewayError):
+    """
+    The peer's message is not what was asked for: its fault, as with `Refused`. Nobody is shown a traceback.
+
+    A class endpoint answers it and goes on; a function that lets it escape is over, and its client closed with 1007.
+    """
+
+    @property
+    def fact(self) -> str:
+        """What is wrong with the message, without repeating it."""
+        raise NotImplementedError
+
+
+class InvalidJSON(InvalidData, json.JSONDecodeError):
     """The peer's text is no JSON. Code that catches `json.JSONDecodeError` keeps working; takes `msg, doc, pos`."""
+
+    @property
+    def fact(self) -> str:
+        return f"no JSON: {self.msg}"
+
+
+class InvalidText(InvalidData, UnicodeDecodeError):
+    """The peer's binary message is no UTF-8. Code that catches `UnicodeDecodeError` keeps working; takes the same."""
+
+    @property
+    def fact(self) -> str:
+        return f"no text: byte {self.start} is no UTF-8"
 
 
 class InvalidToken(GatewayError):
@@ -272,6 +297,11 @@ def validate_close(code: int, reason: str = "") -> None:
         raise ValueError(f"could not close with reason {reason!r}: it is not valid UTF-8; remove surrogates") from None
     if size > MAX_CLOSE_REASON_BYTES:
         raise ValueError(f"could not close with a reason of {size} bytes: a close frame holds 123; shorten it")
+
+
+def cut_reason(text: str) -> str:
+    """As much of it as a close frame holds."""
+    return text.encode(errors="replace")[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore")
 
 
 def _is_sendable(code: int) -> bool:

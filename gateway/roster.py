@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from .commands import PresenceRead
 from .events import RoomJoined, RoomLeft
 from .lingering import Lingering
-from .member import Member
 from .messages import Emptied, LingerOver, MemberLeft, Removed
 from .presence import Presence, PresenceDiff, Present
 from .publications import Delivery, Sender
@@ -156,7 +155,7 @@ class Roster:
     def _tell_code(self, member: Membership, reason: str) -> None:
         if self._code.ref is None:
             return
-        left = Member.of(self._topic, member)
+        left = self._topic.member(member)
         self._code.tell(MemberLeft(left, reason))
         if not self._members:
             self._code.tell(Emptied(left))

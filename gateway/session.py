@@ -21,7 +21,7 @@ from .messages import Close, Ended, HookFailed, SessionDone
 from .passage import OPEN
 from .permissions import check_permissions
 from .quick import quick
-from .reasons import CLOSE_REASONS, InvalidJSON, InvalidToken, Refused, WebSocketDisconnect
+from .reasons import CLOSE_REASONS, InvalidData, InvalidToken, Refused, WebSocketDisconnect, cut_reason
 from .websocket import ConnectionState, Frame, WebSocket
 
 if TYPE_CHECKING:
@@ -207,8 +207,15 @@ class FunctionSession(Session):
 
     @handles(Finished)
     async def finished(self, finished: Finished) -> None:
-        """A function that has raised is over, whatever `on_error` makes of it: nobody is left to receive."""
-        error = None if isinstance(finished.error, asyncio.CancelledError) else finished.error
+        """
+        A function that has raised is over, whatever `on_error` makes of it: nobody is left to receive. What its client
+        sent wrongly is no failure of it, and `on_error` does not hear of it.
+        """
+        error, close = finished.error, Close()
+        if isinstance(error, InvalidData):
+            close = Close("invalid_data", text=cut_reason(error.fact), ended_by="client")
+        if isinstance(error, InvalidData | asyncio.CancelledError):
+            error = None
         try:
             if isinstance(error, Exception):
                 async with asyncio.timeout(GOODBYE):
@@ -217,7 +224,7 @@ class FunctionSession(Session):
             if self._is_over:
                 await self._end(self.ws._gone.code if self.ws._gone is not None else 1006)
             elif error is None:
-                self._machine(Close())
+                self._machine(close)
         if error is not None:
             raise error
 
@@ -266,8 +273,8 @@ class EndpointSession(Session):
             return
         except Refused as error:
             self._answer(error)
-        except InvalidJSON as error:
-            self._answer(Refused("bad_request", f"the message is no JSON: {error.msg}"))
+        except InvalidData as error:
+            self._answer(Refused("bad_request", f"the message is {error.fact}"))
         except Exception as error:
             await self._recover(error)
 

@@ -47,6 +47,8 @@ Read when asked for, and kept by nobody:
     messages_queued                       messages in all mailboxes
     ready                                 1 if new connections are welcome
     loop_lag_seconds                      worst of the last 15 samples, one per second
+    gc_pause_seconds_total                in which the process stood still to look for garbage
+    gc_pause_worst_seconds                the longest of these pauses so far
     actors{class}                         living actors
     actor_messages_queued{class}          messages in their mailboxes
     actor_messages_handled_total{class}   by the living and by those that are gone
@@ -67,7 +69,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import structlog
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from actors.events import (
@@ -84,15 +85,13 @@ from actors.events import (
 )
 
 from . import events
+from .gc_pauses import GcPauses
 from .lag import LoopLag
+from .readings import Readings
 from .sampled import Sampled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from prometheus_client.core import Metric
-
-    from actors import ClassMetrics
+    from collections.abc import Callable
 
     from .node import Node
 
@@ -156,7 +155,7 @@ class Telemetry:
     One per gateway: its log lines, its metrics, and the connections that ended lately.
 
     Facts come on the thread that publishes them: mostly the loop's, that of a sender, or the watchdog's. `start` and
-    `stop` concern the loop's lag alone.
+    `stop` concern the loop's lag and the collector's pauses.
     """
 
     def __init__(self, node: Node) -> None:
@@ -167,20 +166,23 @@ class Telemetry:
         self._lock = threading.Lock()
         self._counters: dict[str, Counter] = {}
         self.lag = LoopLag()
+        self._pauses = GcPauses()
         self.since = node.now()
         self.recent: OrderedDict[str, events.ConnectionClosed] = OrderedDict()
         for fact, words in CATALOGUE.items():
             if words.subscribed:
                 node.events.subscribe(fact, self._listener(words))
         node.events.subscribe(events.ConnectionClosed, self._remember)
-        self._registry.register(_Readings(node, self.lag))
+        self._registry.register(Readings(node, self.lag, self._pauses))
         ProcessCollector(registry=self._registry)
 
     def start(self) -> None:
         self.lag.start()
+        self._pauses.start()
 
     def stop(self) -> None:
         self.lag.stop()
+        self._pauses.stop()
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics in Prometheus' text format, and its content type. Mailboxes are read now, all of them."""
@@ -231,52 +233,6 @@ class Telemetry:
         self.recent[fact.connection] = fact
         if len(self.recent) > RECENT:
             self.recent.popitem(last=False)
-
-
-PER_CLASS: dict[str, tuple[str, str]] = {
-    "actors": ("hubbub_actors", "Living actors."),
-    "queued": ("hubbub_actor_messages_queued", "Messages that wait in mailboxes or are in hand."),
-    "handled": ("hubbub_actor_messages_handled", "Messages that were handled."),
-    "failed": ("hubbub_actor_messages_failed", "Messages whose handler raised or was cut short."),
-    "restarts": ("hubbub_actor_restarts", "Instances that replaced one before them."),
-}
-"""Field of `ClassMetrics` to name and help. The last three never go down: they are counters."""
-
-
-class _Readings:
-    """What is looked up when somebody asks, and costs nothing else."""
-
-    def __init__(self, node: Node, lag: LoopLag) -> None:
-        self._node = node
-        self._lag = lag
-
-    def collect(self) -> Iterator[Metric]:
-        node, classes = self._node, self._node.system.metrics()
-        queued = sum(one.queued for one in classes.values())
-        yield _gauge("hubbub_connections_open", "Connections that are open.", node.connection_count)
-        yield _gauge("hubbub_topics_live", "Topics with an actor.", len(node.topic_names()))
-        yield _gauge("hubbub_messages_queued", "Messages that wait in mailboxes.", queued)
-        yield _gauge("hubbub_ready", "1 if new connections are welcome.", 0 if node.is_draining else 1)
-        yield _gauge("hubbub_loop_lag_seconds", "Worst lateness of a timer in the last 15 s.", self._lag.worst)
-        for field in PER_CLASS:
-            yield _per_class(field, classes)
-
-    def describe(self) -> Iterator[Metric]:
-        """Names without values: registering would otherwise walk the tree once."""
-        return iter(())
-
-
-def _per_class(field: str, classes: Mapping[str, ClassMetrics]) -> Metric:
-    name, documentation = PER_CLASS[field]
-    is_gauge = field in ("actors", "queued")
-    family = (GaugeMetricFamily if is_gauge else CounterMetricFamily)(name, documentation, labels=("class",))
-    for class_name, metrics in classes.items():
-        family.add_metric((class_name,), getattr(metrics, field))
-    return family
-
-
-def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, documentation, value=value)
 
 
 def _label(fact: Any, label: str) -> str:

@@ -11,6 +11,7 @@ is delivered.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 from actors import Actor, ActorDeadError, ChildSpec, SupervisorSpec, Terminated, handles
@@ -67,8 +68,9 @@ class TopicActor(Actor):
         seen, joins = Seen(), PendingJoins()
         self._code = AppCode(behaviour, seen)
         self._order = Order(node, name, settings, self.actor_ref, joins, seen)
-        self._roster = Roster(self, node, self._order, self._code, settings)
-        self._admissions = Admissions(self, node, settings, (joins, self._order, self._code, self._roster))
+        this: TopicActor = weakref.proxy(self)  # its parts end with it: no cycle that somebody has to look for
+        self._roster = Roster(this, node, self._order, self._code, settings)
+        self._admissions = Admissions(this, node, settings, (joins, self._order, self._code, self._roster))
         self._blame = Blame()
         self._ended_by = "stopped"
         self.kept = Kept()
@@ -168,7 +170,7 @@ class TopicActor(Actor):
         key = None if command.key is None else f"{origin.user}\0{command.key}"
         if self._code.takes(origin, command.event):
             there = self._roster.get(origin.client)
-            member = Member.asking(self, origin) if there is None else Member.of(self, there)
+            member = self.asking(origin) if there is None else self.member(there)
             self._code.hand_over(ClientEvent(member, command.event, publication, origin, command.reply, key))
         else:
             self._order.accept(publication, command.save, key, lambda result: answer(origin, command.reply, result))
@@ -220,6 +222,14 @@ class TopicActor(Actor):
 
     def wall(self) -> float:
         return self._node.wall()
+
+    def member(self, one: Membership) -> Member:
+        """Somebody who is here, as app code sees it."""
+        return Member.of(self, one)
+
+    def asking(self, origin: Origin, join: Join | None = None) -> Member:
+        """Somebody who is not here, as app code sees it."""
+        return Member.asking(self, origin, join)
 
     def members(self) -> tuple[Membership, ...]:
         return self._roster.all()

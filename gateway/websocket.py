@@ -285,13 +285,14 @@ class WebSocket:
             return await self._intake.receive()
 
     async def receive_text(self, timeout: float | None = None) -> str:
+        """Raises InvalidText (a `UnicodeDecodeError`) for a binary message that is none, as `receive_json` does."""
         return (await self.receive(timeout)).text()
 
     async def receive_bytes(self, timeout: float | None = None) -> bytes:
         return (await self.receive(timeout)).bytes()
 
     async def receive_json(self, timeout: float | None = None) -> Any:
-        """Raises InvalidJSON (a `json.JSONDecodeError`) for what is none; the connection stays."""
+        """Raises InvalidJSON (a `json.JSONDecodeError`) for what is none; who catches it keeps the connection."""
         return (await self.receive(timeout)).json()
 
     async def __aiter__(self) -> AsyncIterator[Frame]:

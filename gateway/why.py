@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from actors.units import format_size
+from .reasons import CLOSE_REASONS
 
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
@@ -32,6 +32,17 @@ ADVICE: Mapping[str, str] = MappingProxyType(
     }
 )
 """A sentence for each `ended_by` of `ConnectionClosed`."""
+
+FAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "message_too_big": "one of its messages was above gateway.limits.max_message: send less at once, or raise that",
+        "too_many_errors": "it sent what nobody could understand, again and again: mend the client",
+        "bad_request": "it sent what its wire does not allow: mend the client",
+        "invalid_data": "it sent a text that is no UTF-8: mend the client, or send bytes",
+        "protocol_error": "it broke the rules of WebSockets (RFC 6455): mend the client, or the proxy in between",
+    }
+)
+"""What a client did whom we closed for it, by the name of the reason."""
 
 SHOWN_TOPICS = 10
 """Names of topics in a letter; the rest is counted."""
@@ -66,7 +77,7 @@ def _open(one: Mapping[str, Any]) -> list[str]:
         *_who(one),
         f"  open for    {_long(one['seconds'])}",
         *_traffic(one),
-        f"  waiting     {format_size(one['outbox_bytes'])} that it has not read yet",
+        f"  waiting     {_size(one['outbox_bytes'])} that it has not read yet",
         f"  topics      {_topics(one['topics'])}",
     ]
 
@@ -79,11 +90,22 @@ def _closed(one: Mapping[str, Any]) -> list[str]:
         f"  when        {_moment(one['at'])}, after {_long(one['seconds'])}",
         f"  code        {one['code']} {plain(one['reason'])}".rstrip(),
         *_traffic(one),
-        f"  waiting     {format_size(one['outbox_bytes'])} that it had not read",
+        f"  waiting     {_size(one['outbox_bytes'])} that it had not read",
         f"  topics      {_topics(one['topics'])}",
         "",
-        f"  {ADVICE.get(one['ended_by'], 'no more is known')}",
+        f"  {_advice(one)}",
     ]
+
+
+def _advice(one: Mapping[str, Any]) -> str:
+    """Of a client that was closed for a fault of its own, which."""
+    if one["ended_by"] == "client":
+        for name, sentence in FAULTS.items():
+            reason = CLOSE_REASONS[name]
+            is_of_parser = reason.code == reason.raw_code  # which has words of its own for what it found
+            if one["code"] in (reason.code, reason.raw_code) and (is_of_parser or one["reason"] == reason.meaning):
+                return sentence
+    return ADVICE.get(one["ended_by"], "no more is known")
 
 
 def _who(one: Mapping[str, Any]) -> list[str]:
@@ -94,7 +116,8 @@ def _who(one: Mapping[str, Any]) -> list[str]:
 
 
 def _traffic(one: Mapping[str, Any]) -> list[str]:
-    missed = f", {one['missed_pings']} pings unanswered" if one["missed_pings"] else ""
+    count = one["missed_pings"]
+    missed = f", {count} ping{'s' if count > 1 else ''} unanswered" if count else ""
     return [
         f"  last heard  {_long(one['last_inbound_age'])} before that{missed}"
         if one["state"] == "closed"
@@ -125,6 +148,12 @@ def _short_who(one: Mapping[str, Any]) -> str:
 def plain(text: str) -> str:
     """One line of it that a terminal takes for text."""
     return "".join(one if one.isprintable() else "?" for one in text[:SHOWN_CHARACTERS])
+
+
+def _size(count: int) -> str:
+    if count < 1024:
+        return f"{count} bytes" if count else "nothing"
+    return f"{count / 1024:.0f} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MiB"
 
 
 def _moment(wall: float) -> str:

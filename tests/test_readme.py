@@ -1,204 +1,179 @@
-"""README.md is executed: its programs run, its servers serve, its conversations are held, its settings are read."""
+"""README.md and its pages are executed: programs run, servers serve, conversations are held, settings are read."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import shlex
-import signal
 import subprocess
-import sys
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
-from gateway.protocols.native import _ACTIONS
+from gateway.protocols.native_commands import ACTIONS
+from gateway.reasons import CLOSE_REASONS
 from gateway.settings_sources import load_settings
+from gateway.web.api_methods import METHODS
+from tests.support.browser import Browser, find_chromium
+from tests.support.pages import ANYTHING, BOUND, Block, Command, Page, environment, is_like, serving
 
 ROOT = Path(__file__).parent.parent
-TEXT = (ROOT / "README.md").read_text()
-BOUND = 20
-"""Seconds for a program to say what it should; a slow machine takes two."""
-ANYTHING = "…"
+PAGES = [Page(name, (ROOT / name).read_text()) for name in (
+    "README.md", "docs/app-code.md", "docs/wires.md", "docs/http-api.md", "docs/production.md",
+)]  # fmt: skip
+README, APP_CODE, WIRES, HTTP_API, PRODUCTION = PAGES
+
+COMMANDS = [(page, command) for page in PAGES for command in page.commands()]
+SERVERS = [pytest.param(*one, id=one[1].line) for one in COMMANDS if "hubbub serve" in one[1].line]
+PROGRAMS = [pytest.param(*one, id=one[1].line) for one in COMMANDS if "hubbub serve" not in one[1].line]
+CONVERSATIONS = [
+    pytest.param(page, block, id=f"{page.name} {block.about}") for page in PAGES for block in page.blocks("transcript")
+]
+BESIDE = ["cent"]
+"""Modules of programs that have an environment of their own; `tests/integration/test_users_project.py` runs these."""
 
 
-@attrs.frozen
-class Block:
-    """A fenced block: `kind` is its language, `about` what stands behind that."""
-
-    kind: str
-    about: str
-    body: str
-
-
-BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+) ?(.*?)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)]
-FILES = {
-    found[1]: block.body
-    for block in BLOCKS
-    if (found := re.match(r"# ([\w.]+\.(?:py|toml))\n", block.body)) is not None
-}
+@pytest.mark.parametrize(("page", "command"), PROGRAMS)
+def test_a_command_prints_what_the_page_says(page: Page, command: Command, tmp_path: Path) -> None:
+    """To the letter: who copies a command and sees something else stops reading."""
+    if not command.server:
+        page.write_files(tmp_path, settings=True)
+        said = run(command.line, tmp_path)
+    else:
+        page.write_files(tmp_path, settings="--config" in command.server)
+        with serving(command.server, tmp_path) as served:
+            said = run(served.here(command.line), tmp_path)
+    assert is_like(said.rstrip("\n"), command.output.rstrip("\n")), said
 
 
-def blocks(kind: str) -> list[Block]:
-    return [block for block in BLOCKS if block.kind == kind]
-
-
-def commands() -> list[tuple[str, str]]:
-    """Every command of the console blocks with what it should print."""
-    text = "".join(block.body for block in blocks("console"))
-    return [(one.partition("\n")[0], one.partition("\n")[2]) for one in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
-
-
-SERVERS = [(line, output) for line, output in commands() if line.startswith("hubbub serve")]
-PROGRAMS = [(line, output) for line, output in commands() if not line.startswith("hubbub serve")]
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """A working directory with the programs that the page shows."""
-    for name, body in FILES.items():
-        if name.endswith(".py"):
-            (tmp_path / name).write_text(body)
-    return tmp_path
-
-
-@pytest.fixture
-def configured(directory: Path) -> Path:
-    """The same, with the settings."""
-    for name, body in FILES.items():
-        (directory / name).write_text(body)
-    return directory
-
-
-def environment() -> dict[str, str]:
-    """As in a shell where the virtual environment is active, and nothing of ours is configured."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
-    return {**plain, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{plain['PATH']}"}
-
-
-@contextmanager
-def serving(line: str, directory: Path) -> Iterator[tuple[str, str]]:
-    """Runs a `hubbub serve` on a free port; yields its greeting and its URL. It must end well when it is told to."""
-    process = subprocess.Popen(
-        [*shlex.split(line), "--port", "0", "--log-format", "console"],
-        cwd=directory, env=environment(), stderr=subprocess.PIPE, text=True,
+def run(line: str, directory: Path) -> str:
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=directory, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, timeout=BOUND, check=False,
     )  # fmt: skip
-    assert process.stderr is not None
-    too_late = threading.Timer(BOUND, process.kill)
-    too_late.start()
-    try:
-        said = list(until_greeted(process.stderr))
-        too_late.cancel()
-        greeting = said[-1]
-        assert " is listening at " in greeting, "".join(said)
-        yield greeting, greeting.split(" is listening at ")[1].split(": ")[0]
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=BOUND)
-        assert process.returncode == 0
-    finally:
-        too_late.cancel()
-        process.kill()
-        process.communicate()
+    return done.stdout
 
 
-def until_greeted(lines: Iterable[str]) -> Iterator[str]:
-    """The lines up to the greeting; all of them if there is none."""
-    for line in lines:
-        yield line
-        if " is listening at " in line:
-            return
+@pytest.mark.parametrize(("page", "command"), SERVERS)
+def test_a_server_greets_as_the_page_says(page: Page, command: Command, tmp_path: Path) -> None:
+    """The line with the address is the one people look for."""
+    page.write_files(tmp_path, settings=False)
+    with serving(command.line, tmp_path) as served:
+        assert without_ports(served.greeting) == without_ports(command.output)
 
 
 def without_ports(text: str) -> str:
     return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
 
 
-def websocket_url(url: str) -> str:
-    return url.replace("http", "ws", 1)
+@pytest.mark.parametrize("page", [page for page in PAGES if any("test_" in name for name in page.files)],
+                         ids=lambda page: page.name)  # fmt: skip
+def test_the_tests_of_a_page_pass(page: Page, tmp_path: Path) -> None:
+    """With plain pytest, and a warning is an error."""
+    page.write_files(tmp_path, settings=False)
+    count = sum("def test_" in line for body in page.files.values() for line in body.splitlines())
+    said = run("pytest -q -p no:cacheprovider -W error", tmp_path)
+    assert f"{count} passed" in said, said
+    assert "failed" not in said
 
 
-@pytest.mark.parametrize(("line", "output"), PROGRAMS, ids=[line for line, _ in PROGRAMS])
-def test_a_command_prints_what_the_page_says(line: str, output: str, configured: Path) -> None:
-    """To the letter: who copies a command and sees something else stops reading."""
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=configured, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=BOUND, check=False,
-    )  # fmt: skip
-    assert done.stdout == output
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_program_of_a_page_is_left_out(page: Page) -> None:
+    """Each Python block has a name, and is served, spoken to, imported by a test, or itself one."""
+    assert [block.body for block in page.blocks("python") if block.file is None] == []
+    used = [f"{command.line} {command.server}" for command in page.commands()]
+    used += [block.about for block in page.blocks("transcript")]
+    used += [body for name, body in page.files.items() if name.startswith("test_")]
+    modules = {name.removesuffix(".py") for name in page.files if name.endswith(".py") and "test_" not in name}
+    left_out = {name for name in modules if not re.search(rf"\b{name}(:app\b| import\b|\.py\b)", "\n".join(used))}
+    assert [name for name in left_out if not imports(page.files[f"{name}.py"], BESIDE)] == []
 
 
-@pytest.mark.parametrize(("line", "output"), SERVERS, ids=[line for line, _ in SERVERS])
-def test_a_server_greets_as_the_page_says(line: str, output: str, directory: Path) -> None:
-    """The line with the address is the one people look for."""
-    with serving(line, directory) as (greeting, _):
-        assert without_ports(greeting) == without_ports(output)
+def imports(source: str, modules: list[str]) -> bool:
+    return any(f"from {name} import" in source for name in modules)
 
 
-def test_the_first_app_is_a_chat(directory: Path) -> None:
-    """What one says the others hear, in that room only, and not oneself."""
+def test_the_first_app_is_a_chat(tmp_path: Path) -> None:
+    """What one says everybody in the room hears; who goes is missed."""
+    README.write_files(tmp_path, settings=False)
+    with serving("hubbub serve chat:app", tmp_path) as served:
+        asyncio.run(asyncio.wait_for(talk(served.at("/chat")), BOUND))
 
-    async def talk(url: str) -> None:
-        async with connect(f"{url}/lobby") as ada, connect(f"{url}/lobby") as bob, connect(f"{url}/attic") as eve:
-            await find(bob, ada)
-            await ada.send("hello from Ada")
-            assert await hear(bob) == "hello from Ada"
+
+async def talk(url: str) -> None:
+    async with connect(f"{url}/lobby") as ada, connect(f"{url}/attic") as eve:
+        async with connect(f"{url}/lobby") as bob:
+            await say(bob, "hello from Bob")
+            await say(ada, "hello from Ada")
+            assert await bob.recv() == "hello from Ada"
             await eve.send("nobody is here")
-            await bob.send("hello from Bob")
-            assert await hear(ada) == "hello from Bob"  # and neither her own words nor Eve's before it
-
-    with serving("hubbub serve chat:app", directory) as (_, url):
-        asyncio.run(asyncio.wait_for(talk(f"{websocket_url(url)}/chat"), BOUND))
+        while (heard := await ada.recv()) == "hello from Bob":  # if she was there already
+            continue
+        assert heard == "somebody left"  # and not a word of Eve's
 
 
-CALL = "is anybody here?"
-
-
-async def find(speaker: ClientConnection, listener: ClientConnection) -> None:
-    """Calls until it is heard: then both are in the room. A frame is handled after its sender's `on_connect`."""
-    heard = asyncio.ensure_future(listener.recv())
-    while not heard.done():
-        await speaker.send(CALL)
-        await asyncio.wait({heard}, timeout=0.2)
-    assert heard.result() == CALL
-
-
-async def hear(listener: ClientConnection) -> str | bytes:
-    """The next words that are no call."""
-    while (words := await listener.recv()) == CALL:
+async def say(speaker: ClientConnection, words: str) -> None:
+    """Speaks, and hears itself: it is in the room."""
+    await speaker.send(words)
+    while await speaker.recv() != words:
         continue
-    return words
 
 
-@pytest.mark.parametrize("block", blocks("transcript"), ids=lambda block: block.about or "without an app")
-def test_a_conversation_goes_as_the_page_says(block: Block, directory: Path) -> None:
+def test_it_is_a_chat_in_twelve_lines() -> None:
+    """Blank ones and the name of the file are not counted."""
+    lines = [line for line in README.files["chat.py"].splitlines() if line and not line.startswith("#")]
+    assert len(lines) == 12
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium")
+@pytest.mark.actors(real_time=True)
+async def test_its_page_talks(tmp_path: Path) -> None:
+    """The picture below it is of two such windows."""
+    README.write_files(tmp_path, settings=False)
+    with serving("hubbub serve chat:app", tmp_path) as served:
+        async with Browser() as browser:
+            ada, bob = [await browser.open(served.url, isolated=True) for _ in range(2)]
+            for tab, words in ((ada, "Is anybody here?"), (bob, "I am.")):
+                await tab.type("input", words)
+                await tab.press("Enter")
+                for other in (ada, bob):
+                    await other.wait_for(f"document.querySelector('ul').innerText.includes({json.dumps(words)})")
+            assert (ada.errors, bob.errors) == ([], [])
+
+
+@pytest.mark.parametrize(("page", "block"), CONVERSATIONS)
+def test_a_conversation_goes_as_the_page_says(page: Page, block: Block, tmp_path: Path) -> None:
     """Frame by frame, in this order and with these keys; where the page shows "…", any value will do."""
+    *target, path = block.about.split() if "/" in block.about else [*block.about.split(), "/ws"]
+    page.write_files(tmp_path, settings=False)
+    with serving(" ".join(["hubbub serve", *target]), tmp_path) as served:
+        asyncio.run(asyncio.wait_for(hold(block, served.at(path)), BOUND))
 
-    async def hold(url: str) -> None:
-        async with connect(f"{url}/ws") as socket:
-            for line in block.body.splitlines():
-                if line.startswith("> "):
-                    await socket.send(line[2:])
-                else:
-                    assert_like(json.loads(await socket.recv()), json.loads(line[2:]))
 
-    with serving(f"hubbub serve {block.about}", directory) as (_, url):
-        asyncio.run(asyncio.wait_for(hold(websocket_url(url)), BOUND))
+async def hold(block: Block, url: str) -> None:
+    async with connect(url) as socket:
+        for line in block.body.splitlines():
+            if line.startswith("> "):
+                await socket.send(line[2:])
+            else:
+                assert_like(decoded(await socket.recv()), decoded(line[2:]))
+
+
+def decoded(text: str | bytes) -> Any:
+    """JSON, or the text of a frame that is none."""
+    return json.loads(text) if text[:1] in ("{", "[") else text
 
 
 def assert_like(found: Any, shown: Any) -> None:
     if isinstance(shown, dict):
         assert isinstance(found, dict)
-        assert list(found) == list(shown), "not the keys that the page shows"
+        assert list(found) == list(shown), f"not the keys that the page shows: {found}"
         for key, value in shown.items():
             assert_like(found[key], value)
     elif isinstance(shown, list):
@@ -211,50 +186,104 @@ def assert_like(found: Any, shown: Any) -> None:
 
 def test_the_browser_s_frames_are_those_of_the_conversation() -> None:
     """What the snippet sends is what the transcript below it was answered to."""
-    (snippet,) = blocks("js")
+    (snippet,) = [block for block in README.blocks("js") if block.file is None]
     sent = [
         json.loads(re.sub(r"(\w+):", r'"\1":', literal).replace("'", '"'))
         for literal in re.findall(r"JSON\.stringify\((\{.*?\})\)", snippet.body)
     ]
-    (conversation,) = [block for block in blocks("transcript") if not block.about]
-    spoken = [json.loads(line[2:]) for line in conversation.body.splitlines() if line.startswith("> ")]
-    assert sent == spoken[: len(sent)]
+    (conversation,) = README.blocks("transcript")
+    assert sent == [json.loads(line[2:]) for line in conversation.body.splitlines() if line.startswith("> ")]
     assert sent
+
+
+def test_the_letter_about_a_connection_is_shown_as_it_comes(tmp_path: Path) -> None:
+    """Somebody who sends without end is told why; and `hubbub why` tells it to whoever asks."""
+    (letter,) = [block for block in README.blocks("text") if block.about == "hubbub why ID"]
+    README.write_files(tmp_path, settings=False)
+    with serving("hubbub serve chat:app", tmp_path) as served:
+        connection = asyncio.run(asyncio.wait_for(send_without_end(served.at("/chat/lobby")), BOUND))
+        said = run(f"hubbub why {connection} --url {served.admin}", tmp_path)
+    assert is_like(said, letter.body), said
+
+
+async def send_without_end(url: str) -> str:
+    """Until it is closed for it; returns the connection's id."""
+    async with connect(url) as socket:
+        assert socket.response is not None
+        while True:
+            try:
+                await socket.send("and another thing")
+            except ConnectionClosed:
+                return str(socket.response.headers["Hubbub-Connection"])
 
 
 def test_all_actions_are_listed() -> None:
     """The page says "all"; `pong` is what clients answer, not what they ask."""
-    listed = re.search(r"These are all actions: (.*?)\.\s", TEXT, re.DOTALL)
-    assert listed is not None
-    assert set(re.findall(r"`(\w+)`", listed[1])) == set(_ACTIONS) - {"pong"}
+    assert rows(WIRES.text, "action") == set(ACTIONS) - {"pong"}
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".toml")])
-def test_settings_are_read(name: str, configured: Path) -> None:
+def test_all_methods_are_listed() -> None:
+    """Of the HTTP API, with `batch`, which is several."""
+    assert rows(HTTP_API.text, "method") == {*METHODS, "batch"}
+
+
+def test_all_ends_are_listed() -> None:
+    """Every close reason with the codes that clients see."""
+    listed = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| (\w+) \|", PRODUCTION.text, re.MULTILINE)
+    known = {(one.name, str(one.code), str(one.raw_code), one.come_back) for one in CLOSE_REASONS.values()}
+    assert set(listed) == known
+
+
+def rows(text: str, head: str) -> set[str]:
+    """The names in the first column of the table whose head begins so."""
+    table = re.search(rf"^\| {head} \|.*?\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert table is not None
+    return {name for row in table[1].splitlines() for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+
+
+def test_settings_are_read(tmp_path: Path) -> None:
     """A file one may copy; every key in it differs from the default or says why it is there."""
-    settings = load_settings(configured / name, {}, {}).settings
+    README.write_files(tmp_path, settings=True)
+    settings = load_settings(tmp_path / "hubbub.toml", {}, {}).settings
     assert settings.gateway.allowed_origins == ("https://example.org",)
     assert settings.topic_table().settings_for("news:today").publish == "nobody"
     assert settings.topic_table().settings_for("room:7").presence
     assert settings.topic_table().settings_for("elsewhere").join == "nobody"
 
 
-def test_the_admin_listener_answers_what_the_page_lists(directory: Path) -> None:
-    """Live, ready, metrics, tree; and of a connection that never was, that nothing is known."""
-    paths = re.findall(r"`(/(?:live|ready|metrics|tree|connections/ID))`", TEXT)
+@pytest.mark.parametrize(("page", "block"), [(page, block) for page in PAGES for block in page.blocks("toml")],
+                         ids=lambda one: one.name if isinstance(one, Page) else "")  # fmt: skip
+def test_every_key_of_a_page_exists(page: Page, block: Block, tmp_path: Path) -> None:
+    """Whoever copies a few lines is not told that they mean nothing."""
+    (tmp_path / "shown.toml").write_text(block.body)
+    assert load_settings(tmp_path / "shown.toml", {}, {})
+
+
+def test_the_admin_listener_answers_what_the_page_lists(tmp_path: Path) -> None:
+    """Live, ready, metrics, tree, connections; and of a connection that never was, that nothing is known."""
+    paths = re.findall(r"`(/(?:live|ready|metrics|tree|connections))`", README.text)
     assert len(paths) == 5
-    with serving("hubbub serve chat:app", directory) as (greeting, _):
-        admin = greeting.rpartition("health and metrics at ")[2].strip()
-        for path in paths[:4]:
-            assert urllib.request.urlopen(admin + path, timeout=BOUND).status == 200
+    README.write_files(tmp_path, settings=False)
+    with serving("hubbub serve chat:app", tmp_path) as served:
+        for path in paths:
+            assert urllib.request.urlopen(served.admin + path, timeout=BOUND).status == 200
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(admin + paths[4], timeout=BOUND)
+            urllib.request.urlopen(f"{served.admin}/connections/nobody", timeout=BOUND)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_points_at_is_there(page: Page) -> None:
+    """Files and directories, from where the page is."""
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.text) if "://" not in link]
+    assert [link for link in links if not (ROOT / page.name).parent.joinpath(link).exists()] == []
 
 
 def test_what_a_shell_block_makes_exists() -> None:
-    """`make` knows every target that the page names."""
-    targets = {name for block in blocks("sh") for name in re.findall(r"^make ([\w-]+)", block.body, re.MULTILINE)}
-    targets |= set(re.findall(r"`make ([\w-]+)`", TEXT + (ROOT / "CONTRIBUTING.md").read_text()))
+    """`make` knows every target that the pages name."""
+    shown = "".join(block.body for page in PAGES for block in page.blocks("sh"))
+    targets = set(re.findall(r"^make ([\w-]+)", shown, re.MULTILINE))
+    named = (ROOT / "CONTRIBUTING.md").read_text() + "".join(page.text for page in PAGES)
+    targets |= set(re.findall(r"`make ([\w-]+)`", named))
     assert targets
     for target in sorted(targets):
         done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway import Gateway, Member, Refused, Room, on
 from gateway.web.demo import PAGES
 
-from .guests import MAX_ROBOTS, TOPIC, Guests
+from .guests import TOPIC, Guests
 from .robots import Robots
 from .slow_reader import SlowReader
 
@@ -25,13 +24,13 @@ class Canvas(Room):
 
     guests: Guests
 
-    def on_join(self, member: Member, params: object) -> dict[str, Any]:
+    def on_join(self, member: Member, params: object) -> dict[str, bool]:
         return self.guests.view()
 
     def on_leave(self, member: Member, reason: str) -> None:
         """Nobody has to be shown anything once the last person is gone."""
         if all(isinstance(one.info, dict) and one.info.get("reader") for one in self.members()):
-            self.guests.want(robots=0, slow=False)
+            self.guests.want(robots=False, slow=False)
 
     @on("at")
     def move(self, member: Member, payload: Any) -> Receipt[Any]:
@@ -44,16 +43,12 @@ class Canvas(Room):
 
     @on("robots")
     def robots(self, member: Member, payload: Any) -> None:
-        if type(payload) is not int or not 0 <= payload <= MAX_ROBOTS:
-            raise Refused("bad_request", f"the number of robots is one from 0 to {MAX_ROBOTS}")
-        self.guests.want(robots=payload)
+        self.guests.want(robots=yes_or_no(payload))
         self.broadcast(self.guests.view(), event="guests", save_history=False)
 
     @on("slow")
     def slow(self, member: Member, payload: Any) -> None:
-        if type(payload) is not bool:
-            raise Refused("bad_request", "whether there should be a slow reader is true or false")
-        self.guests.want(slow=payload)
+        self.guests.want(slow=yes_or_no(payload))
         self.broadcast(self.guests.view(), event="guests", save_history=False)
 
     @on("robot", "seen", "guests")
@@ -64,9 +59,15 @@ class Canvas(Room):
 def part(fields: dict[str, Any], name: str) -> float:
     """Raises Refused for what is no number from 0 to 1."""
     value = fields.get(name)
-    if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN is not, either
         raise Refused("bad_request", f"{name} is a number from 0 to 1")
     return round(value, 4)
+
+
+def yes_or_no(payload: Any) -> bool:
+    if not isinstance(payload, bool):
+        raise Refused("bad_request", "whether there should be any is true or false")
+    return payload
 
 
 def create_app() -> Gateway:

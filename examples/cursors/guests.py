@@ -1,4 +1,4 @@
-"""Who is on the page without being a person: robots, and a reader that is slow on purpose. What visitors want of them."""
+"""Who is here without being a person: robots, and a reader that is slow on purpose. What visitors want of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
 TOPIC = "cursors"
 
-MAX_ROBOTS = 24
-"""600 positions a second: visibly more than a slow reader reads, and little for the gateway."""
-
 
 @attrs.frozen
 class Changed:
@@ -24,7 +21,8 @@ class Guests:
     """One per app; the room writes it, the actors obey it. Used on the loop's thread only."""
 
     def __init__(self) -> None:
-        self.robots = 0
+        self.robots = False
+        """Whether there should be robots."""
         self.slow = False
         """Whether there should be a slow reader."""
         self._actors: list[ActorRef[Any]] = []
@@ -34,12 +32,12 @@ class Guests:
         if actor not in self._actors:
             self._actors.append(actor)
 
-    def want(self, *, robots: int | None = None, slow: bool | None = None) -> None:
+    def want(self, *, robots: bool | None = None, slow: bool | None = None) -> None:
         self.robots = self.robots if robots is None else robots
         self.slow = self.slow if slow is None else slow
         for actor in self._actors:
             if actor.is_alive():
                 actor.tell(Changed())
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> dict[str, bool]:
         return {"robots": self.robots, "slow": self.slow}

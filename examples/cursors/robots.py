@@ -14,6 +14,9 @@ from .guests import TOPIC, Changed, Guests
 if TYPE_CHECKING:
     from gateway import Gateway
 
+ROBOTS = 24
+"""600 positions a second at `PACE`: visibly more than a slow reader reads, and little for the gateway."""
+
 PACE = 0.04
 """Seconds between two positions of a robot. 25 a second are smooth, and what the page does with a mouse."""
 
@@ -43,7 +46,7 @@ class Robots(Actor):
     @handles(Step)
     def step(self, _: Step) -> None:
         self.steps += 1
-        for robot in range(self.guests.robots):
+        for robot in range(ROBOTS):
             at = {"robot": robot, "n": self.steps, **place(robot, self.steps * PACE)}
             self.room.broadcast(at, event="robot", save_history=False, conflate=f"robot {robot}")
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from actors import Actor, handles
 
 from .guests import TOPIC, Changed, Guests
+from .sight import Sight
 from .slow_socket import SlowSocket
 
 if TYPE_CHECKING:
     from gateway import Gateway
 
-PER_SECOND = 150
-"""Frames it reads: a quarter of what 24 robots send."""
+PER_SECOND = 300
+"""Frames it reads: half of what 24 robots send."""
 
 JOIN = b'{"action":"join_room","room":"cursors","info":{"reader":true}}'
 
@@ -26,27 +27,8 @@ REPORT = 0.2
 """Seconds between two reports."""
 
 
-@attrs.define
-class Sight:
-    """What it has read so far: the last position of each pointer, and how many it never saw."""
-
-    read: int = 0
-    skipped: int = 0
-    late: float = 0.0
-    """Seconds that the last one was on its way."""
-    at: dict[str, dict[str, Any]] = attrs.Factory(dict)
-
-    def see(self, frame: dict[str, Any], now: float) -> None:
-        """Positions are counted by `n`, each pointer's own: what is left out of it was skipped."""
-        if frame.get("event") not in ("at", "robot"):
-            return
-        place = frame["payload"]
-        pointer = f"robot {place['robot']}" if "robot" in place else frame["sender"]["client"]
-        before = self.at.get(pointer, {"n": place["n"] - 1})["n"]
-        self.skipped += max(0, place["n"] - before - 1)
-        self.read += 1
-        self.late = round(max(0.0, now - frame["time"]), 2)
-        self.at[pointer] = place
+AGAIN = 1.0
+"""Seconds until it takes another connection."""
 
 
 @attrs.frozen
@@ -98,7 +80,7 @@ class SlowReader(Actor):
     def over(self, _: Over) -> None:
         self.sight = self.socket = None
         self.timers.cancel("report")
-        self.timers.once("again", Changed(), 1.0)
+        self.timers.once("again", Changed(), AGAIN)
 
     @handles(Report)
     def report(self, _: Report) -> None:

@@ -1,4 +1,4 @@
-"""A WebSocket over a real TCP connection that takes in no more than it is asked for. Libraries read ahead; this does not."""
+"""A WebSocket over real TCP that takes in no more than it is asked for, where libraries read ahead."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import structlog
 
 from actors import SystemFailed
 
+from .collector import Collector
 from .server import CannotListen
 from .tls import CannotUseCertificate
 
@@ -57,6 +58,9 @@ async def _serve(app: Gateway, settings: GatewaySettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     await app.start(settings)
+    collector = Collector(lambda: app.node.connection_count)
+    collector.start()
+    sweeping = asyncio.ensure_future(collector.run())
     try:
         _greet(app)
         ended = asyncio.ensure_future(_wait(app.node.system.root.terminated))
@@ -67,6 +71,8 @@ async def _serve(app: Gateway, settings: GatewaySettings) -> int:
             await _drain(app, insisted)
         ended.cancel()
     finally:
+        sweeping.cancel()
+        collector.stop()
         await app.stop()
     return 0
 
@@ -86,6 +92,6 @@ async def _wait(future: Any) -> None:
 def _greet(app: Gateway) -> None:
     """The one line a person looks for; on standard error, as logs are."""
     server = app.server
-    page = "open it in a browser" if app.pages else "connect to it"
+    page = "open it in a browser" if app.pages and server.url.startswith("http") else "connect to it"
     admin = f"; health and metrics at {server.admin_url}" if server.admin_url else ""
     click.echo(f"{app.title} is listening at {server.url}: {page}{admin}", err=True)

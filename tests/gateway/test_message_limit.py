@@ -219,7 +219,7 @@ class Desk(WebSocketEndpoint):
 
     @on(Move, limit=MOVES)
     def move(self, ws: Any, message: Move) -> None:
-        self.ws.state_of_mind = message.x
+        """Nothing to say to that."""
 
     @on("say", limit=SLOWER)
     def say(self, ws: Any, message: Any) -> None: ...

@@ -10,8 +10,8 @@ import pytest
 from gateway import wire_json
 from gateway.commands import Done, Handled, Invalid, Join, Joined, Nothing, Publish, ReadHistory, Reply
 from gateway.presence import PresenceDiff, Present
-from gateway.protocols.native import SELF, NativeWire
-from gateway.publications import Delivery, PresenceChange, Publication, Sender
+from gateway.protocols.native import NativeWire
+from gateway.publications import SELF, Delivery, PresenceChange, Publication, Sender
 from gateway.reasons import CLOSE_REASONS, Refused
 from gateway.stream import Entry, Position
 from tests.support.fake_socket import FakeSocket

@@ -11,7 +11,8 @@ import pytest
 
 from gateway.connection_view import ConnectionView
 from gateway.events import ConnectionClosed
-from gateway.why import ADVICE, letter, listing
+from gateway.reasons import CLOSE_REASONS
+from gateway.why import ADVICE, FAULTS, letter, listing
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def test_a_letter_tells_everything_about_one_that_ended() -> None:
         "  code        3012 no pong",
         "  last heard  45 s before that, 2 pings unanswered",
         "  messages    17 received, 230 sent",
-        "  waiting     2KiB that it had not read",
+        "  waiting     2 KiB that it had not read",
         "  topics      room:1, room:2",
         "",
         f"  {ADVICE['heartbeat']}",
@@ -62,9 +63,27 @@ def test_a_letter_tells_how_one_is_that_is_open() -> None:
         "  open for    1 min 1 s",
         "  last heard  0.5 s ago",
         "  messages    1 received, 2 sent",
-        "  waiting     0B that it has not read yet",
+        "  waiting     nothing that it has not read yet",
         "  topics      t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 2 more",
     ]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_client_that_was_closed_for_its_fault_is_told_from_one_that_left(name: str) -> None:
+    """On every wire; who closes with a code of ours has left, and who is told RFC 6455's was closed by its parser."""
+    reason = CLOSE_REASONS[name]
+    for code in (reason.code, reason.raw_code):
+        assert letter(closed(ended_by="client", code=code, reason=reason.meaning))[-1] == f"  {FAULTS[name]}"
+    otherwise = FAULTS[name] if reason.code < 3000 else ADVICE["client"]
+    assert letter(closed(ended_by="client", code=reason.code, reason="x"))[-1] == f"  {otherwise}"
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "nothing"), (1023, "1023 bytes"), (120_318, "117 KiB"), (1_500_000, "1.4 MiB")]
+)
+def test_sizes_are_for_people(count: int, said: str) -> None:
+    """Not to the byte."""
+    assert f"  waiting     {said} that it had not read" in letter(closed(outbox_bytes=count))
 
 
 def test_every_way_to_end_has_a_sentence() -> None:

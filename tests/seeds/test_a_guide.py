@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from actors.events import ActorFailed
 from examples.seeds import (
     a_basic,
     a_chat_room,
@@ -132,6 +133,51 @@ async def test_a5_an_unexpected_error_closes_with_1011_and_nobody_else_notices(g
         assert await one.closed() == (1011, "internal server error")
         await other.send("1")
         assert await other.receive() == "1.0"
+
+
+@pytest.mark.parametrize(("sent", "words"), [("{", "no JSON: "), (b"\xff", "no text: byte 0 is no UTF-8")])
+async def test_a5_what_the_client_sent_wrongly_is_no_crash(gateway: Serve, sent: str | bytes, words: str) -> None:
+    """Where a function lets it escape, its client is closed with 1007; no `on_error`, no failed actor, no traceback."""
+    app, errors = Gateway(), []
+    app.on_error(lambda ws, error: errors.append(error))
+
+    @app.ws("/")
+    async def careless(ws: WebSocket) -> None:
+        await ws.accept()
+        await (ws.receive_json() if isinstance(sent, str) else ws.receive_text())
+
+    async with gateway(app) as server:
+        async with connect(at(server, "/")) as client:
+            await client.send(sent)
+            code, reason = await client.closed()
+        closed = await server.wait_for(ConnectionClosed)
+        assert (closed.code, closed.reason, closed.ended_by) == (1007, reason, "client")
+        assert server.facts[ActorFailed] == errors == []
+    assert code == 1007
+    assert reason.startswith(words)
+
+
+@pytest.mark.parametrize("kind", ["handler", "hook"])
+async def test_a5_no_text_for_a_class_is_answered(gateway: Serve, kind: str) -> None:
+    """Also where a handler receives itself, or a hook wants text; the next message is taken."""
+    app = Gateway()
+    if kind == "hook":
+        app.on_message(lambda ws, message: None)
+
+    @app.ws("/")
+    class Reads(WebSocketEndpoint):
+        encoding = "text" if kind == "hook" else None
+
+        async def on_receive(self, ws: WebSocket, data: str | bytes) -> None:
+            await ws.send(data if kind == "hook" else await ws.receive_text())
+
+    async with gateway(app) as server, connect(at(server, "/")) as client:
+        for frame in ("go", b"\xff") if kind == "handler" else (b"\xff",):
+            await client.send(frame)
+        assert (await read(client))["error"]["message"] == "the message is no text: byte 0 is no UTF-8"
+        for frame in ("go", "fine") if kind == "handler" else ("fine",):
+            await client.send(frame)
+        assert await client.receive() == "fine"
 
 
 async def test_a6_a_connection_expires_after_its_hour(gateway: Serve) -> None:

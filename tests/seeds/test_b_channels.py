@@ -85,10 +85,8 @@ async def test_b5_middleware_closes_with_its_codes(gateway: Serve) -> None:
             assert await client.closed() == (4002, "")
 
 
-async def test_b6_functions_are_told_of_a_connections_life(
-    gateway: Serve, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Connect and disconnect once each, every message before its endpoint, an error that is handled keeps the socket."""
+async def test_b6_functions_are_told_of_a_connections_life(gateway: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    """Connect and disconnect once each, every message before its endpoint, a handled error keeps the socket."""
     async with gateway(b_events.app) as server:
         async with connect(at(server, "/ws")) as client:
             for text in ("1", "two", "3"):

@@ -38,6 +38,7 @@ centrifuge.on('disconnected', ({ reason }) => board.closed(reason));
 subscription.on('publication', ({ data, offset }) => board.add({ ...data, offset, recovered: catchingUp }));
 
 subscription.on('subscribed', async ({ wasRecovering, recovered, streamPosition }) => {
+  board.stream(streamPosition.epoch);
   catchingUp = recovered; // the missed publications follow in this very turn
   queueMicrotask(() => {
     catchingUp = false;
@@ -49,7 +50,7 @@ subscription.on('subscribed', async ({ wasRecovering, recovered, streamPosition 
   showPeople();
   if (recovered) return;
   const { publications } = await subscription.history({ limit: 30, reverse: true });
-  board.begin(streamPosition?.epoch, publications.map(({ data, offset }) => ({ ...data, offset })));
+  board.begin(publications.map(({ data, offset }) => ({ ...data, offset })));
 });
 
 subscription.on('join', ({ info }) => { people.set(info.client, info); showPeople(); });

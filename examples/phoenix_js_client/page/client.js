@@ -53,6 +53,7 @@ channel.join()
 async function joined(gw) {
   const since = position;
   board.connected();
+  board.stream(gw.epoch);
   if (gw.recovered) {
     caughtUpAt = gw.offset;
     if (since.offset === gw.offset) board.back(true); // nothing was missed
@@ -61,7 +62,7 @@ async function joined(gw) {
   position = { offset: gw.offset, epoch: gw.epoch };
   if (since) board.back(false);
   const { messages } = await answered(channel.push('gw:history', { limit: 30, reverse: true }));
-  board.begin(gw.epoch, messages.map(({ payload, offset }) => ({ ...payload, offset })));
+  board.begin(messages.map(({ payload, offset }) => ({ ...payload, offset })));
 }
 
 const presence = new Presence(channel);

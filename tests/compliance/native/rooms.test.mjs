@@ -60,7 +60,7 @@ test("history comes page by page, forwards and backwards", async (t) => {
 /** wscat, started again from the last position whenever it has ended, with the numbers that it printed. */
 class Restarted {
   numbers = new Journal();
-  returns = [];
+  returns = new Journal();
   #since;
 
   constructor(t, topic, through) {
@@ -78,7 +78,7 @@ class Restarted {
 
   #take(frame) {
     if (frame.status === "subscribed") {
-      this.returns.push(frame);
+      this.returns.add(frame);
       this.#since ??= { offset: frame.offset, epoch: frame.epoch };
     }
     if (frame.action !== "event") return;
@@ -91,12 +91,13 @@ test("who is cut off again and again, and says where it was, gets each event onc
   const topic = topicOf();
   const proxy = await Proxy.to(t);
   const reader = new Restarted(t, topic, proxy.port);
+  await reader.returns.untilCount(1);
   const { ask } = await terminal(t);
   const publish = async (n) => {
     assert.equal((await ask({ action: "publish", channel: topic, payload: { n } })).offset, n);
   };
   await survivesCuts(proxy, publish, reader.numbers);
-  const again = reader.returns.slice(1);
+  const again = reader.returns.entries.slice(1);
   assert.ok(again.length >= CUTS / 2, `it came back ${again.length} times only`);
   assert.ok(again.every((one) => one.recovered === true), "a return was not recovered");
 });

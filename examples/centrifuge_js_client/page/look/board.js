@@ -31,10 +31,10 @@ function make(tag, className = '', ...children) {
 const plural = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
 
 export class Board {
-  #last = 0; #first = Infinity; #gaps = 0; #repeats = 0; #missed = []; #cutAt = 0; #epoch = null;
+  #last = 0; #first = Infinity; #gaps = 0; #repeats = 0; #missed = []; #cutAt = 0; #epoch = null; #top = null;
   #list = make('ol', 'rows'); #people = make('ul', 'people'); #count = make('span', 'quiet');
   #cut = make('button', 'danger', 'Cut my connection'); #outcome = make('p', 'outcome'); #problem = make('p', 'problem');
-  #offset = make('dd', '', '–'); #checked = make('dd', '', '–'); #input = make('input');
+  #offset = make('dd', '', '–'); #checked = make('dd', '', '–'); #input = make('input'); #send = make('button', 'primary', 'Send');
 
   /** `cut` loses the transport underneath the client; `write(text)` publishes, and may reject. */
   constructor(root, { cut, write }) {
@@ -74,14 +74,22 @@ export class Board {
 
   // --- messages
 
-  /** The latest that are kept, in any order, on arriving; those that came live meanwhile are here already. */
-  begin(epoch, kept) {
-    if (this.#epoch !== null && epoch !== this.#epoch) this.#list.append(make('li', 'divider', 'history begins anew'));
-    this.#epoch = epoch;
+  /** The stream that follows; of another epoch, its offsets start again. Call it before anything of it is added. */
+  stream(epoch) {
+    if (epoch === this.#epoch) return;
+    if (this.#epoch !== null) this.#list.append(make('li', 'divider', 'the server began a new history'));
+    [this.#epoch, this.#last, this.#first, this.#top] = [epoch, 0, Infinity, null];
+  }
+
+  /** The latest that are kept, in any order; those that came live meanwhile are here already. */
+  begin(kept) {
     const older = kept.filter(({ offset }) => offset < this.#first).sort((one, other) => one.offset - other.offset);
-    this.#list.prepend(...older.map((one) => this.#row(one)));
+    const rows = older.map((one) => this.#row(one));
+    if (this.#top) this.#top.before(...rows);
+    else this.#list.append(...rows);
     this.#last = Math.max(this.#last, older.at(-1)?.offset ?? 0);
     this.#first = Math.min(this.#first, older[0]?.offset ?? Infinity);
+    this.#top = rows[0] ?? this.#top;
     this.#shown();
     this.#list.scrollTop = this.#list.scrollHeight;
   }
@@ -95,7 +103,9 @@ export class Board {
     if (recovered) this.#missed.push(offset);
     const { scrollHeight, scrollTop, clientHeight } = this.#list;
     const follows = scrollHeight - scrollTop - clientHeight < 80;
-    this.#list.append(this.#row(message));
+    const row = this.#row(message);
+    this.#list.append(row);
+    this.#top ??= row;
     while (this.#list.childElementCount > MAX_ROWS) this.#list.firstChild.remove();
     if (follows) this.#list.scrollTop = this.#list.scrollHeight;
     this.#shown();
@@ -129,11 +139,11 @@ export class Board {
   #become(state, words) {
     page.state = state;
     document.getElementById('state').textContent = words;
-    this.#cut.disabled = this.#input.disabled = state !== 'connected';
+    this.#cut.disabled = this.#input.disabled = this.#send.disabled = state !== 'connected';
   }
 
   #messages(write) {
-    const form = make('form', 'composer', this.#input, make('button', 'primary', 'Send'));
+    const form = make('form', 'composer', this.#input, this.#send);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       const text = this.#input.value.trim();

@@ -1,0 +1,58 @@
+"""What one connection has to say of itself to who looks from outside: while it is open, and when it has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .connection_view import ConnectionView
+from .events import ConnectionClosed
+
+if TYPE_CHECKING:
+    from .ending import Ending
+    from .inlet import Inlet
+    from .node import Node
+    from .outlet import Outlet
+    from .pinging import Pinging
+    from .subscriptions import Subscriptions
+    from .tickets import Ticket
+
+
+class Account:
+    """Of one connection; counts its messages."""
+
+    __slots__ = ("_node", "_outlet", "_pinging", "_since", "_subscriptions", "_ticket", "inlet", "received")
+
+    def __init__(
+        self, node: Node, ticket: Ticket, outlet: Outlet, pinging: Pinging, subscriptions: Subscriptions
+    ) -> None:
+        self._node = node
+        self._ticket = ticket
+        self._outlet = outlet
+        self._pinging = pinging
+        self._subscriptions = subscriptions
+        self._since = node.now()
+        self.inlet: Inlet | None = None
+        """What its socket talks to; None before the 101."""
+        self.received = 0
+        """Messages of the client."""
+
+    def view(self) -> ConnectionView:
+        """How it is now, for the admin listener; what `ConnectionClosed` says of one that has ended."""
+        return ConnectionView(**self._fields())
+
+    def closed(self, ending: Ending) -> ConnectionClosed:
+        """The fact of its end."""
+        code, reason = ending.words()
+        at = self._node.wall()
+        return ConnectionClosed(**self._fields(), code=code, reason=reason, ended_by=ending.ended_by, at=at)
+
+    def _fields(self) -> dict[str, Any]:
+        ticket, outlet, now = self._ticket, self._outlet, self._node.now()
+        last_seen = self._since if self.inlet is None else self.inlet.last_seen
+        return {
+            "connection": ticket.client, "principal": ticket.principal.id, "address": ticket.address,
+            "wire": ticket.wire.name, "path": ticket.path, "seconds": now - self._since,
+            "last_inbound_age": now - last_seen, "missed_pings": self._pinging.missed,
+            "outbox_bytes": outlet.waiting_bytes, "received": self.received, "sent": outlet.sent,
+            "topics": self._subscriptions.topics,
+        }  # fmt: skip

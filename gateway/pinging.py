@@ -1,0 +1,42 @@
+"""Whether one connection is watched, and what its silence means so far. Pure; `heartbeat` has the rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .heartbeat import Ping
+
+if TYPE_CHECKING:
+    from .heartbeat import ClientBeats, Decision, Heartbeat, HeartbeatConfig, SteadyPings
+
+
+class Pinging:
+    """Of one connection; on unless app code stops it."""
+
+    __slots__ = ("_beats", "_last_ping", "is_on", "missed", "rhythm")
+
+    def __init__(self, beats: Heartbeat | SteadyPings | ClientBeats, rhythm: HeartbeatConfig) -> None:
+        self._beats = beats
+        self._last_ping: float | None = None
+        self.rhythm = rhythm
+        self.is_on = True
+        self.missed = 0
+        """Pings without an answer since the last sign of life."""
+
+    def switch(self, *, is_on: bool) -> bool:
+        """App code stops and starts it; whether that was a change. What came in meanwhile counts."""
+        was_on, self.is_on = self.is_on, is_on
+        if was_on != is_on:
+            self.excuse()
+        return was_on != is_on
+
+    def excuse(self) -> None:
+        """No silence until now is held against the client."""
+        self._last_ping, self.missed = None, 0
+
+    def after(self, now: float, last_seen: float) -> Decision:
+        """What is to be done now; a `Ping` counts as sent."""
+        decision = self._beats.after(now, last_seen, self._last_ping, self.missed)
+        if isinstance(decision, Ping):
+            self._last_ping, self.missed = decision.at, decision.missed
+        return decision

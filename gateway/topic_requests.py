@@ -1,0 +1,225 @@
+"""
+What one client asks of topics, checked as far as it can be without them: then its topic is told, and answers.
+
+Each command passes in this order: is the client known, is the gateway open, is that a name, what does the wire demand,
+what does the file allow, what does the application. Nothing is changed before the last of these has said yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .commands import Call, Done, Join, Leave, Left, Publish, ReadHistory, ReadPresence, Renew, Renewed
+from .limits import check_event_name, check_topic_name
+from .messages import Answer, Origin, Submit
+from .reasons import Refused
+from .shared_buckets import NOBODY
+
+if TYPE_CHECKING:
+    from actors import ActorRef
+
+    from .clearance import Clearance
+    from .commands import Command
+    from .config import TopicSettings
+    from .identification import Identification
+    from .identity import Principal
+    from .memberships import Memberships
+    from .node import Node
+    from .outlet import Outlet
+    from .permissions import Action
+    from .replies import Replies
+    from .sessions import Sessions
+    from .subscriptions import Subscription
+    from .tickets import Ticket
+
+
+class TopicRequests:
+    """
+    Of one connection.
+
+    Args:
+        watch: Called when a permission to be in a topic ends at some time.
+        clearance: What the application has granted; None: it does not want to be asked.
+    """
+
+    __slots__ = (
+        "_address_key", "_clearance", "_client", "_members", "_node", "_outlet", "_replies", "_sessions", "_watch",
+        "_who", "_wire", "origin",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        node: Node,
+        ticket: Ticket,
+        ref: ActorRef[Any],
+        outlet: Outlet,
+        replies: Replies,
+        who: Identification,
+        memberships: Memberships,
+        sessions: Sessions,
+        clearance: Clearance | None,
+        watch: Callable[[], None],
+    ) -> None:
+        self._node = node
+        self._client = ticket.client
+        self._wire = ticket.wire
+        self._address_key = ticket.address_key
+        self._outlet = outlet
+        self._replies = replies
+        self._who = who
+        self._members = memberships
+        self._sessions = sessions
+        self._clearance = clearance
+        self._watch = watch
+        self.origin = Origin(ref, ticket.client, ticket.principal)
+        """Whose commands they are, from now on."""
+
+    # --- coming and going
+
+    def join(self, command: Join) -> None:
+        """Hands a join to its topic, if this client may and the gateway can. Raises Refused, InvalidToken."""
+        settings, earlier = self._settings(command.topic), self._members.subscriptions.get(command.topic)
+        self._check_wire(command, earlier)
+        if command.token:
+            grant = self._node.topic_grant(command.token, command.topic, self.origin.user)
+            command = attrs.evolve(command, info=grant.info or command.info, expires=grant.expires)
+        elif not command.reply.is_of_app:
+            _check_permission(settings.join, self.origin.principal)
+            self._check_granted(command.topic, "join")
+        if command.presence and settings.presence and not self._may_see_presence(command):
+            command = attrs.evolve(command, presence=False)
+        self._begin(command, earlier)
+
+    def _check_wire(self, command: Join, earlier: Subscription | None) -> None:
+        if self._wire.needs_declared and not self._node.topics.is_declared(command.topic):
+            raise Refused("unknown_channel", f"there is no topic {command.topic}")
+        if earlier is not None and not self._wire.replaces_joins:
+            raise Refused("already_subscribed")
+
+    def _begin(self, command: Join, earlier: Subscription | None) -> None:
+        generation = self._members.subscriptions.begin(command.topic, command)
+        if earlier is not None:
+            self._outlet.put(self._wire.replaced(earlier.reply))
+            if command.since is not None:  # what is on its way to the earlier one comes again behind the answer
+                self._outlet.mute(command.topic, generation)
+        if command.expires is not None:
+            self._watch()
+        self._tell(command, Submit(self.origin, command, generation, self._wire.variant(command)))
+
+    def leave(self, command: Leave) -> None:
+        """Raises Refused."""
+        self._settings(command.topic)
+        subscription = self._members.subscriptions.get(command.topic)
+        if subscription is None:
+            self._members.answered(Answer(command.reply, Left(was_member=False)))
+        elif _is_stale(command.join_ref, subscription):
+            self._replies.answer(command.reply, Done())
+        else:
+            self._node.tell_topic(command.topic, Submit(self.origin, command, subscription.generation))
+
+    def renew(self, command: Renew, topic: str) -> None:
+        """A newer permission to be there. Raises Refused, InvalidToken."""
+        subscription = self._members.subscriptions.get(topic)
+        if subscription is None:
+            raise Refused("not_joined", f"{topic} is not joined; join it with a new token")
+        subscription.expires = self._node.topic_grant(command.token, topic, self.origin.user).expires
+        self._watch()
+        self._replies.answer(command.reply, Renewed(self._client, self._members.expires_in(subscription)))
+
+    # --- saying and reading
+
+    def publish(self, command: Publish) -> None:
+        """The hot path. Raises Refused."""
+        settings = self._settings(command.topic)
+        check_event_name(command.event)
+        wire = self._wire
+        if not command.reply.is_of_app:
+            if wire.needs_membership and not self._is_in(command):
+                return
+            if wire.calls_by_event and self._is_call(command):
+                self._sessions.call(
+                    Call(command.event, command.reply, command.payload, command.kind, command.topic)
+                )
+                return
+            _check_permission(settings.publish, self.origin.principal)
+            self._check_granted(command.topic, "publish")
+        subscription = self._members.subscriptions.get(command.topic) if wire.needs_membership else None
+        self._tell(command, Submit(self.origin, command, 0 if subscription is None else subscription.generation))
+
+    def _is_in(self, command: Publish) -> bool:
+        """Whether it comes from the membership of now; what an earlier one said is not heard. Raises Refused."""
+        subscription = self._members.subscriptions.get(command.topic)
+        if subscription is None:
+            raise Refused("not_joined", f"join {command.topic} first")
+        if _is_stale(command.join_ref, subscription):
+            self._replies.answer(command.reply, Done())
+            return False
+        return True
+
+    def _is_call(self, command: Publish) -> bool:
+        """Whether the application answers to that event as to a call, unless its topic has a handler for it."""
+        return command.event in self._node.calls and not self._node.handles_event(command.topic, command.event)
+
+    def read(self, command: ReadHistory | ReadPresence) -> None:
+        """Raises Refused."""
+        settings = self._settings(command.topic)
+        subscription = self._members.subscriptions.get(command.topic)
+        if subscription is None or not subscription.is_live:  # who was let in may read, also by a token
+            _check_permission(settings.join, self.origin.principal)
+        self._check_granted(command.topic, "history" if isinstance(command, ReadHistory) else "presence")
+        self._tell(command, Submit(self.origin, command))
+
+    # --- what is checked
+
+    def _settings(self, topic: str) -> TopicSettings:
+        """What is checked of every command to a topic. Raises Refused."""
+        node = self._node
+        self._who.check_known()
+        node.check_open()
+        return node.topics.settings_for(check_topic_name(topic, max_bytes=node.limits.max_topic_name_bytes))
+
+    def _check_granted(self, topic: str, action: Action) -> None:
+        """Raises Refused, or Unanswered as long as the application has not said whether."""
+        if self._clearance is not None and self._node.permit_of(topic) is not None:
+            self._clearance.check(topic, action)
+
+    def _may_see_presence(self, command: Join) -> bool:
+        """A join is no way round: who may not ask who is there is not told. Raises Unanswered."""
+        if command.reply.is_of_app:
+            return True
+        try:
+            self._check_granted(command.topic, "presence")
+        except Refused:
+            return False
+        return True
+
+    def _tell(self, command: Join | Publish | ReadHistory | ReadPresence, submit: Submit) -> None:
+        """A topic that has to be started for it counts for the client's address. Raises Refused."""
+        creator = NOBODY if command.reply.is_of_app else self._address_key
+        self._node.tell_topic(command.topic, submit, creator)
+
+
+def _is_stale(join_ref: object, subscription: Subscription) -> bool:
+    """Whether it names a membership that has ended; None names none."""
+    return join_ref is not None and join_ref != subscription.join.join_ref
+
+
+def _check_permission(who: str, principal: Principal) -> None:
+    if who == "anyone" or (who == "authenticated" and principal.is_authenticated):
+        return
+    if who == "authenticated":
+        raise Refused("unauthorized", "log in first: this topic is for the authenticated")
+    raise Refused("permission_denied")
+
+
+TOPIC_ACTS: dict[type[Command], Callable[[TopicRequests, Any], None]] = {
+    Join: TopicRequests.join,
+    Leave: TopicRequests.leave,
+    Publish: TopicRequests.publish,
+    ReadHistory: TopicRequests.read,
+    ReadPresence: TopicRequests.read,
+}
+"""What is done for each command to a topic."""

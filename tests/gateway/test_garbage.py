@@ -1,0 +1,127 @@
+"""What the collector need not look for, and when it looks."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.gc_pauses import GcPauses
+from gateway.protocols.centrifuge import CentrifugeWire
+from gateway.protocols.native import NativeWire
+from gateway.protocols.phoenix import PhoenixWire
+from gateway.web.collector import QUICK, Collector
+from tests.support.peer import Peer, passes, settle, start_node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from actors import ActorSystem
+
+TALK = {
+    "native": (lambda: NativeWire(says_hello=False), ['{"action":"join_room","room":"kept","presence":true}',
+                                                     '{"action":"publish","room":"kept","payload":1}',
+                                                     '{"action":"leave_room","room":"kept"}',
+                                                     '{"action":"join_room","room":"x"}', "{"]),
+    "centrifuge": (CentrifugeWire, ['{"id":1,"connect":{}}', '{"id":2,"subscribe":{"channel":"kept","recover":true}}',
+                                    '{"id":3,"publish":{"channel":"kept","data":{}}}',
+                                    '{"id":4,"rpc":{"method":"no"}}']),
+    "phoenix": (PhoenixWire, ['["1","1","kept","phx_join",{}]', '["1","2","kept","say",{}]',
+                              '[null,"3","phoenix","heartbeat",{}]']),
+}  # fmt: skip
+
+
+@pytest.fixture
+def thresholds() -> Iterator[None]:
+    """Those of the interpreter, as they were."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize("wire", TALK)
+async def test_a_connection_that_ends_leaves_no_cycle(system: ActorSystem, wire: str) -> None:
+    """Its machine goes by its reference count: a node with 100,000 connections never has to look for them."""
+    make, talk = TALK[wire]
+    node = await start_node(system)
+    await _talked(node, make, talk)  # what the first one of a kind leaves behind for the next is no garbage
+    gc.collect()
+    gc.disable()
+    try:
+        gone = [await _talked(node, make, talk) for _ in range(3)]
+        await settle()
+        assert [one() for one in gone] == [None, None, None]
+    finally:
+        gc.enable()
+
+
+async def _talked(node: Any, make: Any, talk: list[str]) -> weakref.ref[Any]:
+    peer = Peer(node, wire=make())
+    machine = weakref.ref(peer.ref._actor)
+    for line in talk:
+        peer.socket.feed(line)
+        await settle()
+    assert len(peer.socket.texts()) >= len(talk) - 1, "the client was not answered: nothing is shown"
+    peer.socket.end()
+    await settle()
+    return machine
+
+
+def test_everything_is_looked_through_only_while_few_would_notice(thresholds: None) -> None:
+    """A full look costs in proportion to what is connected; above a bound it is left out."""
+    open_now = 0
+    collector = Collector(lambda: open_now)
+    collector.start()
+    cycle: list[object] = []
+    cycle.append(cycle)
+    watched = weakref.ref(_Cycle())
+    open_now = QUICK + 1
+    assert not collector.sweep()
+    assert watched() is not None
+    open_now = QUICK
+    assert collector.sweep()
+    assert watched() is None
+    before = gc.get_freeze_count()
+    collector.stop()
+    assert before > 0 == gc.get_freeze_count()
+
+
+class _Cycle:
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_pauses_are_measured() -> None:
+    """Each is added up, the longest is known, and after the stop there are none."""
+    pauses = GcPauses()
+    pauses.stop()
+    pauses.start()
+    gc.collect()
+    gc.collect()
+    pauses.stop()
+    total, worst = pauses.total, pauses.worst
+    assert 0 < worst < total
+    gc.collect()
+    assert (pauses.total, pauses.worst) == (total, worst)
+
+
+async def test_a_topic_that_ends_leaves_no_cycle(system: ActorSystem) -> None:
+    """Its machine and its parts go together, once nobody is in it any more."""
+    node = await start_node(system)
+    for name in ("kept-1", "kept-2"):
+        peer = Peer(node)
+        await peer.joins(name, presence=True)
+        topic = weakref.ref(node._live[name]._actor)
+        await peer.says("publish", room=name, payload=1)
+        gc.collect()
+        gc.disable()
+        try:
+            peer.socket.end()
+            await passes(2 * node.passivate_after)
+            assert name not in node.topic_names()
+            assert topic() is None
+        finally:
+            gc.enable()

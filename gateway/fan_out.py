@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .stream import Position
 
 
+NOBODY: frozenset[str] = frozenset()
+
+
 class FanOut:
     """
     The members of a topic and what is pending for them.
@@ -49,16 +52,18 @@ class FanOut:
     def flush(self) -> list[Item]:
         """Tells every member what is pending; returns it."""
         items, self._pending = self._pending, []
-        if items and len(self.members):
+        groups = self.members.groups
+        if items and groups:
             but = self._excluded(items)
-            for variant, group in self.members.groups.items():
-                self._tell(variant, group.refs, items, [client for client in but if client in group.members])
+            for variant, group in groups.items():
+                apart = [client for client in but if client in group.members] if but else []
+                self._tell(variant, group.refs, items, apart)
         return items
 
     def _excluded(self, items: list[Item]) -> frozenset[str]:
         """The members that one of these is not for."""
-        named = frozenset(name for item in items for name in excluded(item))
-        if not any(name.startswith("\0") for name in named):
+        named = excluded(items[0]) if len(items) == 1 else NOBODY.union(*map(excluded, items))
+        if not named or not any(name.startswith("\0") for name in named):
             return named
         return named | {one.client for one in self.members if user_key(one.principal.id) in named}
 
@@ -96,12 +101,12 @@ class FanOut:
 
     def _deliver(self, items: list[Item], frames: list[bytes]) -> Deliver:
         now, slow, name = self._now(), self._slow, self._name
-        entries = tuple(
-            Entry(frame, now, name, offset_of(item), key_of(item) if slow == "conflate" else None, slow)
-            for item, frame in zip(items, frames, strict=True)
-            if frame
-        )
-        return Deliver(frames[0] if len(frames) == 1 else b"".join(frames), entries)
+        entries = []
+        for item, frame in zip(items, frames, strict=True):
+            if frame:
+                key = key_of(item) if slow == "conflate" else None
+                entries.append(Entry(frame, now, name, offset_of(item), key, slow))
+        return Deliver(frames[0] if len(frames) == 1 else b"".join(frames), tuple(entries))
 
 
 def offset_of(item: Item) -> int | None:

@@ -14,15 +14,17 @@ from .reasons import Refused
 from .stream import Position
 
 Answer = Callable[[Result], None]
+Place = Position | Repeated | Refused | Pending | None
+"""None: ephemeral; it only keeps its place among the others."""
 
 
 @attrs.define(eq=False)
 class Waiting:
-    """A publication in line; `position` is None for an ephemeral one, which only keeps its place."""
+    """A publication in line."""
 
     publication: Publication
     answer: Answer
-    position: Position | Repeated | Refused | Pending | None = PENDING
+    position: Place = PENDING
 
 
 class Line:

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from actors import ActorRef
 
+from .commands import Published
+from .engines.base import Pending
 from .events import MessagePublished
 from .fan_out import FanOut
-from .line import Line, Waiting
+from .line import Answer, Line, Place, Waiting
 from .messages import Flush
 from .publications import Delivery, PresenceChange
 from .questions import Questions
@@ -59,7 +61,7 @@ class Order:
         self._joins = joins
         self._seen = seen
         self._keeps = settings.history.size > 0
-        self._fan_out = FanOut(name, settings.slow, node.now)
+        self._fan_out = FanOut(name, settings.slow, node.clock.now)
         self.members = self._fan_out.members
         self._line = Line()
         self._questions = Questions(name, settings.history if self._keeps else ADDED_HISTORY, ref, node.numbers)
@@ -81,13 +83,10 @@ class Order:
             if not self._seen.is_new(key, answer):
                 return
             answer = partial(self._settle_key, key, answer)
-        waiting = Waiting(publication, answer)
-        self._line.push(waiting)
         if is_saved:
-            publish = self._node.engine.publish
-            self._questions.ask(lambda call: publish(call, publication, key), partial(self._positioned, waiting))
+            self._place(publication, key, answer)
         else:
-            self._positioned(waiting, None)
+            self._put(publication, answer, None)
 
     def change(self, diff: PresenceDiff | None, exclude: frozenset[str] = frozenset()) -> None:
         """Who came or went, at its place among the publications."""
@@ -120,9 +119,38 @@ class Order:
         """The topic ends: nobody waits for the engine any longer."""
         self._questions.give_up(error)
 
-    def _positioned(self, waiting: Waiting, position: Position | Repeated | Refused | None) -> None:
-        """Delivers the head of the line for as long as it has its position."""
+    def _place(self, publication: Publication, key: str | None, answer: Answer) -> None:
+        call = self._questions.call()
+        try:
+            position = self._node.engine.publish(call, publication, key)
+        except Refused as error:
+            self._put(publication, answer, error)
+        except BaseException:
+            self._questions.expect(call, answer)  # a bug: the topic fails, and tells all who wait
+            raise
+        else:
+            waiting = self._put(publication, answer, position)
+            if waiting is not None and isinstance(position, Pending):
+                self._questions.expect(call, partial(self._positioned, waiting))
+
+    def _put(self, publication: Publication, answer: Answer, position: Place) -> Waiting | None:
+        """Into the line, unless nobody stands there and it has its position already."""
+        if not self._line and (position is None or type(position) is Position):
+            self._fan_out.add(Delivery(publication, position))
+            self.ask_for_flush()
+            answer(Published(position))
+            return None
+        waiting = Waiting(publication, answer, position)
+        self._line.push(waiting)
+        self._advance()
+        return waiting
+
+    def _positioned(self, waiting: Waiting, position: Position | Repeated | Refused) -> None:
         waiting.position = position
+        self._advance()
+
+    def _advance(self) -> None:
+        """Delivers the head of the line for as long as it has its position."""
         for delivery in self._line.advance():
             self._fan_out.add(delivery)
             self.ask_for_flush()

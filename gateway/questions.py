@@ -35,18 +35,25 @@ class Questions:
 
     def ask(self, put: Callable[[Call], Any], then: Callable[[Any], None]) -> None:
         """Puts a question to the engine; `then` gets its answer or the `Refused`, exactly once."""
-        call = Call(self._topic, self._history, self._ref, next(self._numbers))
+        call = self.call()
         try:
             result = put(call)
         except Refused as error:
             result = error
         except BaseException:
-            self._open[call.token] = then  # a bug: the topic fails, and tells all who wait
+            self.expect(call, then)  # a bug: the topic fails, and tells all who wait
             raise
         if isinstance(result, Pending):
-            self._open[call.token] = then  # its answer comes as a message, so not before this turn has ended
+            self.expect(call, then)  # its answer comes as a message, so not before this turn has ended
         else:
             then(result)
+
+    def call(self) -> Call:
+        """For a question that is put without `ask`; if its answer will be late, `expect` it."""
+        return Call(self._topic, self._history, self._ref, next(self._numbers))
+
+    def expect(self, call: Call, then: Callable[[Any], None]) -> None:
+        self._open[call.token] = then
 
     def answered(self, token: int, result: Any) -> None:
         """A late answer; one to an earlier life of the topic is nobody's."""

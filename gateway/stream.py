@@ -141,11 +141,11 @@ class Stream(Generic[P]):
         It takes an offset even if it is too large to be kept, or nothing is: a caller that wants no offset (an
         ephemeral publication) does not append.
         """
-        self._offset += 1
-        self._entries.append(Entry(self._offset, now, publication))
+        self._offset = offset = self._offset + 1
+        self._entries.append(Entry(offset, now, publication))
         self._size_bytes += publication.size_bytes
         self.trim(now)
-        return Position(self._offset, self.epoch)
+        return Position(offset, self.epoch)
 
     def trim(self, now: float) -> None:
         """Evicts what is over a bound. Reads do it themselves; call it to free the memory of an idle topic."""

@@ -48,11 +48,12 @@ class MemoryEngine(Engine):
 
     def publish(self, call: Call, publication: Publication, key: str | None) -> Position | Repeated:
         kept = self._of(call.topic, call.history)
-        if key is not None and kept.keys is not None and key in kept.keys:
+        if key is None:
+            return kept.stream.append(publication, kept.touched)
+        if kept.keys is not None and key in kept.keys:
             return Repeated(kept.keys[key])
-        position = kept.stream.append(publication, self._clock.now())
-        if key is not None:
-            self._remember(kept, key, position)
+        position = kept.stream.append(publication, kept.touched)
+        self._remember(kept, key, position)
         return position
 
     def recover(self, call: Call, since: Position | None) -> Recovery[Publication]:

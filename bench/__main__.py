@@ -6,6 +6,7 @@ The command: `python -m bench run`, then `report`, and `record` for what is wort
     python -m bench run -c socketify,ours-raw -s room-w1,echo -n 9
     python -m bench report [FILE]               # the table again
     python -m bench record [FILE]               # into bench/RESULTS.md, bench/results.svg and bench/history.csv
+    python -m bench grow                        # more members, rooms, connections: bench/growth.svg
     python -m bench list
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from . import candidates, history, runs, scenarios
+from . import candidates, growth, growth_plot, history, runs, scenarios
 from .candidates import BUILD, CANDIDATES, HOME, Candidate
 from .machine import cores_for
 from .plot import svg
@@ -85,6 +86,18 @@ def record(file: Path) -> None:
     print(f"{history.record(session)} lines into {history.FILE}; wrote RESULTS.md and results.svg beside it")
 
 
+def grow_command(given: argparse.Namespace) -> None:
+    """Each point as it is measured; the plot is drawn anew each time, so what was measured is never lost."""
+    servers = chosen(CANDIDATES, given.candidates, [one.name for one in CANDIDATES if one.kind == "ours"][:2])
+    points: list[growth.Point] = []
+    for point in growth.grow(tuple(servers)):
+        print(growth.line(point), flush=True)
+        points.append(point)
+        growth.keep(points)
+        (HOME / "growth.svg").write_text(growth_plot.svg(*growth.kept()))
+    print(f"plot {HOME / 'growth.svg'}, figures {growth.FILE}")
+
+
 def a_file(given: argparse.Namespace) -> Path:
     file: Path | None = given.file or runs.latest()
     if file is None or not file.exists():
@@ -117,6 +130,8 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("-t", "--seconds", type=float, help="measured in each run; default: the scenario's")
     for name in ("report", "record"):
         commands.add_parser(name).add_argument("file", type=Path, nargs="?", help="default: the latest")
+    growing = commands.add_parser("grow")
+    growing.add_argument("-c", "--candidates", metavar="NAME,...", help="default: ours-raw, ours-native")
     commands.add_parser("list")
     return whole
 
@@ -125,6 +140,8 @@ def main() -> None:
     given = parser().parse_args()
     if given.command == "run":
         run_command(given)
+    elif given.command == "grow":
+        grow_command(given)
     elif given.command == "list":
         list_all()
     else:

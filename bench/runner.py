@@ -111,12 +111,12 @@ def _measure(
     measured = scenario.seconds if seconds is None else seconds
     _, load_core = cores_for()
     target = ("--port", str(port), "--server-pid", str(pid), "-t", str(measured))
-    result = _load([*scenario.options(candidate.wire), *target], load_core)
+    result = load([*scenario.options(candidate.wire), *target], load_core)
     wait_until_quiet(pid)
     return result
 
 
-def _load(options: Sequence[str], core: int) -> Result:
+def load(options: Sequence[str], core: int) -> Result:
     command = ["taskset", "-c", str(core), str(BUILD / "load"), *options]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_TIMEOUT)

@@ -51,8 +51,8 @@ class Account:
         last_seen = self._since if self.inlet is None else self.inlet.last_seen
         return {
             "connection": ticket.client, "principal": ticket.principal.id, "address": ticket.address,
-            "wire": ticket.wire.name, "path": ticket.path, "seconds": now - self._since,
-            "last_inbound_age": now - last_seen, "missed_pings": self._pinging.missed,
+            "wire": ticket.wire.name, "path": ticket.path, "seconds": round(now - self._since, 3),
+            "last_inbound_age": round(now - last_seen, 3), "missed_pings": self._pinging.missed,
             "outbox_bytes": outlet.waiting_bytes, "received": self.received, "sent": outlet.sent,
             "topics": self._subscriptions.topics,
         }  # fmt: skip

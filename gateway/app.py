@@ -1,41 +1,33 @@
-"""The gateway, as an application holds it: endpoints, topics, handles, and the server that runs them."""
+"""The gateway, as an application holds it: what it declares, its handles, and the server that runs all of it."""
 
 from __future__ import annotations
 
-import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from actors import Actor, ActorRef, Child, ChildSpec
+from actors import ActorRef, Child
 
-from .behaviour import Behaviour, Room
-from .config import WHEEL_SLOT, GatewaySettings, TopicSettings
 from .connections import Connections, Rooms
-from .heartbeat import Heartbeat
-from .hooks import Hooked
+from .declarations import Declarations
 from .injection import with_gateway
 from .node import Node
-from .permissions import permit_by
-from .reasons import TopicKindError, validate_close
+from .reasons import validate_close
 from .receipts import Receipt
-from .router import WebSocketRouter
 from .session import EndpointSession, FunctionSession
 from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
-from .topic_patterns import TopicPattern, TopicTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aiohttp.web import Application, RouteTableDef
+    from aiohttp.web import Application
 
+    from .config import GatewaySettings
     from .connection import ConnectionActor
     from .heartbeat import HeartbeatConfig
-    from .outbox import SlowPolicy
     from .passage import Passage
-    from .permissions import Permit
     from .routes import Route
     from .stream import History
     from .tickets import Ticket
@@ -43,23 +35,7 @@ if TYPE_CHECKING:
     from .websocket import WebSocket
 
 
-Call = TypeVar("Call", bound="Callable[..., Any]")
-Around = TypeVar("Around")
-Asked = TypeVar("Asked")
-
-MAX_STATIC = 1_000
-"""Files one call of `static` may serve: a page and its parts, not a file server."""
-
-
-@attrs.frozen(eq=False)
-class DeclaredTopic:
-    """A pattern with app code."""
-
-    pattern: TopicPattern
-    behaviour: type[Behaviour]
-
-
-class Gateway(Hooked):
+class Gateway(Declarations):
     """
     An application: `app = Gateway()`, then declare, then `app.run()` or `hubbub serve module:app`.
 
@@ -77,123 +53,22 @@ class Gateway(Hooked):
         middleware: Sequence[Any] = (),
         heartbeat: HeartbeatConfig | None = None,
     ) -> None:
-        if heartbeat is not None:
-            Heartbeat(heartbeat, slot=WHEEL_SLOT)  # raises for one that the wheel could not keep
-        self.title = title
-        self.version = version
-        self.authenticators = tuple(authenticators)
-        """Of every connection; the first that knows the client says who it is."""
-        self.permissions = tuple(permissions)
-        """Asked before any upgrade, once the client is known."""
-        self.heartbeat = heartbeat
-        """Of every connection whose endpoint has none of its own; None: as configured."""
-        self.calls: dict[str, Callable[[WebSocket, Any], Any]] = {}
-        """What clients may call, by method; under the empty name what they send without wanting an answer."""
-        self.limited_events: set[str] = set()
-        """Names of events that have a limit of their own in some topic: for every other there is nothing to look up."""
-        self.router = WebSocketRouter(middleware=middleware, authenticators=authenticators, permissions=permissions)
-        self.router.is_outermost = True
-        self.routes = self.router.routes
+        super().__init__(
+            title=title,
+            version=version,
+            authenticators=authenticators,
+            permissions=permissions,
+            middleware=middleware,
+            heartbeat=heartbeat,
+        )
         self.settings = settings
-        self._topics: list[DeclaredTopic] = []
-        self._topic_settings: dict[str, TopicSettings] = {}
-        self._permits: dict[str, Permit] = {}
-        self._channels: dict[str, ChannelHandle] = {}
-        self._actors: list[tuple[type[Actor], tuple[Any, ...], dict[str, Any]]] = []
         self._node: Node | None = None
         self._server: WebServer | None = None
-        self.pages: dict[str, tuple[Path, str]] = {}
-        """URL path to (file, content type); see `static`."""
-        self._passages: dict[Route, Passage] = {}
-        self._http: RouteTableDef | None = None
         self.connections = Connections(self)
         """By id: the connections that are open now."""
         self.rooms = Rooms(self)
 
-    # --- declaring
-
-    def ws(self, path: str, **options: Any) -> Callable[[Any], Any]:
-        """
-        An endpoint: a coroutine function `f(ws, **path)`, or a `WebSocketEndpoint` class. Raw frames.
-
-        The options are those of `WebSocketRouter.add_route`: `expires`, `encoding`, `heartbeat`, `middleware`,
-        `authenticators`, `permissions`.
-        """
-        return self.router.route(path, **options)
-
-    def mount(self, router: WebSocketRouter, prefix: str = "") -> None:
-        """The routes of a router, now and later, each with the prefix before its path."""
-        self.router.mount(router, prefix)
-
-    def use(self, middleware: Around) -> Around:
-        """Around every endpoint, outside of what is added later and of what routers and endpoints have."""
-        self._passages.clear()
-        return self.router.use(middleware)
-
-    middleware = use
-
-    def _add_hook(self, moment: str, function: Any, path: str | None, fewest: int, most: int) -> None:
-        self.router._add_hook(moment, function, path, fewest, most)
-        self._passages.clear()
-
-    def _add_per_message(self, path: str, function: Any, options: dict[str, Any]) -> Any:
-        return self.router._add_per_message(path, function, options)
-
-    def topic(
-        self,
-        pattern: str,
-        *,
-        history: History | None = None,
-        slow: SlowPolicy | None = None,
-        max_members: int | None = None,
-        presence: bool | None = None,
-    ) -> Callable[[type[Room]], type[Room]]:
-        """
-        The app code of every topic that matches: a name, `prefix*`, or `game:{game_id}`.
-
-        What is given here goes before the configuration file's section of the same pattern.
-
-        Raises:
-            ConfigError: The pattern is none. ValueError: It is declared already.
-        """
-        parsed = TopicPattern(pattern)
-        given = {"history": history, "slow": slow, "max_members": max_members, "presence": presence}
-        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-
-        def add(behaviour: type[Room]) -> type[Room]:
-            if any(one.pattern.shape == parsed.shape for one in self._topics):
-                raise ValueError(f"could not declare {pattern!r}: it has app code already")
-            self._topics.append(DeclaredTopic(parsed, behaviour))
-            self.limited_events.update(behaviour.limits)
-            self._topics.sort(key=lambda one: one.pattern.rank, reverse=True)
-            self._topic_settings[pattern] = attrs.evolve(DECLARED, **changes)
-            return behaviour
-
-        return add
-
-    def permits(self, pattern: str) -> Callable[[Asked], Asked]:
-        """
-        Who may do what in the topics that match: `(principal, action, topic)`, plain or a coroutine function.
-
-        It is asked for "join", "publish", "history" and "presence" of clients, never for what app code does, and not
-        for a join with a token of that topic. It answers True, False or a `Refused`, within 3 s; a yes is kept until
-        the client is somebody else, was kicked, or `ws.forget_permissions()`. Also `app.permits("a:*")(HasRole("x"))`.
-
-        Of several patterns the most specific one is asked. What the configuration file says of a topic holds as well;
-        a pattern that no section matches is declared by this, and open to whom it lets in.
-
-        Raises:
-            ConfigError: The pattern is none. ValueError: It has one already. TypeError: It cannot be asked.
-        """
-        shape = TopicPattern(pattern).shape
-
-        def add(permission: Asked) -> Asked:
-            if any(TopicPattern(one).shape == shape for one in self._permits):
-                raise ValueError(f"could not declare who may use {pattern!r}: it has a function for that already")
-            self._permits[pattern] = permit_by(permission)
-            return permission
-
-        return add
+    # --- handles
 
     def room(self, name: str) -> RoomHandle:
         return RoomHandle(self, name)
@@ -207,94 +82,12 @@ class Gateway(Hooked):
         Raises:
             TopicKindError: `history` is given for a name that is declared as a Room, which has its own.
         """
-        if name not in self._channels:
-            self._channels[name] = ChannelHandle(self, name)
+        channels = self.topics.channels
+        if name not in channels:
+            channels[name] = ChannelHandle(self, name)
         if history is not None:
-            if self.is_room(name):
-                raise TopicKindError(name, "room", "channel")
-            self._topic_settings[name] = attrs.evolve(DECLARED, history=history)
-        return self._channels[name]
-
-    def actor(
-        self, actor_class: type[Actor], /, *args: Any, name: str | None = None, restart: str = "permanent"
-    ) -> None:
-        """An actor of the app, started under /app with the gateway."""
-        spec = ChildSpec(restart=restart)  # type: ignore[arg-type]
-        self._actors.append((actor_class, args, {"name": name, "spec": spec}))
-
-    def static(self, prefix: str, directory: Path) -> None:
-        """
-        Serves the files of a directory and those below it under `prefix`, `index.html` at the prefix itself.
-
-        The list is made now; files are read when asked for. Raises ValueError for no directory, or more than 1,000.
-        """
-        if not prefix.startswith("/"):
-            raise ValueError(f'could not serve {directory} under {prefix!r}: a path starts with "/"')
-        found = sorted(path for path in directory.rglob("*") if path.is_file()) if directory.is_dir() else []
-        if not 0 < len(found) <= MAX_STATIC:
-            raise ValueError(
-                f"could not serve {directory}: it has {len(found)} files; give a directory of 1 to {MAX_STATIC}"
-            )
-        for path in found:
-            name = path.relative_to(directory).as_posix()
-            kind = _content_type(name)
-            self.pages[prefix.rstrip("/") + "/" + name] = (path, kind)
-            if name == "index.html":
-                self.pages[prefix.rstrip("/") + "/"] = (path, kind)
-
-    def rpc(self, method: str) -> Callable[[Call], Call]:
-        """
-        What clients may call by that name: `handler(ws, data)`, plain or a coroutine function; what it returns is sent.
-
-        Raises:
-            ValueError: The name is empty, or has a handler already. TypeError: It cannot be called.
-        """
-        if not method:
-            raise ValueError("could not declare a call without a name: `@app.on_send` is for what needs no answer")
-        return lambda handler: self._declare_call(method, handler)
-
-    def on_send(self, handler: Call) -> Call:
-        """`handler(ws, data)` for what clients send without wanting an answer. One of them; raises as `rpc` does."""
-        return self._declare_call("", handler)
-
-    def _declare_call(self, method: str, handler: Call) -> Call:
-        said = f"the call {method!r}" if method else "the handler of `on_send`"
-        if not callable(handler):
-            raise TypeError(f"could not declare {said}: {handler!r} cannot be called; give a function `(ws, data)`")
-        if method in self.calls:
-            raise ValueError(f"could not declare {said}: it has one already, {self.calls[method].__qualname__}")
-        self.calls[method] = handler
-        return handler
-
-    @property
-    def http(self) -> RouteTableDef:
-        """
-        HTTP beside the sockets: `@app.http.get("/about")`, as in aiohttp. These paths go before those of endpoints.
-
-        Declare them before `start`.
-        """
-        if self._http is None:
-            from .web.http import route_table
-
-            self._http = route_table()
-        return self._http
-
-    @property
-    def has_http(self) -> bool:
-        return bool(self._http)
-
-    def mount_into(self, application: Application, settings: GatewaySettings | None = None) -> None:
-        """
-        Runs inside somebody's aiohttp application: starts and stops with it, and answers where it has nothing itself.
-
-        The gateway then listens nowhere but at its admin address. Call it before the application runs.
-        """
-        from .web.http import mount_into
-
-        mount_into(self, application, settings)
-
-    def is_room(self, name: str) -> bool:
-        return any(one.pattern.match(name) is not None for one in self._topics)
+            self.topics.keep_history(name, history)
+        return channels[name]
 
     # --- running
 
@@ -327,10 +120,10 @@ class Gateway(Hooked):
         chosen = self._with_heartbeat(self._with_declared_topics(chosen))
         node = self._node = Node(
             chosen,
-            self._behaviour_for,
+            self.topics.behaviour_for,
             calls=self.calls,
             authenticators=self.authenticators,
-            permits=self._permits,
+            permits=self.topics.permits,
             limited_events=self.limited_events,
             **node_options,
         )
@@ -379,6 +172,22 @@ class Gateway(Hooked):
             settings = load_settings(file, {}, {"--host": host, "--port": port}).settings
         return self.run_configured(settings)
 
+    def run_configured(self, settings: GatewaySettings) -> int:
+        """What `hubbub serve` calls."""
+        from .web.process import run
+
+        return run(self, settings)
+
+    def mount_into(self, application: Application, settings: GatewaySettings | None = None) -> None:
+        """
+        Runs inside somebody's aiohttp application: starts and stops with it, and answers where it has nothing itself.
+
+        The gateway then listens nowhere but at its admin address. Call it before the application runs.
+        """
+        from .web.http import mount_into
+
+        mount_into(self, application, settings)
+
     def close_all(self, code: int = 1001, reason: str = "") -> Receipt[int]:
         """
         Starts the close of every open connection; awaiting gives how many. Raises ValueError as `ws.close` does.
@@ -394,11 +203,7 @@ class Gateway(Hooked):
         self.node.engine.clear_all()
         return Receipt.of(None)
 
-    def run_configured(self, settings: GatewaySettings) -> int:
-        """What `hubbub serve` calls."""
-        from .web.process import run
-
-        return run(self, settings)
+    # --- what its parts ask of it
 
     def prepare(self, ticket: Ticket, route: Route, arguments: dict[str, Any]) -> None:
         """What the connection of this ticket needs to reach its endpoint."""
@@ -410,28 +215,11 @@ class Gateway(Hooked):
         if route.is_class:
             ticket.limits = route.endpoint._typed.limits
 
-    def _passage(self, route: Route) -> Passage:
-        """Put together once per route: what a router is given after the route's first connection is not around it."""
-        passage = self._passages.get(route)
-        if passage is None:
-            passage = route.passage
-            for router, path in route.places:
-                passage = passage.within(attrs.evolve(router.passage, hooks=router.hooks.of(path)))
-            self._passages[route] = passage
-        return passage
-
     def _declared_actors(self) -> list[Child]:
         return [
             Child(actor_class, args, with_gateway(actor_class, args, {}, self), **options)
             for actor_class, args, options in self._actors
         ]
-
-    def _behaviour_for(self, name: str) -> type[Behaviour] | None:
-        for declared in self._topics:
-            if declared.pattern.match(name) is not None:
-                return declared.behaviour
-        channel = self._channels.get(name)
-        return channel.behaviour() if channel is not None else None
 
     def _with_heartbeat(self, settings: GatewaySettings) -> GatewaySettings:
         if self.heartbeat is None:
@@ -439,24 +227,7 @@ class Gateway(Hooked):
         return attrs.evolve(settings, gateway=attrs.evolve(settings.gateway, heartbeat=self.heartbeat))
 
     def _with_declared_topics(self, settings: GatewaySettings) -> GatewaySettings:
-        """Code goes before the file where both name a pattern, setting by setting; a file may add others."""
-        topics = dict(settings.topics)
-        handled = {name: DECLARED for name, channel in self._channels.items() if channel.has_handlers}
-        for pattern, declared in {**handled, **self._topic_settings}.items():
-            base = topics.get(pattern, attrs.evolve(declared))
-            changed = {
-                field.name: getattr(declared, field.name)
-                for field in attrs.fields(TopicSettings)
-                if getattr(declared, field.name) != getattr(DECLARED, field.name)
-            }
-            topics[pattern] = attrs.evolve(base, **changed)
-        known = TopicTable(topics, DECLARED)
-        topics.update({pattern: DECLARED for pattern in self._permits if not known.is_declared(pattern)})
-        return attrs.evolve(settings, topics=topics)
-
-
-DECLARED = TopicSettings(join="anyone", publish="anyone")
-"""A topic with app code is open unless the file says otherwise: its `on_join` and handlers decide."""
+        return self.topics.settings_within(settings)
 
 
 def _session_factory(
@@ -466,11 +237,3 @@ def _session_factory(
     if isinstance(endpoint, type):
         return lambda machine, ws: machine.spawn_session(EndpointSession, ws, endpoint, passage)
     return lambda machine, ws: machine.spawn_session(FunctionSession, ws, endpoint, arguments, passage)
-
-
-def _content_type(name: str) -> str:
-    """By Python's own table: what the system's files say would differ from one machine to the next."""
-    kind, encoding = mimetypes.MimeTypes().guess_type(name, strict=False)
-    if kind is None or encoding is not None:
-        return "application/octet-stream"
-    return "text/javascript" if kind == "application/javascript" else kind  # RFC 9239 6

@@ -41,6 +41,11 @@ class Reply:
     is_by_server: bool = False
     """Whether nobody asked: the server joins the client to a topic, of its own accord or for app code."""
 
+    @property
+    def is_of_app(self) -> bool:
+        """App code, and the server itself, ask for no permission."""
+        return self.receipt is not None or self.is_by_server
+
 
 @attrs.frozen(eq=False)
 class Identify:

@@ -1,4 +1,10 @@
-"""Who is told of the life of connections: functions of the app, for every endpoint or for those of one path."""
+"""
+Who is told of the life of connections: functions of the app, for every endpoint or for those of one path.
+
+Endpoints are what `@app.ws` and routers declare. The wires that have commands (native, Centrifuge, Phoenix) have no
+endpoint and no hooks: there a room's `on_join` and `on_leave`, the handlers of events and calls, and the facts
+`ConnectionOpened` and `ConnectionClosed` say the same.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +77,11 @@ class Hooks:
 
 
 class Hooked(ABC):
-    """What an app and a router have in common: decorators for functions that are told of the life of connections."""
+    """
+    What an app and a router have in common: decorators for functions that are told of the life of connections.
+
+    Of those to its endpoints; the connections of the default wires have none, and no hook hears of them.
+    """
 
     @overload
     def on_connect(self, target: str) -> Callable[[Call], Call]: ...

@@ -26,7 +26,8 @@ from .reasons import InvalidToken, Refused
 if TYPE_CHECKING:
     from .commands import Command, Result
     from .node import Node
-    from .protocols.base import Wire
+    from .outlet import Outlet
+    from .replies import Replies
     from .tickets import Ticket
 
 
@@ -37,10 +38,6 @@ class Host(Protocol):
     def ask_application(self, command: Identify | None) -> None: ...
     def carry_out(self, command: Command) -> None: ...
     def join_for_server(self, join: Join) -> None: ...
-    def hold(self) -> None: ...
-    def release(self, reply: Reply, result: Result) -> None: ...
-    def answer(self, reply: Reply, result: Result) -> None: ...
-    def warn(self, seconds: float) -> None: ...
     def end(self, close: Close) -> None: ...
     def call_at(self, what: str, at: float) -> None: ...
 
@@ -48,11 +45,17 @@ class Host(Protocol):
 class Identification:
     """One per connection."""
 
-    def __init__(self, node: Node, ticket: Ticket, wire: Wire, host: Host) -> None:
+    __slots__ = (
+        "_has_warned", "_host", "_node", "_opening", "_outlet", "_replies", "_ticket", "_wire", "is_known", "principal",
+    )  # fmt: skip
+
+    def __init__(self, node: Node, ticket: Ticket, host: Host, outlet: Outlet, replies: Replies) -> None:
         self._node = node
         self._ticket = ticket
-        self._wire = wire
+        self._wire = wire = ticket.wire
         self._host = host
+        self._outlet = outlet
+        self._replies = replies
         self._opening: Opening | None = None
         self._has_warned = False
         self.principal = ticket.principal
@@ -118,7 +121,7 @@ class Identification:
     def _refuse(self, opening: Opening, error: Refused) -> None:
         """On a wire that begins with a token nothing more can be done; elsewhere the client goes on as whom it was."""
         self._opening = None
-        self._host.answer(opening.command.reply, error)
+        self._replies.answer(opening.command.reply, error)
         for command in () if self._wire.identifies_first else opening.held:
             self._host.carry_out(command)
 
@@ -157,7 +160,7 @@ class Identification:
         self._watch_expiry()
         joins = [self._join_of(opening, topic) for topic in dict.fromkeys(principal.topics)]
         if joins:
-            self._host.hold()
+            self._outlet.hold()
         for join in joins:
             opening.expect(join.reply)
         for join in joins:
@@ -182,9 +185,17 @@ class Identification:
             return
         self._opening = None
         identified = Identified(self._ticket.client, self.principal, self._expires_in(), opening.joined)
-        self._host.release(opening.command.reply, identified)
+        self._replies.answer_first(opening.command.reply, identified)
         for command in opening.held:
             self._host.carry_out(command)
+
+    def check_known(self) -> None:
+        """Raises Refused as long as it has not said who it is; where that comes first, anything else is its end."""
+        if self.is_known:
+            return
+        if self._wire.identifies_first:
+            self._host.end(Close("bad_request", ended_by="client"))
+        raise Refused("unauthorized", "log in first")
 
     # --- a newer token
 
@@ -203,7 +214,7 @@ class Identification:
         self._has_warned = False
         self._adopt(principal)
         self._watch_expiry()
-        self._host.answer(reply, Renewed(self._ticket.client, self._expires_in()))
+        self._replies.answer(reply, Renewed(self._ticket.client, self._expires_in()))
 
     def _invalid(self, reply: Reply) -> None:
         """A wire that begins with a token ends with a bad one."""
@@ -214,7 +225,7 @@ class Identification:
         elif self._opening is not None:
             self._refuse(self._opening, error)
         else:
-            self._host.answer(reply, error)
+            self._replies.answer(reply, error)
 
     # --- the end of it
 
@@ -227,7 +238,7 @@ class Identification:
             decision = expiry.after(wall, expires, grace=grace, warned=self._has_warned)
             if isinstance(decision, expiry.Warn):
                 self._has_warned = True
-                self._host.warn(decision.seconds)
+                self._outlet.put(self._wire.expiring(decision.seconds))
             ends.append(wall if isinstance(decision, expiry.Over) else decision.at)
         if not ends:
             return

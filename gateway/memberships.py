@@ -88,7 +88,7 @@ class Memberships:
             return None
         if ended.is_by_server and removed.may_return and wire.can_be_joined and not wire.uses_app_frames:
             over = removed.reason == "expired"
-            return Close("subscription_expired" if over else "insufficient_state", ended_by="app")
+            return Close("subscription_expired", ended_by="expired") if over else Close("insufficient_state")
         may_return, code = removed.may_return, removed.code
         self._outlet.put(wire.removed(ended.reply, removed.reason, may_return=may_return, code=code))
         return None
@@ -147,10 +147,8 @@ class Memberships:
             return None
         return self._node.now() + expires + self._node.auth.refresh_grace - self._node.wall()
 
-    def end_overdue(self) -> bool:
-        """Whether one was."""
-        overdue = self.subscriptions.overdue(self._node.wall() - self._node.auth.refresh_grace)
-        for topic, subscription in overdue:
+    def end_overdue(self) -> None:
+        """Those whose grace is over; the topic says so, as of any that it ends."""
+        for topic, subscription in self.subscriptions.overdue(self._node.wall() - self._node.auth.refresh_grace):
             subscription.expires = None
             self._node.tell_live_topic(topic, Depart(self._client, subscription.generation, "expired", lives_on=True))
-        return bool(overdue)

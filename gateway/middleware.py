@@ -4,6 +4,9 @@ What stands between a client and an endpoint: around the connect, and around eac
 A middleware is an object that is called `await middleware(ws, next)` around the connect, or has a method
 `async def message(self, ws, message, next)` for each message, or both. Who does not call `next` stops it there.
 Around a class endpoint, `next` returns when `on_connect` has; around a function, when the function has.
+
+It stands around endpoints, which is where raw frames are. A client of the native, Centrifuge or Phoenix wire passes
+none: `authenticators` and permissions decide who it is and what it may there, and limits are configured for all wires.
 """
 
 from __future__ import annotations

@@ -374,7 +374,7 @@ class Node:
         machine = None if ref is None else ref._actor
         if not isinstance(machine, ConnectionActor):
             raise Refused("not_available", f"there is no connection {client!r} here; it is gone, or on another node")
-        return machine._origin
+        return machine.origin
 
     def in_turn(self, topic: str, act: Callable[[TopicActor], Any], what: str) -> Receipt[Any]:
         """Does something to a topic, in order with what it is told before and after. Any thread."""

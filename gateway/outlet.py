@@ -9,7 +9,7 @@ decides nothing about closing: it says that it overflowed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .outbox import Entry, Outbox
 
@@ -24,24 +24,33 @@ WRITE_AHEAD = 64 * 1024
 """Bytes handed to a transport at once when it has room again: its own high-water mark, so that it may say stop."""
 
 
+class Host(Protocol):
+    """What the connection machine hears from it."""
+
+    def reader_is_slow(self) -> None:
+        """The transport is full for the first time; an outbox was made."""
+
+    def entry_dropped(self, entry: Entry) -> None:
+        """As its topic's policy allows."""
+
+    def overflowed(self) -> None:
+        """Something that may not be dropped has no room: the connection must end."""
+
+
 class Outlet:
     """
     The writing half of one connection; its outbox exists only while the peer is slow.
 
     Args:
-        on_slow: The transport is full for the first time; an outbox was made.
-        on_dropped: An entry was dropped, as its topic's policy allows.
-        on_overflow: Something that may not be dropped has no room: the connection must end.
+        host: Hears what becomes of that; one object and no closures, for there are as many as connections.
     """
 
     __slots__ = (
+        "_host",
         "_is_held",
         "_is_over",
         "_limits",
         "_now",
-        "_on_dropped",
-        "_on_overflow",
-        "_on_slow",
         "_out",
         "muted",
         "outbox",
@@ -49,19 +58,10 @@ class Outlet:
         "socket",
     )
 
-    def __init__(
-        self,
-        limits: Limits,
-        now: Callable[[], float],
-        on_slow: Callable[[], None],
-        on_dropped: Callable[[Entry], None],
-        on_overflow: Callable[[], None],
-    ) -> None:
+    def __init__(self, limits: Limits, now: Callable[[], float], host: Host) -> None:
         self._limits = limits
         self._now = now
-        self._on_slow = on_slow
-        self._on_dropped = on_dropped
-        self._on_overflow = on_overflow
+        self._host = host
         self._out: list[bytes] = []
         self.muted: dict[str, int] = {}
         """Topics of which nothing leaves, by the generation of the membership that has ended."""
@@ -76,7 +76,7 @@ class Outlet:
         self.socket = socket
         self.go_on()
         if self.outbox is not None:
-            self._on_slow()
+            self._host.reader_is_slow()
 
     def hold(self) -> None:
         """Everything waits, under the bounds of the outbox, until `release`: something else has to leave first."""
@@ -96,7 +96,7 @@ class Outlet:
             self.flush()
         self.go_on()
         if self.outbox is not None:
-            self._on_slow()
+            self._host.reader_is_slow()
 
     def end(self) -> Socket | None:
         """Nothing leaves any more; returns the socket, the first time."""
@@ -186,12 +186,12 @@ class Outlet:
         if self.outbox is None:
             self.outbox = self._make_outbox()
             if self.socket is not None:
-                self._on_slow()
+                self._host.reader_is_slow()
         verdict = self.outbox.push(entry, self._now())
         for dropped in verdict.dropped:
-            self._on_dropped(dropped)
+            self._host.entry_dropped(dropped)
         if verdict.overflow:
-            self._on_overflow()
+            self._host.overflowed()
 
     def _make_outbox(self) -> Outbox:
         limits = self._limits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .heartbeat import Ping
+from .heartbeat import Close, Ping
 
 if TYPE_CHECKING:
     from .heartbeat import ClientBeats, Decision, Heartbeat, HeartbeatConfig, SteadyPings
@@ -39,4 +39,6 @@ class Pinging:
         decision = self._beats.after(now, last_seen, self._last_ping, self.missed)
         if isinstance(decision, Ping):
             self._last_ping, self.missed = decision.at, decision.missed
+        elif isinstance(decision, Close):
+            self.missed += self._last_ping is not None
         return decision

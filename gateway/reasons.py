@@ -200,7 +200,7 @@ class InvalidData(GatewayError):
     @property
     def fact(self) -> str:
         """What is wrong with the message, without repeating it."""
-        raise NotImplementedError
+        return str(self)
 
 
 class InvalidJSON(InvalidData, json.JSONDecodeError):

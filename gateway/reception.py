@@ -98,8 +98,8 @@ class Reception:
             wait = self._gate.wait_to_join(now) if is_join else self._gate.wait(now)
         if wait > 0:
             self._too_fast(command.reply, wait, limit)
-        elif not self._who.holds(command):
-            self.carry_out(command)
+        elif not self._who.holds(command) and not (self._clearance is not None and self._clearance.holds(command)):
+            self._act(command)
         return self._ending.closing is None
 
     def _too_fast(self, reply: Reply, wait: float, limit: Limit | None = None) -> None:

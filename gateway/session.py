@@ -122,7 +122,11 @@ class Session(Actor):
         return list(self._passage.hooks.disconnected)
 
     async def _say_goodbye(self, code: int) -> None:
-        """Each once, also if one of them raises; then that is raised."""
+        """
+        Each once, also if one of them raises; then that is raised.
+
+        What a gateway that stops takes no more (leaves are then recorded, not announced) is no failure of theirs.
+        """
         errors: list[Exception] = []
         for last_word in self._last_words() if self.ws._was_accepted else ():
             try:
@@ -130,7 +134,8 @@ class Session(Actor):
             except WebSocketDisconnect:
                 continue
             except Exception as error:
-                errors.append(error)
+                if not (isinstance(error, Refused) and error.reason == "shutting_down"):
+                    errors.append(error)
         if errors:
             raise errors[0] if len(errors) == 1 else ExceptionGroup("several last words failed", errors)
 

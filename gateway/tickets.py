@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from .node import Node
     from .passage import Passage
     from .protocols.base import Wire
+
+
+NO_LIMITS: Mapping[str, Limit] = MappingProxyType({})
+"""Of all that have none: a dict for each connection would be 64 bytes."""
 
 
 @attrs.frozen
@@ -65,7 +70,7 @@ class Ticket:
     """Of its endpoint; None: the gateway's."""
     passage: Passage = OPEN
     """What stands around its endpoint."""
-    limits: Mapping[str, Limit] = attrs.field(factory=dict)
+    limits: Mapping[str, Limit] = NO_LIMITS
     """Of its endpoint's messages, by action."""
     _websocket: WebSocket | None = None
     address_key: str = attrs.field(init=False)

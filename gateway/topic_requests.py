@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .clearance import Clearance
     from .commands import Command
     from .config import TopicSettings
+    from .deadlines import Deadlines
     from .identification import Identification
     from .identity import Principal
     from .memberships import Memberships
@@ -41,12 +42,11 @@ class TopicRequests:
     Of one connection.
 
     Args:
-        watch: Called when a permission to be in a topic ends at some time.
         clearance: What the application has granted; None: it does not want to be asked.
     """
 
     __slots__ = (
-        "_address_key", "_clearance", "_client", "_members", "_node", "_outlet", "_replies", "_sessions", "_watch",
+        "_address_key", "_clearance", "_client", "_deadlines", "_members", "_node", "_outlet", "_replies", "_sessions",
         "_who", "_wire", "origin",
     )  # fmt: skip
 
@@ -60,8 +60,8 @@ class TopicRequests:
         who: Identification,
         memberships: Memberships,
         sessions: Sessions,
+        deadlines: Deadlines,
         clearance: Clearance | None,
-        watch: Callable[[], None],
     ) -> None:
         self._node = node
         self._client = ticket.client
@@ -73,7 +73,7 @@ class TopicRequests:
         self._members = memberships
         self._sessions = sessions
         self._clearance = clearance
-        self._watch = watch
+        self._deadlines = deadlines
         self.origin = Origin(ref, ticket.client, ticket.principal)
         """Whose commands they are, from now on."""
 
@@ -106,7 +106,7 @@ class TopicRequests:
             if command.since is not None:  # what is on its way to the earlier one comes again behind the answer
                 self._outlet.mute(command.topic, generation)
         if command.expires is not None:
-            self._watch()
+            self._deadlines.watch_topics()
         self._tell(command, Submit(self.origin, command, generation, self._wire.variant(command)))
 
     def leave(self, command: Leave) -> None:
@@ -126,28 +126,30 @@ class TopicRequests:
         if subscription is None:
             raise Refused("not_joined", f"{topic} is not joined; join it with a new token")
         subscription.expires = self._node.topic_grant(command.token, topic, self.origin.user).expires
-        self._watch()
+        self._deadlines.watch_topics()
         self._replies.answer(command.reply, Renewed(self._client, self._members.expires_in(subscription)))
 
     # --- saying and reading
 
     def publish(self, command: Publish) -> None:
         """The hot path. Raises Refused."""
-        settings = self._settings(command.topic)
+        settings, topic, wire = self._settings(command.topic), command.topic, self._wire
         check_event_name(command.event)
-        wire = self._wire
+        creator, generation = NOBODY, 0
         if not command.reply.is_of_app:
+            creator = self._address_key
             if wire.needs_membership and not self._is_in(command):
                 return
             if wire.calls_by_event and self._is_call(command):
-                self._sessions.call(
-                    Call(command.event, command.reply, command.payload, command.kind, command.topic)
-                )
+                self._sessions.call(Call(command.event, command.reply, command.payload, command.kind, command.topic))
                 return
             _check_permission(settings.publish, self.origin.principal)
-            self._check_granted(command.topic, "publish")
-        subscription = self._members.subscriptions.get(command.topic) if wire.needs_membership else None
-        self._tell(command, Submit(self.origin, command, 0 if subscription is None else subscription.generation))
+            if self._clearance is not None:
+                self._check_granted(topic, "publish")
+        if wire.needs_membership:
+            subscription = self._members.subscriptions.get(topic)
+            generation = 0 if subscription is None else subscription.generation
+        self._node.tell_topic(topic, Submit(self.origin, command, generation), creator)
 
     def _is_in(self, command: Publish) -> bool:
         """Whether it comes from the membership of now; what an earlier one said is not heard. Raises Refused."""
@@ -196,7 +198,7 @@ class TopicRequests:
             return False
         return True
 
-    def _tell(self, command: Join | Publish | ReadHistory | ReadPresence, submit: Submit) -> None:
+    def _tell(self, command: Join | ReadHistory | ReadPresence, submit: Submit) -> None:
         """A topic that has to be started for it counts for the client's address. Raises Refused."""
         creator = NOBODY if command.reply.is_of_app else self._address_key
         self._node.tell_topic(command.topic, submit, creator)

@@ -108,6 +108,7 @@ async def _refuse(endpoint: WebSocketEndpoint, head: Head, error: Refused) -> No
     body: dict[str, Any] = {"status": "error", "error": {**shown, **error.details}}
     if head.action:
         body["action"] = head.action[:MAX_SHOWN]
+    endpoint.ws._note_refusal(head.action[:MAX_SHOWN], error)
     await endpoint.ws.send_json(_addressed(head, body))
 
 

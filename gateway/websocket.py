@@ -12,26 +12,26 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from . import wire_json
-from .commands import Join, Leave, Publish, Reply
+from .events import CommandRefused
 from .handshake import Address, Handshake
 from .hooks import result
 from .intake import Frame, Intake
-from .messages import Accept, Adopt, Beat, Close, ForgetPermissions, HookFailed, Kick, LeaveAll, Refuse, Send, Taken
+from .liveness import Liveness
+from .messages import Accept, Adopt, Close, HookFailed, Refuse, Send, Taken
 from .passage import OPEN
-from .publications import clients, encode_payload, event_named
+from .peer import Peer
 from .reasons import NotAccepted, Refused, WebSocketDisconnect, validate_close
 from .receipts import Receipt
+from .topic_client import TopicClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
     from actors import ActorRef
 
-    from .commands import Face
-    from .heartbeat import HeartbeatConfig
     from .identity import Principal
     from .node import Node
-    from .passage import Encoding, Passage
+    from .passage import Passage
     from .publications import Kind
 
 
@@ -45,37 +45,7 @@ class ConnectionState(Enum):
     DISCONNECTED = "disconnected"
 
 
-class Liveness:
-    """`ws.heartbeat`: whether this connection is pinged while it is silent, and closed when it stays so."""
-
-    def __init__(self, ws: WebSocket, config: HeartbeatConfig) -> None:
-        self._ws = ws
-        self.config = config
-        self.is_running = True
-        """As it was asked for last; heartbeats run from the accept on."""
-
-    def start(self) -> Receipt[None]:
-        """Goes on: after an interval of silence it is pinged again. Does nothing if it runs."""
-        return self._set(is_on=True)
-
-    def stop(self) -> Receipt[None]:
-        """No more pings, and no close for silence; a cable that was cut is then noticed only when something is sent."""
-        return self._set(is_on=False)
-
-    def handle_pong(self) -> Receipt[None]:
-        """
-        For applications that look for pongs themselves. Nothing is left to do: any message counts as a sign of life
-        when it comes in, `{"type":"pong"}` as well as another.
-        """
-        return Receipt.of(None)
-
-    def _set(self, *, is_on: bool) -> Receipt[None]:
-        self.is_running = is_on
-        self._ws._tell(Beat(is_on), None)
-        return Receipt.of(None)
-
-
-class WebSocket:
+class WebSocket(Peer, TopicClient):
     """One connection. Made by the gateway; handed to endpoints, calls and hooks."""
 
     def __init__(
@@ -87,76 +57,22 @@ class WebSocket:
         principal: Principal,
         passage: Passage = OPEN,
     ) -> None:
-        self._node = node
-        self._ref = ref
-        self._passage = passage
+        Peer.__init__(self, client, handshake, principal, passage, created=node.wall())
+        TopicClient.__init__(self, node, ref)
         self._intake = Intake(self, self._give_back)
         self._greeting: asyncio.Task[None] | None = None
-        self._gone: WebSocketDisconnect | None = None
         self._leaving = WebSocketDisconnect(1000)
         self._session: ActorRef[Any] | None = None
         self._was_accepted = False
         self._has_said_goodbye = False
-        self._handshake = handshake
-        self.id = client
-        self.principal = principal
-        self.created = node.wall()
-        """Wall-clock seconds since 1970 at the upgrade request."""
         self.state = ConnectionState.CONNECTING
         self.heartbeat = Liveness(self, passage.heartbeat or node.heartbeat_config)
 
     # --- what it is
 
     @property
-    def handshake(self) -> Handshake:
-        return self._handshake
-
-    @property
-    def path(self) -> str:
-        return self._handshake.path
-
-    @property
-    def path_params(self) -> Mapping[str, str]:
-        return self._handshake.path_params
-
-    @property
-    def query_params(self) -> Mapping[str, str]:
-        return self._handshake.query_params
-
-    @property
-    def query_string(self) -> str:
-        return self._handshake.query_string
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._handshake.headers
-
-    @property
-    def client(self) -> Address:
-        return self._handshake.client
-
-    @property
-    def client_host(self) -> str:
-        return self._handshake.client.host
-
-    @property
     def is_connected(self) -> bool:
         return self.state is ConnectionState.CONNECTED
-
-    @property
-    def encoding(self) -> Encoding | None:
-        """What handlers get of a message; None: a `str` or bytes, as it came."""
-        return self._passage.encoding
-
-    @property
-    def expires(self) -> float | None:
-        """Seconds from `created` until it ends; None: it does not."""
-        return self._passage.expires
-
-    @property
-    def expires_at(self) -> float | None:
-        """Wall-clock seconds since 1970 at which it ends; None: it does not."""
-        return None if self._passage.expires is None else self.created + self._passage.expires
 
     def now(self) -> float:
         """Seconds of the gateway's clock, which never goes back; for measuring, not for dates."""
@@ -238,8 +154,12 @@ class WebSocket:
 
     def send_error(self, error: Refused) -> Receipt[None]:
         """The answer to a message that was refused, as the native wire says it; `Refused` in a handler does this."""
+        self._note_refusal("", error)
         shown = {"code": error.code, "reason": error.reason, "message": error.message, "temporary": error.temporary}
         return self.send_json({"status": "error", "error": {**shown, **error.details}})
+
+    def _note_refusal(self, action: str, error: Refused) -> None:
+        self._node.events.publish(CommandRefused(self.id, action, error.reason))
 
     def send(self, value: object) -> Receipt[None]:
         """A `str` as text, bytes as binary, anything else as JSON."""
@@ -308,76 +228,6 @@ class WebSocket:
             except WebSocketDisconnect:
                 return
             yield frame
-
-    # --- rooms and channels
-
-    def join(self, topic: str, *, info: object = None, params: object = None) -> Receipt[Any]:
-        """Joins a room by its whole name; awaiting gives the position, raises `Refused` if it may not."""
-        return self._enter("room", topic, info, params)
-
-    def subscribe(self, topic: str, *, info: object = None, params: object = None) -> Receipt[Any]:
-        """`join` under the name that channels have for it."""
-        return self._enter("channel", topic, info, params)
-
-    def _enter(self, face: Face, topic: str, info: object, params: object) -> Receipt[Any]:
-        encoded = None if info is None else wire_json.encode(info)
-        return self._ask("join", lambda reply: Join(topic, reply, info=encoded, params=params), topic, face)
-
-    def leave(self, topic: str) -> Receipt[Any]:
-        return self._ask("leave", lambda reply: Leave(topic, reply), topic)
-
-    unsubscribe = leave
-
-    def kick(self, topic: str, reason: str = "kicked", *, may_return: bool = False, code: int | None = None) -> None:
-        """
-        Ends a membership of this client as `Member.kick` does: it is told, and whether it should come back by itself.
-
-        Nothing happens if it is not in that topic.
-        """
-        self._tell(Kick(topic, reason, may_return, code), None)
-
-    def forget_permissions(self) -> None:
-        """
-        What `app.permits` granted to this client is asked again before it is used again, also what is being asked now.
-
-        Where it is a member it stays one; `kick` ends that.
-        """
-        self._tell(ForgetPermissions(), None)
-
-    def leave_all(self) -> Receipt[None]:
-        """Leaves every room it has joined, its client or its app; nobody has to: the end of a connection does it."""
-        return self._leave_all("room")
-
-    def unsubscribe_all(self) -> Receipt[None]:
-        """Leaves every channel it has subscribed to."""
-        return self._leave_all("channel")
-
-    def _leave_all(self, face: Face) -> Receipt[None]:
-        receipt: Receipt[None] = Receipt(f"leave every {face}", self._node.receipt_lost)
-        if self._gone is not None:
-            receipt.resolve(None)  # its memberships end without it
-        else:
-            self._tell(LeaveAll(face, receipt), receipt)
-        return receipt
-
-    def publish(
-        self, topic: str, payload: object, *, event: str | None = None, exclude: object = (), save: bool | None = None
-    ) -> Receipt[Any]:
-        """Publishes as this client would, with itself as the sender. `event`: None as in `Member.send`."""
-        encoded, kind = encode_payload(payload)
-        name, but = event_named(event, payload), clients(exclude)
-        return self._ask("publish", lambda reply: Publish(topic, reply, encoded, kind, name, but, save), topic)
-
-    def _ask(self, act: str, command: Any, topic: str, face: Face = "channel") -> Receipt[Any]:
-        receipt: Receipt[Any] = Receipt(f"{act} {topic}", self._node.receipt_lost)
-        self._tell(command(Reply(act, face=face, topic=topic, receipt=receipt)), receipt)
-        return receipt
-
-    def _tell(self, message: object, receipt: Receipt[Any] | None) -> None:
-        if self._ref.is_alive():
-            self._ref.tell(message)
-        elif receipt is not None:
-            receipt.fail(self._gone or WebSocketDisconnect(1006, "connection lost"))
 
     # --- what the machine does, on the loop's thread
 

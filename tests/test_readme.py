@@ -8,6 +8,7 @@ import re
 import subprocess
 import urllib.error
 import urllib.request
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,17 @@ PAGES = [Page(name, (ROOT / name).read_text()) for name in (
 )]  # fmt: skip
 README, APP_CODE, WIRES, HTTP_API, PRODUCTION = PAGES
 
-COMMANDS = [(page, command) for page in PAGES for command in page.commands()]
-SERVERS = [pytest.param(*one, id=one[1].line) for one in COMMANDS if "hubbub serve" in one[1].line]
-PROGRAMS = [pytest.param(*one, id=one[1].line) for one in COMMANDS if "hubbub serve" not in one[1].line]
+SERVERS = [
+    pytest.param(page, command, id=command.line)
+    for page in PAGES
+    for block in page.blocks("console")
+    for command in block.commands
+    if command.serves
+]
+PROGRAMS = [
+    pytest.param(page, block, id=block.commands[0].line)
+    for page in PAGES for block in page.blocks("console") if not block.commands[0].serves
+]  # fmt: skip
 CONVERSATIONS = [
     pytest.param(page, block, id=f"{page.name} {block.about}") for page in PAGES for block in page.blocks("transcript")
 ]
@@ -38,17 +47,14 @@ BESIDE = ["cent"]
 """Modules of programs that have an environment of their own; `tests/integration/test_users_project.py` runs these."""
 
 
-@pytest.mark.parametrize(("page", "command"), PROGRAMS)
-def test_a_command_prints_what_the_page_says(page: Page, command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "block"), PROGRAMS)
+def test_commands_print_what_the_page_says(page: Page, block: Block, tmp_path: Path) -> None:
     """To the letter: who copies a command and sees something else stops reading."""
-    if not command.server:
-        page.write_files(tmp_path, settings=True)
-        said = run(command.line, tmp_path)
-    else:
-        page.write_files(tmp_path, settings="--config" in command.server)
-        with serving(command.server, tmp_path) as served:
-            said = run(served.here(command.line), tmp_path)
-    assert is_like(said.rstrip("\n"), command.output.rstrip("\n")), said
+    page.write_files(tmp_path, settings=not block.about or "--config" in block.about)
+    with serving(block.about, tmp_path) if block.about else nullcontext() as served:
+        for command in block.commands:
+            said = run(served.here(command.line) if served else command.line, tmp_path)
+            assert is_like(said.rstrip("\n"), command.output.rstrip("\n")), said
 
 
 def run(line: str, directory: Path) -> str:
@@ -86,7 +92,7 @@ def test_the_tests_of_a_page_pass(page: Page, tmp_path: Path) -> None:
 def test_no_program_of_a_page_is_left_out(page: Page) -> None:
     """Each Python block has a name, and is served, spoken to, imported by a test, or itself one."""
     assert [block.body for block in page.blocks("python") if block.file is None] == []
-    used = [f"{command.line} {command.server}" for command in page.commands()]
+    used = [block.about + block.body for block in page.blocks("console")]
     used += [block.about for block in page.blocks("transcript")]
     used += [body for name, body in page.files.items() if name.startswith("test_")]
     modules = {name.removesuffix(".py") for name in page.files if name.endswith(".py") and "test_" not in name}
@@ -256,7 +262,7 @@ def test_settings_are_read(tmp_path: Path) -> None:
 def test_every_key_of_a_page_exists(page: Page, block: Block, tmp_path: Path) -> None:
     """Whoever copies a few lines is not told that they mean nothing."""
     (tmp_path / "shown.toml").write_text(block.body)
-    assert load_settings(tmp_path / "shown.toml", {}, {})
+    assert load_settings(tmp_path / "shown.toml", {}, {}).settings is not None
 
 
 def test_the_admin_listener_answers_what_the_page_lists(tmp_path: Path) -> None:

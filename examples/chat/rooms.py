@@ -15,8 +15,8 @@ AWAY = 60.0
 
 A_PERSON = Limit(10, per=10.0)
 """Nobody types more than one message a second for long; what is more is answered with the time to wait."""
-KEYSTROKES = Limit(2, per=2.0, on_excess="drop")
-"""A page tells of its typing every few seconds; what is more is no news."""
+KEYSTROKES = Limit(5, per=5.0, on_excess="drop")
+"""A page tells of its typing every few seconds, and again after each message; what is more is no news."""
 
 
 class ChatRoom(Room):

@@ -8,7 +8,7 @@ import socket
 RECEIVE_BUFFER = 4096
 """Bytes that the kernel takes ahead of us, and asyncio twice as much. A browser takes some hundred thousand."""
 
-TEXT, PING, PONG = 0x1, 0x9, 0xA
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 
 
 class SlowSocket:
@@ -42,7 +42,7 @@ class SlowSocket:
         self._writer.write(bytes((0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0)) + payload)
 
     async def read(self) -> bytes:
-        """The next text. Raises IncompleteReadError when the connection is over."""
+        """The next text. Raises EOFError when the connection is over."""
         while True:
             opcode, size = await self._reader.readexactly(2)
             if size == 126:
@@ -50,6 +50,8 @@ class SlowSocket:
             payload = await self._reader.readexactly(size)
             if opcode & 0x0F == TEXT:
                 return payload
+            if opcode & 0x0F == CLOSE:
+                raise EOFError("the gateway closed the slow socket")
             if opcode & 0x0F == PING:
                 self.send(payload, PONG)
 

@@ -29,7 +29,7 @@ class CannotWatch(Exception):
         self.url, self.problem, self.hint = url, problem, hint
 
     def __str__(self) -> str:
-        return f"cannot watch {self.url}: {self.problem}; {self.hint}"
+        return f"could not ask {self.url}: {self.problem}; {self.hint}"
 
 
 class AdminClient:

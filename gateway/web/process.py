@@ -57,9 +57,9 @@ async def _serve(app: Gateway, settings: GatewaySettings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    await app.start(settings)
     collector = Collector(lambda: app.node.connection_count)
     collector.start()
+    await app.start(settings)
     sweeping = asyncio.ensure_future(collector.run())
     try:
         _greet(app)

@@ -44,6 +44,7 @@ FRAMES_PER_TURN: Final = 1024
 NO_STATUS: Final = 1005
 LOST: Final = 1006
 PROTOCOL_ERROR: Final = 1002
+MESSAGE_TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011
 
 TEXT: Final = WSMsgType.TEXT
@@ -416,7 +417,8 @@ class TakenSocket(asyncio.Protocol):
 
     def _fail_for(self, fault: BaseException) -> None:
         if isinstance(fault, WebSocketError):
-            self._fail(int(fault.code), str(fault))
+            code = int(fault.code)
+            self._fail(code, "message too big" if code == MESSAGE_TOO_BIG else str(fault))  # its limit is ours and one
         else:
             self._listener_failed(fault)
 

@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -41,6 +42,8 @@ ENVIRON = {
 }
 BOUND = 180.0
 """Seconds for one suite: the longest takes half a minute."""
+AT_ONCE = 2
+"""Suites: they wait more than they work, for tokens to end and pings to come."""
 
 PYTEST = (
     "-q -W error -c /dev/null --rootdir . --confcutdir . -o python_files=*_test.py -p no:cacheprovider "
@@ -86,18 +89,36 @@ class Outcome:
 
 
 async def run(suite: Suite, python: str, environ: Mapping[str, str]) -> Outcome:
-    print(f"--- {suite.directory}: {suite.client}", flush=True)
+    """Prints what it has to say as a whole, when it is done."""
     began = time.monotonic()
     child = await asyncio.create_subprocess_exec(
-        *suite.command(python), cwd=HERE, env={**os.environ, **environ}, start_new_session=True
+        *suite.command(python),
+        cwd=HERE,
+        env={**os.environ, **environ},
+        start_new_session=True,
+        stdout=PIPE,
+        stderr=STDOUT,
     )
+    reading = asyncio.ensure_future(child.communicate())
     try:
-        code = await asyncio.wait_for(child.wait(), BOUND)
-        problem = f"exit code {code}" if code else ""
+        await asyncio.wait_for(asyncio.shield(reading), BOUND)
+        problem = f"exit code {child.returncode}" if child.returncode else ""
     except TimeoutError:
         os.killpg(child.pid, signal.SIGKILL)  # a process for each file, in a group of its own
         problem = f"not done after {BOUND:g} s"
+    said, _ = await reading
+    print(f"--- {suite.directory}: {suite.client}\n{said.decode(errors='replace').rstrip()}", flush=True)
     return Outcome(f"{suite.directory} ({suite.client})", problem, time.monotonic() - began)
+
+
+async def run_all(suites: Sequence[Suite], python: str, environ: Mapping[str, str]) -> list[Outcome]:
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(suite: Suite) -> Outcome:
+        async with places:
+            return await run(suite, python, environ)
+
+    return await asyncio.gather(*map(in_turn, suites))
 
 
 async def end(name: str, process: Process) -> Outcome:
@@ -141,7 +162,7 @@ async def main(python: str, names: Sequence[str]) -> int:
             "PYTHONPATH": ENVIRON["PYTHONPATH"],
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # ours is found beside the support, and needs what is not there
         }
-        outcomes = [await run(suite, python, environ) for suite in chosen]
+        outcomes = await run_all(chosen, python, environ)
         outcomes += [await end("the default gateway", default), await end("the mixed gateway", mixed)]
     print("\n" + "\n".join(map(str, outcomes)))
     return 1 if any(outcome.problem for outcome in outcomes) else 0

@@ -322,7 +322,7 @@ async def test_a_topic_with_a_full_mailbox_refuses_commands_and_lets_members_go(
         left: list[RoomLeft] = []
         node.events.subscribe(RoomLeft, left.append)
         receipts = [node.publish("a", "hello", "message") for _ in range(5)]
-        generation = peer.ref._actor._subscriptions.get("a").generation
+        generation = peer.ref._actor._members.subscriptions.get("a").generation
         assert node.tell_live_topic("a", Depart(peer.client, generation, "left"))
         await settle()
         refused = [await asyncio.wait_for(_outcome(receipt), 1) for receipt in receipts]

@@ -53,7 +53,7 @@ async def test_each_action_is_asked_for_once(system: ActorSystem) -> None:
     node = await start_node(system, permits={"kept:*": desk})
     ada = Peer(node, "ada", principal=ADA)
     await ada.joins("open")
-    assert (ada.ref._actor._permits, desk.asked) == (None, [])
+    assert (ada.ref._actor._sessions.permits, desk.asked) == (None, [])
     await ada.joins("kept:1")
     for _ in range(50):
         ada.send("publish", channel="kept:1", payload=1)
@@ -183,7 +183,7 @@ async def test_who_stops_the_session_of_permissions_says_no_yes(
         ada.send("join_room", room=f"kept:{number}")
     await settle()
     for _ in range(times):
-        getattr(ada.ref._actor._permits, end)()
+        getattr(ada.ref._actor._sessions.permits, end)()
         await settle()
     await passes(10.0)
     told = reasons(ada.heard())

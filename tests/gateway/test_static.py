@@ -10,8 +10,8 @@ import pytest
 import yarl
 
 from gateway import Gateway, WebSocket
-from gateway.app import MAX_STATIC
 from gateway.settings_sources import load_settings
+from gateway.static_files import MAX_STATIC
 from gateway.web.server import CSP
 
 

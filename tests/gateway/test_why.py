@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 
 from gateway.connection_view import ConnectionView
 from gateway.events import ConnectionClosed
+from gateway.identity import Principal
 from gateway.reasons import CLOSE_REASONS
 from gateway.why import ADVICE, FAULTS, letter, listing
+from tests.support.peer import Peer, passes, settings, settle, start_node
+
+if TYPE_CHECKING:
+    from actors import ActorSystem
+    from gateway.node import Node
 
 ROOT = Path(__file__).parents[2]
 
@@ -128,3 +135,72 @@ def test_a_list_has_a_line_for_each() -> None:
         "and 2 more that are open",
     ]
     assert listing({"open": [], "open_count": 0, "closed": []})[0].startswith("nobody: ")
+
+
+# --- as it happens
+
+
+async def reads_slowly(node: Node, peer: Peer) -> None:
+    await peer.joins("kept")
+    peer.socket.stall()
+    for _ in range(10):
+        node.publish("kept", "x" * 300, "message")
+
+
+async def misses_heartbeats(node: Node, peer: Peer) -> None:
+    await passes(60)
+
+
+async def floods(node: Node, peer: Peer) -> None:
+    peer.socket.feed(*[json.dumps({"action": "ping"})] * 200)
+
+
+async def babbles(node: Node, peer: Peer) -> None:
+    peer.socket.feed(*["what?"] * 10)
+
+
+async def expires(node: Node, peer: Peer) -> None:
+    peer.ref._actor._who.told(Principal("ada", expires=node.wall() + 5))
+    await passes(5 + node.auth.refresh_grace + 2)
+
+
+async def is_drained(node: Node, peer: Peer) -> None:
+    await node.drain(10, 1)
+
+
+async def leaves(node: Node, peer: Peer) -> None:
+    peer.socket.end(4242, "bye", True)
+
+
+async def is_lost(node: Node, peer: Peer) -> None:
+    peer.socket.end(1006, "", False)
+
+
+async def is_closed(node: Node, peer: Peer) -> None:
+    node.close_connection(peer.client, code=4400, text="go")
+
+
+@pytest.mark.parametrize(
+    ("end", "by", "code", "advice"),
+    [
+        (reads_slowly, "slow_consumer", "3008 slow consumer", ADVICE["slow_consumer"]),
+        (misses_heartbeats, "heartbeat", "3012 heartbeat lost", ADVICE["heartbeat"]),
+        (floods, "rate_limit", "3013 too many requests", ADVICE["rate_limit"]),
+        (babbles, "client", "3509 too many errors", FAULTS["too_many_errors"]),
+        (expires, "expired", "3005 connection expired", ADVICE["expired"]),
+        (is_drained, "shutdown", "3001 shutdown", ADVICE["shutdown"]),
+        (leaves, "client", "4242 bye", ADVICE["client"]),
+        (is_lost, "transport", "1006", ADVICE["transport"]),
+        (is_closed, "app", "4400 go", ADVICE["app"]),
+    ],
+)
+async def test_each_way_to_end_is_told(system: ActorSystem, end: Any, by: str, code: str, advice: str) -> None:
+    """One fact, and from it the letter: by whom, with which code, and what to do."""
+    node = await start_node(system, settings(outbox_bytes=2000))
+    peer = Peer(node, "ada")
+    await end(node, peer)
+    await settle()
+    said = letter({"state": "closed", **attrs.asdict(peer.closed)})
+    assert said[0] == f"connection ada was ended by: {by}"
+    assert f"  code        {code}" in said
+    assert said[-1] == f"  {advice}"

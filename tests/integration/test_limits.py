@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any
 
-from gateway import Gateway, WebSocket
-from gateway.events import CommandRefused, ConnectionClosed, ConnectionRefused
+from gateway import (
+    Gateway,
+    Limit,
+    LimitRate,
+    Member,
+    Refused,
+    Room,
+    WebSocket,
+    WebSocketEndpoint,
+    message,
+    on,
+)
+from gateway.events import CommandRefused, ConnectionClosed, ConnectionRefused, MessageDropped
 from tests.support.client import connect, refused, settings, when
 from tests.support.raw_client import CLOSE, RawClient, frame
 
@@ -41,6 +53,76 @@ async def test_a_flood_is_answered_with_when_to_come_again_and_then_closed(serve
     closed = next(fact for fact in facts if isinstance(fact, ConnectionClosed))
     assert (closed.code, closed.ended_by) == (3013, "rate_limit")
     assert sum(isinstance(fact, CommandRefused) for fact in facts) == 10
+
+
+async def test_what_an_endpoint_refuses_is_a_fact(serve: Serve) -> None:
+    """Whoever refuses: a handler, the check of a message, a middleware that limits; each is answered, and counted."""
+    app = Gateway()
+
+    @message
+    class Say:
+        text: str
+
+    @app.ws("/desk", middleware=[LimitRate(3, per=60.0)])
+    class Desk(WebSocketEndpoint):
+        @on(Say)
+        def say(self, ws: WebSocket, message: Say) -> None:
+            raise Refused("not_now", "later")
+
+    server = await serve(app, settings())
+    facts = server.watch(CommandRefused)
+    async with connect(server.ws("/desk")) as client:
+        for frame in ({"action": "say", "text": "a"}, {"action": "say"}, {"action": "shout"}, {"action": "say"}):
+            await client.say(**frame)
+        told = [(await client.next())["error"]["reason"] for _ in range(4)]
+    assert told == ["not_now", "bad_request", "unknown_action", "too_many_requests"]
+    assert [(fact.action, fact.reason, fact.connection) for fact in facts] == [
+        (action, reason, client.id) for action, reason in zip(("say", "say", "shout", ""), told, strict=True)
+    ]
+
+
+async def test_messages_with_a_limit_of_their_own_are_dropped_above_it(serve: Serve) -> None:
+    """In a room, in a channel and at an endpoint; above the rate of the connection, which stays as it was."""
+    app, taken = Gateway(), Counter[str]()
+
+    def limit() -> Limit:
+        return Limit(150, per=600.0, on_excess="drop")
+
+    @message
+    class Move:
+        x: int
+
+    @app.topic("game:{game_id}")
+    class Game(Room):
+        @on(Move, limit=limit())
+        def move(self, member: Member, message: Move) -> None:
+            taken["room"] += 1
+
+    @app.channel("cursors").on(Move, limit=limit())
+    async def moved(member: Member, data: Move) -> None:
+        taken["channel"] += 1
+
+    @app.ws("/desk")
+    class Desk(WebSocketEndpoint):
+        @on(Move, limit=limit())
+        def move(self, ws: WebSocket, message: Move) -> None:
+            taken["endpoint"] += 1
+
+    server = await serve(app, settings(LIMITS__BURST="10", LIMITS__MESSAGES_PER_SECOND="1"))
+    facts = server.watch(CommandRefused, MessageDropped)
+    async with connect(server.ws("/ws")) as client, connect(server.ws("/desk")) as visitor:
+        for topic in ("game:1", "cursors"):
+            await client.join(topic)
+            for x in range(200):
+                await client.say(action="publish", room=topic, event="move", payload={"x": x})
+            statuses = [(await client.next())["status"] for _ in range(200)]
+            assert statuses == ["published"] * 200
+        for x in range(200):
+            await visitor.say(action="move", x=x, ref=x)
+        assert {json.loads(await visitor.receive())["status"] for _ in range(200)} == {"ok"}
+        assert (await client.ask(action="ping"))["timestamp"] > 0
+    assert taken == {"room": 150, "channel": 150, "endpoint": 150}
+    assert Counter(map(type, facts)) == {MessageDropped: 150}
 
 
 async def test_who_waits_as_told_is_served_again(serve: Serve) -> None:

@@ -56,7 +56,7 @@ async def test_one_blocked_reader_among_200_costs_nobody_anything(serve: Serve) 
         most = max(most, *(machine._outlet.waiting_bytes for machine in machines))
     wanted = b"".join(text_frame(text.encode()) for text in texts)
     await asyncio.gather(*(read(client, wanted) for client in others))
-    (ended,) = [machine for machine in machines if machine._closing is not None]
+    (ended,) = [machine for machine in machines if machine._ending.closing is not None]
     assert ended._closing.reason == "slow_consumer"
     blocked.abort()  # the server would do it 2 s after its close frame
     await when(lambda: any(isinstance(fact, ConnectionClosed) for fact in facts), "the end of the blocked one")
@@ -106,7 +106,7 @@ async def test_a_slow_native_reader_comes_back_and_recovers(serve: Serve) -> Non
     slow.stop_reading()
     machine = next(iter(server.app.node.connection_refs()))._actor
     count = 0
-    while machine._closing is None:
+    while machine._ending.closing is None:
         count += 1
         await server.app.room("news").broadcast({"n": count, "text": PIECE})
         assert count < 1000
@@ -200,7 +200,7 @@ async def test_an_awaited_send_waits_for_a_slow_reader_and_a_broadcast_does_not(
     client.stop_reading()
     client.send(frame(b"go"))
     machine = next(iter(server.app.node.connection_refs()))._actor
-    await when(lambda: machine._sending is not None, "a send that waits")
+    await when(lambda: not machine._sends.is_empty, "a send that waits")
     waits_at = box.qsize()
     assert waits_at < 400
     await server.app.room("news").broadcast("short")  # does not wait

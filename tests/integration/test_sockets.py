@@ -32,6 +32,7 @@ from tests.support.client import Client, connect, refused, settings, when
 from tests.support.process import ROOT, Process, free_ports
 from tests.support.raw_client import CLOSE, PATIENCE, TEXT, RawClient
 from tests.support.raw_client import frame as client_frame
+from tests.support.seeds import at
 
 Serve = Any
 Box = asyncio.Queue[Any]
@@ -569,14 +570,14 @@ async def test_a_token_of_the_configured_secret_says_who_is_at_an_endpoint(serve
 # --- time
 
 
-async def test_a6_a_connection_expires(serve: Serve) -> None:
+async def test_a6_a_connection_expires(gateway: Serve) -> None:
     """4003 after `expires` seconds, whoever it is; `ws` says when; without it there is no end."""
     app, box = Gateway(), Box()
 
-    @app.ws("/short", expires=0.5, encoding="text")
+    @app.ws("/short", expires=60, encoding="text")
     async def short(ws: WebSocket) -> None:
         await ws.accept()
-        box.put_nowait((ws.expires, ws.expires_at == ws.created + 0.5, ws.encoding))
+        box.put_nowait((ws.expires, ws.expires_at == ws.created + 60, ws.encoding))
         try:
             await ws.receive()
         except WebSocketDisconnect as error:
@@ -588,19 +589,21 @@ async def test_a6_a_connection_expires(serve: Serve) -> None:
         await ws.send_json([ws.expires, ws.expires_at, ws.encoding])
         await ws.receive()
 
-    server = await serve(app, settings())
-    async with connect(server.ws("/long")) as stays, connect(server.ws("/short")) as client:
+    async with gateway(app) as server, connect(at(server, "/long")) as stays, connect(at(server, "/short")) as client:
         assert await read_json(stays) == [None, None, None]
-        assert await out_of(box) == (0.5, True, "text")
+        assert await out_of(box) == (60, True, "text")
+        await server.clock.advance(58)
+        assert len(server.app.connections) == 2
+        await server.clock.advance(4)
         assert (await client.closed())[0] == 4003
         assert await out_of(box) == 4003
         assert server.app.connections[stays.id].path == "/long"
 
 
-async def test_e8_an_endpoint_has_a_heartbeat_of_its_own(serve: Serve) -> None:
+async def test_e8_an_endpoint_has_a_heartbeat_of_its_own(gateway: Serve) -> None:
     """Its interval, with a JSON ping beside the protocol's; a client that answers nothing is closed with 4000."""
     app = Gateway()
-    quick = HeartbeatConfig(ping_interval=0.2, ping_timeout=1.1, max_missed_pings=1, app_ping=True)
+    quick = HeartbeatConfig(ping_interval=2.0, ping_timeout=1.1, max_missed_pings=1, app_ping=True)
 
     @app.ws("/", heartbeat=quick)
     async def quiet(ws: WebSocket) -> None:
@@ -609,15 +612,16 @@ async def test_e8_an_endpoint_has_a_heartbeat_of_its_own(serve: Serve) -> None:
         async for _ in ws:
             pass
 
-    server = await serve(app, settings())
-    async with connect(server.ws("/")) as client:
+    async with gateway(app) as server, connect(at(server, "/"), ping_interval=None) as client:
+        mute = await RawClient.open(server.app.server.port, path="/")
+        await server.clock.advance(10)
         assert await client.receive() == '{"type":"ping"}'  # the library has answered the protocol's ping by itself
         assert await client.receive() == '{"type":"ping"}'
-    mute = await RawClient.open(server.app.server.port, path="/")
-    assert await close_code(mute) == 4000
+        assert await close_code(mute) == 4000
+        assert list(server.app.connections) == [client.id]
 
 
-async def test_e8_a_stopped_heartbeat_closes_nobody_and_started_it_does(serve: Serve) -> None:
+async def test_e8_a_stopped_heartbeat_closes_nobody_and_started_it_does(gateway: Serve) -> None:
     """`ws.heartbeat.stop()` and `start()`, for a client that answers nothing."""
     app, box = Gateway(), Box()
     quick = HeartbeatConfig(ping_interval=0.1, ping_timeout=1.1, max_missed_pings=1)
@@ -633,16 +637,18 @@ async def test_e8_a_stopped_heartbeat_closes_nobody_and_started_it_does(serve: S
             box.put_nowait(error.code)
 
     app.ws("/loud", heartbeat=quick)(echo)
-    server = await serve(app, settings())
-    mute = await RawClient.open(server.app.server.port, path="/")
-    ws: WebSocket = await out_of(box)
-    other = await RawClient.open(server.app.server.port, path="/loud")
-    assert await close_code(other) == 4000
-    assert box.empty()
-    assert ws.is_connected
-    await ws.heartbeat.start()
-    assert await close_code(mute) == 4000
-    assert await out_of(box) == 4000
+    async with gateway(app) as server:
+        mute = await RawClient.open(server.app.server.port, path="/")
+        ws: WebSocket = await out_of(box)
+        other = await RawClient.open(server.app.server.port, path="/loud")
+        await server.clock.advance(10)
+        assert await close_code(other) == 4000
+        assert box.empty()
+        assert ws.is_connected
+        await ws.heartbeat.start()
+        await server.clock.advance(10)
+        assert await close_code(mute) == 4000
+        assert await out_of(box) == 4000
 
 
 async def close_code(client: RawClient) -> int:
@@ -653,7 +659,7 @@ async def close_code(client: RawClient) -> int:
     return int.from_bytes(got.payload[:2], "big")
 
 
-async def test_e8_a_json_pong_counts_and_reaches_the_endpoint(serve: Serve) -> None:
+async def test_e8_a_json_pong_counts_and_reaches_the_endpoint(gateway: Serve) -> None:
     """Whoever answers with `{"type":"pong"}` alone stays, beyond the time in which the silent are closed."""
     app, box = Gateway(), Box()
     quick = HeartbeatConfig(ping_interval=0.1, ping_timeout=1.1, max_missed_pings=1, app_ping=True)
@@ -664,7 +670,11 @@ async def test_e8_a_json_pong_counts_and_reaches_the_endpoint(serve: Serve) -> N
         async for message in ws:
             box.put_nowait(message.type)
 
-    server = await serve(app, settings())
+    async with gateway(app) as server:
+        await one_answers_and_one_is_silent(server, box)
+
+
+async def one_answers_and_one_is_silent(server: Any, box: Box) -> None:
     answering, silent = [await RawClient.open(server.app.server.port, path="/") for _ in range(2)]
 
     async def answer() -> None:
@@ -674,6 +684,7 @@ async def test_e8_a_json_pong_counts_and_reaches_the_endpoint(serve: Serve) -> N
                 answering.send(client_frame(b'{"type":"pong"}'))
 
     task = asyncio.ensure_future(answer())
+    await server.clock.advance(10)
     assert await close_code(silent) == 4000
     assert await out_of(box) == "pong"
     assert len(server.app.connections) == 1

@@ -68,7 +68,7 @@ async def test_nobody_there_is_a_letter_that_names_the_address() -> None:
         code, output, errors = await run("--once", "--url", url)
     assert (code, output) == (2, "")
     assert errors == (
-        f"cannot watch {url}: nothing listens there; "
+        f"could not ask {url}: nothing listens there; "
         "start one with `hubbub serve`, or name the admin listener (gateway.admin.listen) with --url\n"
     )
 
@@ -77,7 +77,7 @@ async def test_the_public_port_is_told_from_the_admin_listener(demo_server: Any)
     """The usual slip gets its own hint."""
     code, _, errors = await run("--once", "--url", demo_server.url)
     assert code == 2
-    assert errors.startswith(f"cannot watch {demo_server.url}: it answered 404 to /tree; name the admin listener")
+    assert errors.startswith(f"could not ask {demo_server.url}: it answered 404 to /tree; name the admin listener")
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8001", "nonsense", "http://"])
@@ -85,7 +85,7 @@ async def test_what_is_no_url_is_a_letter(url: str) -> None:
     """No traceback for a typing error."""
     code, _, errors = await run("--once", "--url", url)
     assert code == 2
-    assert errors.startswith(f"cannot watch {url.rstrip('/')}: that is no URL; write it like http://127.0.0.1:8001")
+    assert errors.startswith(f"could not ask {url.rstrip('/')}: that is no URL; write it like http://127.0.0.1:8001")
 
 
 class Screen:

@@ -13,6 +13,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.support.pages import Page, serving
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -81,9 +83,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     bin_directory = "Scripts" if sys.platform == "win32" else "bin"
     found = Environment(home / "venv" / bin_directory / "python", home / "project")
     found.project.mkdir()
-    page = (ROOT / "docs" / "testing.md").read_text()
-    for name, body in re.findall(r"^```python\n# ([\w.]+)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
-        (found.project / name).write_text(body)
+    Page("testing.md", (ROOT / "docs" / "testing.md").read_text()).write_files(found.project, settings=False)
     found.install(str(wheel(found, home)), "pytest")
     return found
 
@@ -134,3 +134,13 @@ def test_plugins_of_others_run_other_tests(environment: Environment) -> None:
         said = environment.pytest("test_mixed.py", "test_app.py", *options)
         assert re.search(r"\b5 passed\b", said), said
         assert "failed" not in said
+
+
+def test_a_back_end_publishes_with_cent(environment: Environment, tmp_path: Path) -> None:
+    """The program of the page about the HTTP API, with Centrifugo's library as it is on PyPI."""
+    environment.install("cent")
+    source = Page("http-api.md", (ROOT / "docs" / "http-api.md").read_text()).files["publish_news.py"]
+    with serving("HUBBUB_GATEWAY__API__KEY=our-key hubbub serve", tmp_path) as served:
+        (environment.project / "publish_news.py").write_text(served.here(source))
+        done = run([str(environment.python), "publish_news.py"], environment.project)
+    assert (done.stdout, done.returncode) == ("1\n", 0)

@@ -101,3 +101,13 @@ async def test_without_a_gateway_it_says_so(serve: Serve) -> None:
     result = await asyncio.to_thread(CliRunner().invoke, main, ["why", "x", "--url", url])
     assert result.exit_code == 2
     assert "nothing listens there" in result.stderr
+
+
+async def test_while_it_drains_it_still_tells_why(serve: Serve) -> None:
+    """Whoever is let go asks before the process ends."""
+    server = await serve(settings=settings(DRAIN__SPREAD="0s"))
+    async with connect(server.ws()) as client:
+        await server.app.drain()
+        assert (await client.closed())[0] == 3001
+        result = await hubbub(server, client.id)
+    assert result.output.startswith(f"connection {client.id} was ended by: shutdown\n")

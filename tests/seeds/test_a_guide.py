@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,6 +94,25 @@ async def test_a3_a_disconnect_is_raised_and_the_clean_up_runs(
         closed = await server.wait_for(ConnectionClosed)
     assert printed(capsys) == ["Client disconnected"]
     assert (closed.code, closed.reason, closed.ended_by) == (4321, "bye", "client")
+
+
+@pytest.mark.parametrize(
+    ("app", "path", "room"),
+    [(a_chat_room.app, "/chat/7", "7"), (a_room_class.app, "/chat/7", "7"), (a_room_function.app, "/room/7", "7")],
+    ids=["chat room", "class", "function"],
+)
+async def test_a3_a_gateway_that_stops_is_no_failure_of_the_clean_up(
+    gateway: Serve, app: Gateway, path: str, room: str
+) -> None:
+    """Leaves are recorded then, not announced: what `on_disconnect` or a `finally` wants to say is quietly too late."""
+    async with gateway(app) as server, connect(at(server, path)) as client:
+        await when(lambda: server.app.room(room).size == 1)
+        draining = asyncio.ensure_future(server.app.drain())
+        await server.clock.advance(20)
+        assert (await client.closed())[0] == 1012
+        await draining
+        assert server.facts[ActorFailed] == []
+        assert len(server.facts[ConnectionClosed]) == 1
 
 
 async def test_a4_who_is_there_and_what_was_asked_for(gateway: Serve) -> None:

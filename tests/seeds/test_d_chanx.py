@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import pytest
@@ -56,12 +57,18 @@ class Struct(msgspec.Struct, tag_field="action", tag="struct"):
     number: int
 
 
+@dataclass
+class Plain:
+    number: int
+    action: Literal["plain"] = "plain"
+
+
 @message
 class Counted:
     total: int
 
 
-async def test_d1_structs_are_messages_too(gateway: Serve) -> None:
+async def test_d1_structs_and_dataclasses_are_messages_too(gateway: Serve) -> None:
     """Beside classes of `@message`, each told by its own action."""
     app = Gateway()
 
@@ -69,15 +76,17 @@ async def test_d1_structs_are_messages_too(gateway: Serve) -> None:
     class Both(WebSocketEndpoint):
         total = 0
 
-        @on(Struct, Counted)
-        def count(self, ws: WebSocket, got: Struct | Counted) -> Counted:
-            self.total += got.number if isinstance(got, Struct) else got.total
+        @on(Struct | Plain | Counted)
+        def count(self, ws: WebSocket, got: Struct | Plain | Counted) -> Counted:
+            self.total += got.total if isinstance(got, Counted) else got.number
             return Counted(total=self.total)
 
     async with gateway(app) as server, connect(at(server, "/")) as client:
         await say(client, {"action": "struct", "number": 2})
         assert await read(client) == {"action": "counted", "total": 2}
-        await say(client, {"action": "counted", "total": 40})
+        await say(client, {"action": "plain", "number": 10})
+        assert await read(client) == {"action": "counted", "total": 12}
+        await say(client, {"action": "counted", "total": 30})
         assert await read(client) == {"action": "counted", "total": 42}
 
 

@@ -21,8 +21,8 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -66,6 +66,9 @@ WAIT = """new Promise((resolve, reject) => {
   observer.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
   look();
 })"""
+
+ELSEWHERE = ("navigated", "context was destroyed", "Cannot find context")
+"""What Chromium says of an expression whose page was left before it was done."""
 
 CENTRE = """(() => {
   const node = document.querySelector(%s);
@@ -182,14 +185,6 @@ class Tab:
         async with asyncio.timeout(timeout):
             await self._loaded.wait()
 
-    @asynccontextmanager
-    async def going_elsewhere(self, *, timeout: float = 15.0) -> AsyncIterator[None]:
-        """Around what makes the page load another one; ends after the load event of that."""
-        self._loaded.clear()
-        yield
-        async with asyncio.timeout(timeout):
-            await self._loaded.wait()
-
     async def evaluate(self, js: str, *, timeout: float = 15.0) -> Any:
         """The JSON value of the expression `js`; a promise is awaited, a throw raises `BrowserError`."""
         result = await self._call(
@@ -202,17 +197,26 @@ class Tab:
 
     async def wait_for(self, js: str, *, timeout: float = 10.0) -> Any:
         """
-        Returns the first truthy value of the expression `js`.
+        Returns the first truthy value of the expression `js`, on this page or on one that the tab goes to meanwhile.
 
         Raises:
             BrowserError: It stayed false for `timeout` seconds; the message shows the page's text.
         """
         try:
-            return await self.evaluate(WAIT % (js, timeout * 1000), timeout=timeout + 5)
+            return await self._wait(js, asyncio.get_running_loop().time() + timeout)
         except BrowserError as error:
             seen = await self.evaluate("document.body.innerText")
             letter = f"cannot see {js!r} within {timeout} s: {error}; the page shows:\n{seen}"
             raise BrowserError(letter) from error
+
+    async def _wait(self, js: str, until: float) -> Any:
+        while True:
+            left = max(0.0, until - asyncio.get_running_loop().time())
+            try:
+                return await self.evaluate(WAIT % (js, left * 1000), timeout=left + 5)
+            except BrowserError as error:
+                if not left or not any(words in str(error) for words in ELSEWHERE):
+                    raise
 
     async def click(self, selector: str, *, timeout: float = 5.0) -> None:
         """
@@ -231,6 +235,10 @@ class Tab:
         """Replaces what the field `selector` holds by `text`, as one insertion at the keyboard's focus."""
         await self.click(selector)
         await self.evaluate(f"document.querySelector({json.dumps(selector)}).select()")
+        await self.write(text)
+
+    async def write(self, text: str) -> None:
+        """Inserts `text` wherever the focus is, in the place of what is selected there."""
         await self._call("Input.insertText", text=text)
 
     async def press(self, key: str) -> None:

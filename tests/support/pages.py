@@ -25,8 +25,21 @@ _NAMED = re.compile(r"(?:# |// |/\* |<!-- )([\w./]+\.(?:py|toml|html|js|css))(?:
 
 
 @attrs.frozen
+class Command:
+    """What one types, and what is printed."""
+
+    line: str
+    output: str
+
+    @property
+    def serves(self) -> bool:
+        """Whether it runs until it is told to end."""
+        return self.line.startswith("hubbub serve")
+
+
+@attrs.frozen
 class Block:
-    """A fenced block: `kind` is its language, `about` what stands behind that."""
+    """A fenced block: `kind` is its language, `about` what stands behind that: for a console the server it needs."""
 
     kind: str
     about: str
@@ -38,14 +51,11 @@ class Block:
         found = _NAMED.match(self.body)
         return None if found is None else found[1]
 
-
-@attrs.frozen
-class Command:
-    """What one types, and what is printed. `server` is what has to run meanwhile; empty: nothing."""
-
-    line: str
-    output: str
-    server: str = ""
+    @property
+    def commands(self) -> list[Command]:
+        """Of a console."""
+        parts = re.split(r"^\$ ", self.body, flags=re.MULTILINE)[1:]
+        return [Command(line, output) for line, _, output in (part.partition("\n") for part in parts)]
 
 
 @attrs.frozen
@@ -59,12 +69,6 @@ class Page:
     @property
     def files(self) -> dict[str, str]:
         return {block.file: block.body for block in self._all() if block.file is not None}
-
-    def commands(self) -> Iterator[Command]:
-        for block in self.blocks("console"):
-            for one in re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]:
-                line, _, output = one.partition("\n")
-                yield Command(line, output, block.about)
 
     def write_files(self, directory: Path, *, settings: bool) -> None:
         """

@@ -2,28 +2,32 @@
  * The chat: the lobby's list of rooms, and the one room that is on screen. The page is a member of these two topics, so
  * "here" means what it says; how much was said in the other rooms, the lobby tells.
  *
- * The wire is in `assets/hubbub.js`, the scrollback in `assets/timeline.js`, who is here in `people.js`. What the page
+ * The wire is in `assets/hubbub.js`, the list of messages in `assets/timeline.js`; beside this file, what is older in
+ * `scrollback.js`, who is here in `people.js`, who types in `typists.js`, what was read in `unread.js`. What the page
  * knows of itself is on `document.body.dataset`, for tests and for the style sheet.
  */
 
 import { Hubbub } from './assets/hubbub.js';
 import { Timeline, avatar, make } from './assets/timeline.js';
 import { People } from './people.js';
+import { Scrollback } from './scrollback.js';
 import { Typists } from './typists.js';
+import { Unread } from './unread.js';
 
 const LOBBY = 'lobby';
 const LOGGED_OUT = 4501; // the close code of a session that has ended; see website.py
-const HISTORY = 200; // messages that are fetched on entering: all that the server keeps
+const LOST = 'The connection is lost. This page comes back by itself, with all that was said meanwhile.';
+const OFFLINE = 'This device is offline. The page comes back by itself, with all that was said meanwhile.';
 const GAP = 'this page was away for longer than the server keeps messages';
 const ANEW = 'the server was restarted; what is above is kept on this page only';
 
 const $ = (id) => document.getElementById(id);
 const page = document.body.dataset;
 const hub = new Hubbub();
-const rooms = new Map(); // name -> {name, topic, at: {offset, epoch}, timeline, button}
+const rooms = new Map(); // name -> {name, topic, at: {offset, epoch}, timeline, scrollback, draft, button}
 const people = new People($('people'), { putOut: askPutOut });
 const typists = new Typists($('typing'), () => hub.publish(current.topic, 'typing', null).catch(() => {}));
-let [me, read, current, attempt] = [null, {}, null, null];
+let [me, unread, current, attempt] = [null, null, null, null];
 
 // --- rooms ------------------------------------------------------------------------------------------------------------
 
@@ -35,7 +39,7 @@ function addRoom({ name, offset = 0, epoch = '' }) {
 
 function makeRoom(name) {
   const button = make('button', 'room', make('span', 'name', name), make('span', 'unread'));
-  const room = { name, topic: `room:${name}`, at: { offset: 0, epoch: '' }, timeline: null, button };
+  const room = { name, topic: `room:${name}`, at: { offset: 0, epoch: '' }, timeline: null, scrollback: null, button };
   Object.assign(button, { type: 'button', onclick: () => enter(room) });
   button.dataset.room = name;
   $('rooms').append(make('li', '', button));
@@ -46,9 +50,14 @@ function makeRoom(name) {
 /** Leaves one room for another. Its scrollback stays on the page, and is completed when it is entered again. */
 function enter(room) {
   if (current && current !== room) hub.leave(current.topic).catch(() => {}); // without a connection there is none to leave
-  current?.timeline && (current.timeline.node.hidden = true);
+  if (current) {
+    current.timeline.node.hidden = true;
+    current.draft = $('draft').value;
+  }
   current = room;
-  room.timeline ??= makeTimeline(room);
+  $('draft').value = room.draft ?? '';
+  fitDraft();
+  if (!room.timeline) makeTimeline(room);
   room.timeline.node.hidden = false;
   for (const other of rooms.values()) other.button.setAttribute('aria-current', other === room);
   page.room = room.name;
@@ -56,18 +65,22 @@ function enter(room) {
   history.replaceState(null, '', `#${room.name}`);
   $('room-title').textContent = room.name;
   $('draft').placeholder = `Message ${room.name}`;
-  people.show([]);
+  showPeople([]);
   typists.clear();
   say.tell('');
-  banner('');
+  if (hub.state === 'connected') banner('');
   hub.join(room.topic).catch(() => {}); // `refused` tells, or the next connection joins
   room.timeline.follow();
+  if (!matchMedia('(pointer: coarse)').matches) $('draft').focus(); // with fingers it would open the keyboard of the screen
 }
 
 function makeTimeline(room) {
-  const timeline = new Timeline(room.name, { resend: () => {} });
-  $('timelines').append(timeline.node);
-  return timeline;
+  room.timeline = new Timeline(room.name, { resend: () => {} });
+  room.scrollback = new Scrollback(room.timeline.scroller, {
+    fetch: (asked) => hub.history(room.topic, asked),
+    show: (event) => event.event === 'said' && onSaid(room, event),
+  });
+  $('timelines').append(room.timeline.node);
 }
 
 const byTopic = (topic) => (current?.topic === topic ? current : null); // the others' last words are not shown
@@ -79,35 +92,25 @@ async function openRoom() {
     await hub.publish(LOBBY, 'open_room', { name });
     $('open-field').value = '';
     enter(rooms.get(name) ?? makeRoom(name));
-    $('draft').focus();
   } catch (error) {
     $('open-problem').textContent = error.message;
   }
 }
 
-// --- what was read: offsets count what was said, so the difference of two of them is how much is unread ----------------
-
-const kept = () => `chat.read.${me.name}`;
-const remembered = () => { try { return JSON.parse(localStorage[kept()]) ?? {}; } catch { return {}; } };
+// --- what was not read ------------------------------------------------------------------------------------------------
 
 function markRead() {
   if (!current || document.hidden) return;
-  read[current.name] = current.at;
-  try { localStorage[kept()] = JSON.stringify(read); } catch { /* full or forbidden: it is forgotten with the page */ }
+  unread.markRead(current);
   drawUnread(current);
 }
 
-function unread({ name, at }) {
-  const last = read[name];
-  return Math.max(0, at.offset - (last?.epoch === at.epoch ? last.offset : 0));
-}
-
 function drawUnread(room) {
-  const count = unread(room);
+  const count = unread.of(room);
   room.button.dataset.unread = count;
   room.button.querySelector('.unread').textContent = count > 99 ? '99+' : count || '';
   room.button.setAttribute('aria-label', count ? `${room.name}, ${count} unread` : room.name);
-  const all = [...rooms.values()].reduce((sum, one) => sum + unread(one), 0);
+  const all = [...rooms.values()].reduce((sum, one) => sum + unread.of(one), 0);
   document.title = all ? `(${all}) hubbub chat` : 'hubbub chat';
 }
 
@@ -122,7 +125,8 @@ async function say() {
   try {
     await hub.publish(room.topic, 'say', { text }, { id: attempt.id });
     attempt = null;
-    $('draft').value = '';
+    room.draft = '';
+    if (room === current) $('draft').value = '';
     typists.iSaidIt();
     say.tell('');
   } catch (error) {
@@ -138,11 +142,6 @@ say.tell = (words) => { $('problem').textContent = words; };
 function onSaid(room, { payload, offset, epoch, time }) {
   const { user, text, is_act: isAct } = payload;
   room.timeline.addMessage({ name: user, text: isAct ? `* ${user} ${text}` : text, time, offset, epoch, mine: user === me.name });
-}
-
-async function fetchHistory(room) {
-  const { events, epoch } = await hub.history(room.topic, { limit: HISTORY });
-  for (const event of events) if (event.event === 'said') onSaid(room, { epoch, ...event });
 }
 
 function onEvent(frame) {
@@ -170,10 +169,11 @@ function onJoined({ room: topic, reply, again, anew }) {
   const room = byTopic(topic);
   if (!room) return void hub.leave(topic).catch(() => {});
   page.joined = room.name;
+  markRead();
   if (!again) room.timeline.startEra(reply.epoch, reply.offset);
   if (again && reply.recovered) room.timeline.addNotice(recovered(reply.missed ?? 0), 'recovery');
   else if (again && !anew) room.timeline.addDivider('gap', 'Some messages may be missing here', GAP);
-  if (!reply.recovered) fetchHistory(room).catch((error) => room.timeline.addNotice(error.message, 'trouble'));
+  if (!reply.recovered) room.scrollback.begin();
 }
 
 const recovered = (missed) => (missed ? `back again, recovered ${missed} message${missed === 1 ? '' : 's'}` : 'back again, nothing was missed');
@@ -192,17 +192,23 @@ function onEpoch({ room: topic, to }) {
 function onPresence({ room: topic, members, reset }) {
   const room = byTopic(topic);
   if (!room) return;
-  const { came, went } = people.show(members.map(({ user }) => user), me);
+  const { came, went } = showPeople(members.map(({ user }) => user));
   if (!reset) for (const user of came) room.timeline.addNotice(`${user} joined`);
   if (!reset) for (const user of went) room.timeline.addNotice(`${user} left`);
   went.forEach((user) => typists.stopped(user));
+}
+
+function showPeople(users) {
+  const change = people.show(users, me);
   $('here-count').textContent = page.people = people.count;
+  $('room-note').textContent = people.count ? `${people.count} here` : '';
+  return change;
 }
 
 function onRemoved({ room: topic, reason }) {
   if (!byTopic(topic)) return;
   page.joined = '';
-  people.show([]);
+  showPeople([]);
   banner(`You are not in this room any more: ${reason}.`, 'Come in again', () => enter(current));
 }
 
@@ -230,6 +236,8 @@ function onState({ state, code, reason }) {
   const texts = { connected: 'connected', connecting: 'connecting…', offline: 'offline', closed: 'disconnected' };
   $('state').textContent = texts[state] ?? 'reconnecting…';
   if (state === 'connected') banner('');
+  if (state === 'reconnecting') banner(LOST, 'Try now', () => hub.connect(), 'wait');
+  if (state === 'offline') banner(OFFLINE, 'Try anyway', () => hub.connect(), 'wait');
   if (code === LOGGED_OUT) return leavePage('logged-out');
   if (state === 'closed') banner(`The server closed the connection: ${reason || code}.`, 'Connect again', () => hub.connect());
   if (state === 'reconnecting') whoAmI(); // a refused upgrade looks like any other loss: HTTP says whether it was a 401
@@ -251,8 +259,9 @@ async function logOut() {
 
 // --- the page ---------------------------------------------------------------------------------------------------------
 
-function banner(text, act = '', acts = null) {
+function banner(text, act = '', acts = null, tone = 'trouble') {
   $('banner').hidden = !text;
+  $('banner').dataset.tone = tone;
   $('banner-text').textContent = text;
   Object.assign($('banner-act'), { textContent: act, onclick: acts });
 }
@@ -284,6 +293,7 @@ function listen() {
   onSubmit('put-out-form', putOut);
   onClick('put-out-cancel', () => $('put-out-dialog').close());
   onClick('logout', logOut);
+  onClick('logout-panel', logOut);
   onClick('cut', () => hub.cut());
   onClick('panel-toggle', () => openPanel(page.panel !== 'open'));
   onClick('panel-close', () => openPanel(false));
@@ -296,14 +306,14 @@ function listen() {
 
 hub.on('state', onState).on('joined', onJoined).on('event', onEvent).on('epoch', onEpoch).on('presence', onPresence)
   .on('removed', onRemoved).on('refused', onRefused)
-  .on('caught_up', ({ room }) => byTopic(room) && attempt?.waits && say());
+  .on('caught_up', ({ room }) => attempt?.waits && attempt.room === byTopic(room) && attempt.text === $('draft').value.trim() && say());
 
 me = await whoAmI('');
 if (me) {
-  read = remembered();
-  $('my-name').textContent = me.name;
-  $('my-role').textContent = me.is_admin ? 'admin' : 'logged in';
-  $('my-avatar').replaceChildren(avatar(me.name));
+  unread = new Unread(`chat.read.${me.name}`);
+  for (const node of document.querySelectorAll('.my-name')) node.textContent = me.name;
+  for (const node of document.querySelectorAll('.my-role')) node.textContent = me.is_admin ? 'admin' : 'logged in';
+  for (const node of document.querySelectorAll('.my-avatar')) node.replaceChildren(avatar(me.name));
   document.body.hidden = false;
   listen();
   hub.join(LOBBY).catch(() => {});

@@ -6,6 +6,7 @@ import pytest
 
 from examples.chat.messages import Said, Say, Typing
 from gateway import Gateway, Refused
+from gateway.events import MessageDropped
 from gateway.testing import NotReceived
 
 from .conftest import Serve
@@ -66,8 +67,9 @@ async def test_a_flood_is_answered_with_the_time_to_wait(gateway: Serve, app: Ga
         with pytest.raises(Refused) as refused:
             await ada.publish(GENERAL, Say(text="10"))
         assert (refused.value.reason, refused.value.temporary) == ("too_many_requests", True)
-        for _ in range(3):
+        for _ in range(6):
             await ada.publish(GENERAL, Typing())
+        assert len(server.facts[MessageDropped]) == 1
         await server.clock.advance(1.1)
         await ada.publish(GENERAL, Say(text="a second later"))
 

@@ -47,6 +47,12 @@ function tell() {
   }, PACE);
 }
 
+function tellAgain() {
+  if (!mine) return;
+  mine = { ...mine };
+  if (!timer) tell();
+}
+
 // --- where the others are
 
 function onEvent({ event, payload, sender }) {
@@ -104,11 +110,11 @@ function forget(pointer) {
 function onPresence({ members, joins, leaves }) {
   const here = members.filter(({ info }) => !info?.reader);
   people.clear();
-  for (const { client, info } of here) people.set(client, { name: String(info?.name ?? 'somebody'), hue: Number(info?.hue) || 0 });
+  for (const { client, info } of here) people.set(client, { name: String(info?.name ?? 'somebody').slice(0, 24), hue: Number(info?.hue) || 0 });
   for (const { client } of leaves) if (!people.has(client)) forget(client);
   $('count').textContent = page.people = here.length;
   $('people').replaceChildren(...here.map(({ client }) => personNode(client, people.get(client))));
-  if (joins.some(({ client }) => client !== hub.client) && mine) tell(); // who is new does not know where we are
+  if (joins.some(({ client }) => client !== hub.client)) tellAgain(); // who is new does not know where we are
 }
 
 function personNode(client, { name, hue }) {
@@ -125,10 +131,16 @@ function personNode(client, { name, hue }) {
 function onState({ state }) {
   page.state = state;
   $('state').textContent = { connected: 'connected', closed: 'disconnected' }[state] ?? 'connecting…';
-  $('robots').disabled = $('slow').disabled = state !== 'connected';
   if (state === 'connected') return;
+  $('robots').disabled = $('slow').disabled = true; // until we have joined again
   stage.clear();
   numbers.clear(); // what others did while we were away was not skipped: we were not there
+}
+
+function onJoined(now) {
+  $('robots').disabled = $('slow').disabled = false;
+  onGuests(now);
+  tellAgain();
 }
 
 function want(event, value) {
@@ -146,7 +158,7 @@ setInterval(() => {
 }, 200);
 
 hub.on('state', onState).on('event', onEvent).on('presence', onPresence)
-  .on('joined', ({ reply }) => { onGuests(reply.response); tell(); })
+  .on('joined', ({ reply }) => onJoined(reply.response))
   .on('refused', ({ error }) => { $('problem').textContent = error.message; });
 $('stage').addEventListener('pointermove', onMove);
 $('stage').addEventListener('pointerdown', onMove);

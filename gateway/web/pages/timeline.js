@@ -71,10 +71,11 @@ export class Timeline {
     const place = `${epoch}:${offset}`;
     if (this.#byOffset.has(place)) return false;
     const own = mine && this.#byId.get(id);
+    const isNews = this.#eraOf(epoch) === this.#era && offset > this.#top; // what is older was scrolled for
     if (own) this.#settle(own, { offset, epoch, time });
     else this.#place(this.#insert({ kind: 'message', id, name, text, time, mine, state: 'sent', rank: 0,
       era: this.#eraOf(epoch), offset }), place);
-    if (!own && !mine && !this.#following) this.#unseen += 1;
+    if (isNews && !mine && !this.#following) this.#unseen += 1;
     return !own;
   }
 

@@ -67,6 +67,7 @@ export class Board {
     page.recovered = recovered ? this.#missed.length : '';
     const got = this.#missed.length ? `: ${plural(this.#missed.length, 'message')} recovered` : ', nothing was missed';
     const after = this.#cutAt ? `back after ${away} s` : 'back';
+    this.#outcome.dataset.lost = !recovered;
     this.#outcome.textContent = recovered ? after + got : `${after}; what was missed is not kept any more`;
     this.#missed = [];
     this.#cutAt = 0;

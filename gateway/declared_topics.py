@@ -1,0 +1,97 @@
+"""
+What an application says of topics: the classes and handlers that are their app code, who may use them, their settings.
+
+A name is found by the most specific pattern that matches it. The configuration file is asked too, where both speak.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .config import TopicSettings
+from .permissions import permit_by
+from .reasons import TopicKindError
+from .topic_patterns import TopicPattern, TopicTable
+
+if TYPE_CHECKING:
+    from .behaviour import Behaviour
+    from .config import GatewaySettings
+    from .permissions import Permit
+    from .stream import History
+    from .topic_handle import ChannelHandle
+
+DECLARED = TopicSettings(join="anyone", publish="anyone")
+"""A topic with app code is open unless the file says otherwise: its `on_join` and handlers decide."""
+
+
+@attrs.frozen(eq=False)
+class DeclaredTopic:
+    """A pattern with app code."""
+
+    pattern: TopicPattern
+    behaviour: type[Behaviour]
+
+
+class DeclaredTopics:
+    """One per application."""
+
+    def __init__(self) -> None:
+        self._rooms: list[DeclaredTopic] = []
+        """The most specific one first."""
+        self._settings: dict[str, TopicSettings] = {}
+        self.permits: dict[str, Permit] = {}
+        """By pattern: who may do what there."""
+        self.channels: dict[str, ChannelHandle] = {}
+        """By name, those that app code has a handle of."""
+        self.limited_events: set[str] = set()
+        """Names of events that have a limit of their own in some topic: for every other there is nothing to look up."""
+
+    def add(self, pattern: TopicPattern, behaviour: type[Behaviour], changes: dict[str, Any]) -> None:
+        """App code, and what it says of the settings. Raises ValueError if the pattern has some already."""
+        if any(one.pattern.shape == pattern.shape for one in self._rooms):
+            raise ValueError(f"could not declare {pattern.text!r}: it has app code already")
+        self._rooms.append(DeclaredTopic(pattern, behaviour))
+        self._rooms.sort(key=lambda one: one.pattern.rank, reverse=True)
+        self.limited_events.update(behaviour.limits)
+        self._settings[pattern.text] = attrs.evolve(DECLARED, **changes)
+
+    def permit(self, pattern: TopicPattern, permission: Any) -> None:
+        """Raises ValueError if the pattern has one already, TypeError if it cannot be asked."""
+        if any(TopicPattern(one).shape == pattern.shape for one in self.permits):
+            raise ValueError(f"could not declare who may use {pattern.text!r}: it has a function for that already")
+        self.permits[pattern.text] = permit_by(permission)
+
+    def keep_history(self, channel: str, history: History) -> None:
+        """Raises TopicKindError for a name that is declared as a Room."""
+        if self.is_room(channel):
+            raise TopicKindError(channel, "room", "channel")
+        self._settings[channel] = attrs.evolve(DECLARED, history=history)
+
+    def is_room(self, name: str) -> bool:
+        return any(one.pattern.match(name) is not None for one in self._rooms)
+
+    def behaviour_for(self, name: str) -> type[Behaviour] | None:
+        """The app code of the topic of that name; None if it has none."""
+        for declared in self._rooms:
+            if declared.pattern.match(name) is not None:
+                return declared.behaviour
+        channel = self.channels.get(name)
+        return channel.behaviour() if channel is not None else None
+
+    def settings_within(self, settings: GatewaySettings) -> GatewaySettings:
+        """Code goes before the file where both name a pattern, setting by setting; a file may add others."""
+        topics = dict(settings.topics)
+        handled = {name: DECLARED for name, channel in self.channels.items() if channel.has_handlers}
+        for pattern, declared in {**handled, **self._settings}.items():
+            topics[pattern] = attrs.evolve(topics.get(pattern, declared), **_changes(declared))
+        known = TopicTable(topics, DECLARED)
+        topics.update({pattern: DECLARED for pattern in self.permits if not known.is_declared(pattern)})
+        return attrs.evolve(settings, topics=topics)
+
+
+def _changes(declared: TopicSettings) -> dict[str, Any]:
+    """What was said, and is not as it would be anyway."""
+    values = {field.name: getattr(declared, field.name) for field in attrs.fields(TopicSettings)}
+    return {name: value for name, value in values.items() if value != getattr(DECLARED, name)}

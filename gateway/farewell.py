@@ -1,0 +1,169 @@
+"""
+The end of one connection, in order and once: the close frame, the app's last word, leaves, the fact, the machine's end.
+
+It may begin anywhere: we close, the peer does, the socket is lost, the app refuses the upgrade, the machine fails or is
+stopped. Whatever comes first decides why; what is missing follows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .messages import Close
+from .reasons import WebSocketDisconnect
+
+if TYPE_CHECKING:
+    from actors import ActorRef
+
+    from .account import Account
+    from .awaited_sends import AwaitedSends
+    from .deadlines import Deadlines
+    from .ending import Ending
+    from .gate import Gate
+    from .memberships import Memberships
+    from .messages import SocketClosed
+    from .node import Node
+    from .outlet import Outlet
+    from .receipts import Receipt
+    from .reception import Reception
+    from .sessions import Sessions
+    from .tickets import Ticket
+
+REFUSED_WITH: dict[str | None, int] = {"server_error": 500, "shutdown": 503, "slow_consumer": 503}
+"""The HTTP status of an upgrade that ends before its 101, where 403 would blame the client."""
+
+
+class Farewell:
+    """Of one connection."""
+
+    __slots__ = (
+        "_account", "_deadlines", "_ending", "_gate", "_has_left", "_members", "_node", "_outlet", "_reception", "_ref",
+        "_sends", "_sessions", "_ticket", "accepting",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        ref: ActorRef[Any],
+        node: Node,
+        ticket: Ticket,
+        ending: Ending,
+        gate: Gate,
+        outlet: Outlet,
+        account: Account,
+        sends: AwaitedSends,
+        memberships: Memberships,
+        sessions: Sessions,
+        reception: Reception,
+        deadlines: Deadlines,
+    ) -> None:
+        self._ref = ref
+        self._node = node
+        self._ticket = ticket
+        self._ending = ending
+        self._gate = gate
+        self._outlet = outlet
+        self._account = account
+        self._sends = sends
+        self._members = memberships
+        self._sessions = sessions
+        self._reception = reception
+        self._deadlines = deadlines
+        self._has_left = False
+        self.accepting: Receipt[None] | None = None
+        """What app code that accepts waits for."""
+
+    def opened(self) -> None:
+        """Its socket is there; if app code closed it meanwhile, it is closed now."""
+        if self.accepting is not None:
+            self.accepting.resolve(None)
+            self.accepting = None
+        if self._ending.closing is not None:
+            self._shut(self._ending.closing)
+
+    def begin(self, close: Close) -> None:
+        """We close it, unless it has ended or begins to already."""
+        if not self._ending.choose(close):
+            return
+        self._reception.drop_waiting()
+        self._ticket.tell_close(*self._ending.code_of(close))
+        if self._outlet.socket is not None:
+            self._shut(close)
+        elif close.reason is None and close.code >= 4000 and self._ticket.decide(None):
+            return  # upgraded only to be closed with that code: browsers see no other
+        else:
+            self._ticket.refuse(REFUSED_WITH.get(close.reason, 403), close.text)
+
+    def _shut(self, close: Close) -> None:
+        self._outlet.flush()
+        assert self._outlet.socket is not None
+        self._outlet.socket.close(*self._ending.code_of(close))
+
+    # --- the socket is gone
+
+    def socket_closed(self, closed: SocketClosed) -> None:
+        socket = self._outlet.end()
+        self._ending.socket_is_gone(closed, None if socket is None else socket.sent_close)
+        self._deadlines.cancel()
+        self._reception.drop_waiting()
+        self._fail_waiting()
+        self._ticket.tell_end(*self._ending.words())
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        """App code, if there is any, has its last word; then the machine ends."""
+        if not self._sessions.say_goodbye(*self._ending.words()):
+            self._leave()
+
+    def session_done(self) -> None:
+        """It had its last word, or had the time for it."""
+        if self._ending.closed is not None:
+            self._leave()
+
+    def session_ended(self, *, has_failed: bool) -> None:
+        """The endpoint is over, or has failed: so is its connection."""
+        if self._ending.closed is not None:
+            self._say_goodbye()  # it may have failed over an earlier message, before it heard of the end
+        else:
+            self.begin(Close("server_error", ended_by="crash") if has_failed else Close())
+
+    def _leave(self) -> None:
+        """The last word, once: leaves, the fact, the end of the machine."""
+        if self._has_left:
+            return
+        self._has_left = True
+        node, ticket = self._node, self._ticket
+        self._members.depart(self._ending.ended_by)
+        node.forget(ticket.client, ticket.principal.id, ticket.address_key)
+        self._gate.end()
+        self._deadlines.cancel()
+        if ticket.was_opened or self._ending.closed is not None:
+            node.events.publish(self._account.closed(self._ending))
+        ticket.refuse(500, "internal")
+        self._ref.stop_now()
+
+    # --- the machine ends before that
+
+    def abandon(self, close: Close) -> None:
+        """All of it at once; the app's last word is its session's to have."""
+        self._ending.insist(close)
+        self._leave()
+        socket = self._outlet.end()
+        if socket is not None:
+            socket.close(*self._ending.words())
+        self._ticket.tell_end(*self._ending.words())
+        self._fail_waiting()
+
+    def undelivered(self, messages: list[object]) -> None:
+        """Told after the farewell: nobody reads what was delivered, but whoever holds a receipt learns that."""
+        error = WebSocketDisconnect(*self._ending.words())
+        for message in messages:
+            receipt = getattr(message, "receipt", None) or getattr(getattr(message, "reply", None), "receipt", None)
+            if receipt is not None:
+                receipt.fail(error)
+
+    def _fail_waiting(self) -> None:
+        error = WebSocketDisconnect(*self._ending.words())
+        self._sends.fail(error)
+        if self.accepting is not None:
+            self.accepting.fail(error)
+            self.accepting = None

@@ -1,0 +1,275 @@
+"""The page of examples/chat in a real browser: people log in, talk, type, scroll up, are cut off, log out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.chat.accounts import Hashing, demo_accounts
+from examples.chat.app import create_app
+from examples.chat.messages import Said
+from examples.chat.sessions import Sessions
+from gateway.settings_sources import load_settings
+from tests.support.browser import Browser, Tab, find_chromium
+
+Serve = Any
+
+PAGE = Path(__file__).parents[2] / "examples" / "chat" / "page"
+README = PAGE.parent / "README.md"
+HERE = "document.querySelector('.timeline:not([hidden])')"
+BY_TEXT = "[..." + HERE + ".querySelectorAll('.text')].find(t => t.textContent === '{}')"
+TYPING = "document.querySelector('#typing').textContent"
+BACK = 30.0
+"""Seconds for a page to come back: two back-offs of at most 10 s, and a margin for a slow machine."""
+PHONE = (390, 844)
+"""CSS pixels of a common one."""
+
+browser = pytest.mark.browser
+needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium")
+
+
+async def chat(serve: Serve) -> Any:
+    """As `hubbub serve examples.chat:app`; a restart of it forgets rooms and messages, and nobody's login."""
+    accounts, sessions = demo_accounts(Hashing(n=2, p=1)), Sessions()
+    settings = load_settings(None, {}, {"--port": 0}, app=True).settings
+    return await serve(lambda: create_app(accounts, sessions), settings)
+
+
+@asynccontextmanager
+async def people(url: str, *names: str) -> AsyncIterator[list[Tab]]:
+    """One tab for each name, each with cookies of its own, all in the first room; no page may complain of anything."""
+    async with Browser() as chromium:
+        tabs = [await chromium.open(f"{url}/login.html", isolated=True) for _ in names]
+        for tab, name in zip(tabs, names, strict=True):
+            await log_in(tab, name)
+        yield tabs
+        assert {name: tab.errors for name, tab in zip(names, tabs, strict=True)} == {name: [] for name in names}
+
+
+async def log_in(tab: Tab, name: str, password: str = "hubbub") -> None:
+    await tab.type("#name", name)
+    await tab.type("#password", password)
+    await tab.press("Enter")
+    await in_room(tab, "general")
+
+
+async def in_room(tab: Tab, room: str, *, timeout: float = 10.0) -> None:
+    condition = f"document.body.dataset.state === 'connected' && document.body.dataset.joined === '{room}'"
+    await tab.wait_for(condition, timeout=timeout)
+
+
+async def say(tab: Tab, text: str) -> None:
+    await tab.type("#draft", text)
+    await tab.press("Enter")
+    await tab.wait_for(message(text))
+
+
+def message(text: str) -> str:
+    """The condition that the room on screen shows `text` as a message, exactly once."""
+    wanted = f"m => m.querySelector('.text').textContent === {json.dumps(text)}"
+    return f"[...{HERE}.querySelectorAll('.message')].filter({wanted}).length === 1"
+
+
+def notice(words: str) -> str:
+    return f"[...{HERE}.querySelectorAll('.notice')].some(n => n.textContent.includes({json.dumps(words)}))"
+
+
+async def texts(tab: Tab) -> list[str]:
+    """What the room on screen shows, top down."""
+    found: list[str] = await tab.evaluate(f"[...{HERE}.querySelectorAll('.text')].map(t => t.textContent)")
+    return found
+
+
+def test_the_readme_names_every_file() -> None:
+    """Who looks for something finds it there; what it names is there."""
+    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", README.read_text()))
+    there = {file.name + "/" * file.is_dir() for file in README.parent.iterdir()} - {"__pycache__/"}
+    assert {name for name in there if name.endswith((".py", "/"))} - {"__init__.py"} <= named
+
+
+def test_nothing_that_people_say_becomes_markup() -> None:
+    """No page of the chat has a way to turn text into nodes, nor a script or a style inside of it."""
+    for file in PAGE.iterdir():
+        source = file.read_text()
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\b", source), file
+        assert not re.search(r"<script>|<style|\son\w+=|\sstyle=", source), file
+
+
+@browser
+@needs_chromium
+async def test_a_wrong_password_is_told_and_the_keyboard_is_enough(serve: Serve) -> None:
+    """Without a login every way leads to its page; Tab and Enter get one from there into the room and to the field."""
+    server = await chat(serve)
+    async with Browser() as chromium:
+        tab = await chromium.open(server.url)
+        await tab.wait_for("document.activeElement.id === 'name'")
+        await tab.type("#name", "Ada")
+        await tab.press("Tab")
+        await tab.write("not it")
+        await tab.press("Enter")
+        await tab.wait_for("document.querySelector('#problem').textContent.includes('no account of that name')")
+        await tab.wait_for("document.activeElement.id === 'password' && !document.activeElement.disabled")
+        await tab.write("hubbub")
+        await tab.press("Enter")
+        await in_room(tab, "general")
+        await tab.wait_for("document.activeElement.id === 'draft'")
+        await tab.write("hello")
+        await tab.press("Enter")
+        await tab.wait_for(message("hello"))
+        assert tab.errors == []
+
+
+@browser
+@needs_chromium
+async def test_two_people_talk_and_see_each_other_type(serve: Serve) -> None:
+    """Each message shows once, as text; who types is shown until it is said, or until nothing comes for a while."""
+    server = await chat(serve)
+    async with people(server.url, "Ada", "Bob") as (ada, bob):
+        await ada.wait_for("document.body.dataset.people === '2'")
+        await ada.type("#draft", "hello <b>Bob</b>")
+        await bob.wait_for(f"{TYPING} === 'Ada is typing'")
+        await ada.press("Enter")
+        await bob.wait_for(message("hello <b>Bob</b>"))
+        await bob.wait_for(f"{TYPING} === ''")
+        await bob.type("#draft", "hm")
+        await ada.wait_for(f"{TYPING} === 'Bob is typing'")
+        await bob.type("#draft", "")
+        await ada.wait_for(f"{TYPING} === ''")
+        assert await texts(ada) == await texts(bob) == ["hello <b>Bob</b>"]
+
+
+@browser
+@needs_chromium
+async def test_a_room_of_ones_own_and_what_is_not_read_elsewhere(serve: Serve) -> None:
+    """A new room is in everybody's list; what is said in a room that is not on screen counts there until it is read."""
+    server = await chat(serve)
+    async with people(server.url, "Ada", "Bob") as (ada, bob):
+        await ada.type("#open-field", "engines")
+        await ada.press("Enter")
+        await in_room(ada, "engines")
+        for text in ("one", "two"):
+            await say(ada, text)
+        await bob.wait_for("document.querySelector('.room[data-room=engines]')?.dataset.unread === '2'")
+        await bob.click(".room[data-room=engines]")
+        await in_room(bob, "engines")
+        await bob.wait_for(message("two"))
+        await bob.wait_for("document.querySelector('.room[data-room=engines]').dataset.unread === '0'")
+        assert await texts(bob) == ["one", "two"]
+
+
+@browser
+@needs_chromium
+async def test_who_scrolls_up_gets_all_that_was_said(serve: Serve) -> None:
+    """A room opens at its end with a part of its history; the rest comes as one scrolls, in order, each once."""
+    server = await chat(serve)
+    for number in range(100):
+        server.app.room("room:general").broadcast(Said(user="Bob", text=f"line {number}"))
+    async with people(server.url, "Ada") as (ada,):
+        await ada.wait_for(message("line 99"))
+        assert (await texts(ada))[0] == "line 60"
+        at_end = f"{HERE}.querySelector('.scroller')"
+        assert await ada.evaluate(f"{at_end}.scrollHeight - {at_end}.scrollTop - {at_end}.clientHeight < 2")
+        for oldest, looked_at in (("line 20", "line 70"), ("line 0", "line 30")):
+            where = f"{{top: ({BY_TEXT.format(looked_at)}).getBoundingClientRect().top}}"
+            before = await ada.evaluate(f"(({at_end}.scrollTop = 0), {where})")
+            await ada.wait_for(message(oldest))
+            assert await ada.evaluate(f"({where})") == before, "what is above it pushed it away"
+            assert await ada.evaluate(f"{HERE}.querySelector('.jump').hidden"), "older messages are no new ones"
+        await ada.wait_for("document.querySelector('.older').textContent.startsWith('Nothing older')")
+        assert await texts(ada) == [f"line {number}" for number in range(100)]
+
+
+@browser
+@needs_chromium
+async def test_who_was_cut_off_is_told_and_comes_back_without_a_loss(serve: Serve) -> None:
+    """A banner while there is no connection; after it, what was missed, once. The message that waited is sent."""
+    server = await chat(serve)
+    async with people(server.url, "Ada", "Bob") as (ada, bob):
+        await say(ada, "before")
+        await bob.wait_for(message("before"))
+        await bob.set_offline(True)
+        await bob.click("#cut")
+        await bob.wait_for("!document.querySelector('#banner').hidden")
+        for text in ("one", "two"):
+            await say(ada, text)
+        await bob.type("#draft", "written in a tunnel")
+        await bob.press("Enter")
+        await bob.wait_for("document.querySelector('#problem').textContent.includes('not sent yet')")
+        assert await texts(bob) == ["before"]
+        await bob.set_offline(False)
+        await bob.wait_for(notice("recovered 2 messages"), timeout=BACK)
+        await ada.wait_for(message("written in a tunnel"), timeout=BACK)
+        await bob.wait_for("document.querySelector('#banner').hidden && !document.querySelector('#draft').value")
+        assert await texts(bob) == ["before", "one", "two", "written in a tunnel"]
+
+
+@browser
+@needs_chromium
+async def test_after_a_restart_of_the_server_the_page_keeps_its_own(serve: Serve) -> None:
+    """A line across the page says that messages begin anew; nobody has to do anything."""
+    server = await chat(serve)
+    async with people(server.url, "Ada") as (ada,):
+        await say(ada, "before")
+        await server.restart()
+        await ada.wait_for(f"{HERE}.querySelectorAll('.divider[data-kind=epoch]').length === 1", timeout=BACK)
+        await in_room(ada, "general", timeout=BACK)
+        await say(ada, "after")
+        assert await texts(ada) == ["before", "after"]
+
+
+@browser
+@needs_chromium
+async def test_logging_out_ends_every_tab(serve: Serve) -> None:
+    """The one where it was asked for and the other one of the same browser are at the door, and the cookie is gone."""
+    server = await chat(serve)
+    async with Browser() as chromium:
+        tab = await chromium.open(f"{server.url}/login.html")
+        await log_in(tab, "Ada")
+        other = await chromium.open(f"{server.url}/")
+        await in_room(other, "general")
+        await tab.click("#logout")
+        for one in (tab, other):
+            await one.wait_for("location.pathname + location.hash === '/login.html#logged-out'")
+            await one.wait_for("document.querySelector('#why').textContent === 'You are logged out.'")
+        assert tab.errors == other.errors == []
+
+
+@browser
+@needs_chromium
+async def test_an_admin_puts_somebody_out(serve: Serve) -> None:
+    """Only an admin sees the buttons; who is out is told why, and the others too."""
+    server = await chat(serve)
+    async with people(server.url, "admin", "Bob", "Ada") as (admin, bob, ada):
+        await admin.click("[data-name=Bob] .put-out")
+        await admin.type("#put-out-reason", "spam")
+        await admin.press("Enter")
+        await bob.wait_for("document.querySelector('#banner-text').textContent.includes('put out by admin: spam')")
+        await ada.wait_for(notice("admin put Bob out: spam"))
+        await bob.click("#banner-act")
+        await bob.wait_for("/come back in \\d+ s/.test(document.querySelector('#banner-text').textContent)")
+        assert await ada.evaluate("document.querySelectorAll('.put-out').length") == 0
+
+
+@browser
+@needs_chromium
+async def test_a_phone_has_all_of_it(serve: Serve) -> None:
+    """Nothing is wider than the screen; who is here and logging out are a touch away, and Escape closes that again."""
+    server = await chat(serve)
+    async with people(server.url, "Ada") as (ada,):
+        await ada.resize(*PHONE, mobile=True)
+        await say(ada, "a-word-without-an-end-" * 20)
+        assert await ada.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+        await ada.click("#panel-toggle")
+        await ada.wait_for("document.activeElement.id === 'panel-close'")
+        await ada.wait_for("document.querySelector('#panel').getBoundingClientRect().right <= innerWidth")
+        await ada.press("Escape")
+        await ada.wait_for("document.activeElement.id === 'panel-toggle'")
+        await ada.click("#panel-toggle")
+        await ada.click("#logout-panel")
+        await ada.wait_for("location.pathname === '/login.html'")

@@ -11,11 +11,12 @@ from actors import ActorRef, Child
 
 from .connections import Connections, Rooms
 from .declarations import Declarations
+from .endpoint_session import EndpointSession
+from .function_session import FunctionSession
 from .injection import with_gateway
 from .node import Node
 from .reasons import validate_close
 from .receipts import Receipt
-from .session import EndpointSession, FunctionSession
 from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
 

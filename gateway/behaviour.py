@@ -112,6 +112,7 @@ class Behaviour(Actor):
         exclude: object = (),
         save_history: bool | None = None,
         sender: Member | None = None,
+        conflate: str | None = None,
     ) -> Receipt[Published]:
         """
         Publishes to everybody here, at once and in the order of the calls.
@@ -120,6 +121,7 @@ class Behaviour(Actor):
 
         Args:
             sender: Who is shown as the sender; None: nobody, it comes from the room itself.
+            conflate: What it is the latest value of, for slow readers of a topic with `slow="conflate"`.
             payload: A message, or anything JSON; a `str` is a text, bytes are binary.
             event: None: the action of a message; of anything else `message`.
             exclude: A member, a connection, its id, a principal, or several.
@@ -129,7 +131,7 @@ class Behaviour(Actor):
         encoded, kind = encode_payload(ready)
         who = None if sender is None else self._topic.sender_of(sender.id, sender.principal)
         named = event or action or DEFAULT_EVENT
-        publication = Publication(self.name, encoded, self._node.wall(), kind, named, who, clients(exclude))
+        publication = Publication(self.name, encoded, self._node.wall(), kind, named, who, clients(exclude), conflate)
         receipt: Receipt[Published] = Receipt(f"broadcast to {self.name}", self._node.receipt_lost)
         self._topic.accept(publication, save_history, None, lambda result: _settle(receipt, result))
         return receipt

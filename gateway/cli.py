@@ -244,7 +244,7 @@ def _serve(app: str | None, file: Path | None, flags: Mapping[str, object]) -> i
     configure_logging(loaded.settings.log.format)
     put_on_path(Path.cwd())
     _planned(loaded)
-    gateway = _find_gateway(app) if app is not None else _demo_gateway()
+    gateway = _find_gateway(app) if app is not None else _default_gateway(loaded.settings)
     code: int = gateway.run_configured(loaded.settings)
     return code
 
@@ -262,10 +262,15 @@ def _find_gateway(target: str) -> Any:
     return expect(found, Gateway, target)
 
 
-def _demo_gateway() -> Any:
-    from gateway.web.demo import create_demo_app
+def _default_gateway(settings: GatewaySettings) -> Any:
+    """Nothing but what is configured; the demo, whose clients may provoke what they like, in development mode only."""
+    if settings.development:
+        from gateway.web.demo import create_demo_app
 
-    return create_demo_app()
+        return create_demo_app()
+    from gateway.app import Gateway
+
+    return Gateway()
 
 
 def import_app(target: str) -> object:

@@ -110,6 +110,8 @@ class Publish:
     key: str | None = None
     """Publishing the same key again within the engine's memory is answered with the first position."""
     join_ref: object = None
+    conflate: str | None = None
+    """What it is the latest value of; see `Publication`."""
 
 
 @attrs.frozen(eq=False)

@@ -54,7 +54,6 @@ from .messages import (
     Send,
     SessionDone,
     SocketClosed,
-    Taken,
     Writable,
 )
 from .outlet import Outlet
@@ -297,6 +296,10 @@ class ConnectionActor(Actor):
         if not self._sessions.open() and self._ticket.asks_application:
             self.ask_application(None)
 
+    def taken(self, size_bytes: int) -> None:
+        """Its session has taken a frame; also between turns of this machine."""
+        self._replies.give(size_bytes)
+
     def spawn_session(self, session_class: type[Actor], *args: Any) -> ActorRef[Any]:
         return self.spawn(session_class, *args, name="session", spec=ChildSpec(restart="temporary"))
 
@@ -324,10 +327,6 @@ class ConnectionActor(Actor):
     @handles(SendOverdue)
     def send_overdue(self, overdue: SendOverdue) -> None:
         overdue.fail()
-
-    @handles(Taken)
-    def taken(self, taken: Taken) -> None:
-        self._replies.give(taken.size_bytes)
 
     @handles(Join, Leave, Publish)
     def submit_for_app(self, command: Join | Leave | Publish) -> None:

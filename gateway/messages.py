@@ -211,13 +211,6 @@ class Close:
     ended_by: str = "app"
 
 
-@quick(eq=False)
-class Taken:
-    """App code has taken a frame of that size from its queue: the connection's credit is given back."""
-
-    size_bytes: int
-
-
 @attrs.frozen(eq=False)
 class Adopt:
     """From app code of an endpoint: who this client is, from now on."""

@@ -317,6 +317,7 @@ class Node:
         save: bool | None = None,
         *,
         key: str | None = None,
+        conflate: str | None = None,
         publisher: Origin | None = None,
     ) -> Receipt[Published]:
         """
@@ -325,12 +326,14 @@ class Node:
         Args:
             event: None: the action of a message; of anything else `message`.
             key: Publishing it again is answered with the first position.
+            conflate: What it is the latest value of; see `Publication`.
             publisher: Who is shown as the sender; app code is not asked, whoever it is.
         """
         encoded, kind = encode_payload(payload)
         receipt: Receipt[Any] = Receipt(f"publish to {topic}", self.receipt_lost)
         reply = Reply("publish", topic=topic, receipt=receipt)
-        command = Publish(topic, reply, encoded, kind, event_named(event, payload), clients(exclude), save, key)
+        named, but = event_named(event, payload), clients(exclude)
+        command = Publish(topic, reply, encoded, kind, named, but, save, key, conflate=conflate)
         self._submit(topic, command, receipt, publisher)
         return receipt
 

@@ -165,8 +165,9 @@ class TopicActor(Actor):
             exclude = frozenset(origin.client if one == SELF else one for one in exclude)
         sender = self._roster.sender_of(origin.client, origin.principal) if origin.client else None
         publication = Publication(
-            self._name, command.payload, self._node.wall(), command.kind, command.event, sender, exclude
-        )
+            self._name, command.payload, self._node.wall(), command.kind, command.event, sender, exclude,
+            command.conflate,
+        )  # fmt: skip
         key = None if command.key is None else f"{origin.user}\0{command.key}"
         if self._code.takes(origin, command.event):
             there = self._roster.get(origin.client)

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from actors.config import nearest
 
-from .answers import settle
 from .behaviour import Behaviour
 from .commands import Join, Leave, Reply
 from .handlers import on
 from .messages import Origin
-from .publications import Publication, clients, encode_payload, event_named
 from .reasons import Refused, TopicKindError, WebSocketDisconnect, validate_close
 from .receipts import Receipt
 from .schemas import schema_of
@@ -56,33 +54,6 @@ class TopicHandle:
             receipt.fail(WebSocketDisconnect(1006, "connection lost"))
         else:
             machine.tell(command(Reply(act, face=self._face, topic=self.name, receipt=receipt)))
-        return receipt
-
-    def _publish_latest(
-        self,
-        key: str,
-        event: str | None,
-        payload: object,
-        exclude: object,
-        save: bool | None,
-        publisher: WebSocket | Member | None = None,
-    ) -> Receipt[Any]:
-        """As `node.publish`, in order with it, for what is the latest value of something."""
-        encoded, kind = encode_payload(payload)
-        node, named, but = self._app.node, event_named(event, payload), clients(exclude)
-        receipt: Receipt[Any] = Receipt(f"publish to {self.name}", node.receipt_lost)
-        reply = Reply("publish", topic=self.name, receipt=receipt)
-
-        def accept(topic: TopicActor) -> None:
-            sender = None if publisher is None else topic.sender_of(publisher.id, publisher.principal)
-            publication = Publication(self.name, encoded, topic.wall(), kind, named, sender, but, key)
-            topic.accept(publication, save, None, lambda result: settle(reply, result))
-
-        def refuse(outcome: object) -> None:
-            if isinstance(outcome, BaseException):
-                receipt.fail(outcome)
-
-        node.in_turn(self.name, accept, "publish to").then(refuse)
         return receipt
 
     async def members(self) -> tuple[Member, ...]:
@@ -172,9 +143,7 @@ class RoomHandle(TopicHandle):
                 the same key that a slow member has not been sent yet; elsewhere it means nothing. None: nothing is
                 replaced by it, and nothing replaces it.
         """
-        if conflate is not None:
-            return self._publish_latest(conflate, event, payload, exclude, save_history)
-        return self._app.node.publish(self.name, payload, event, exclude, save_history)
+        return self._app.node.publish(self.name, payload, event, exclude, save_history, conflate=conflate)
 
 
 class ChannelHandle(TopicHandle):
@@ -212,13 +181,10 @@ class ChannelHandle(TopicHandle):
             conflate: As there. None, with a publisher: what that one last said by this event.
         """
         node = self._app.node
-        if conflate is not None:
-            but = exclude if publisher is None else (publisher.id, exclude)
-            return self._publish_latest(conflate, event, data, but, save_history, publisher)
         if publisher is None:
-            return node.publish(self.name, data, event, exclude, save_history)
-        origin = Origin(None, publisher.id, publisher.principal)
-        return node.publish(self.name, data, event, (publisher.id, exclude), save_history, publisher=origin)
+            return node.publish(self.name, data, event, exclude, save_history, conflate=conflate)
+        origin, but = Origin(None, publisher.id, publisher.principal), (publisher.id, exclude)
+        return node.publish(self.name, data, event, but, save_history, conflate=conflate, publisher=origin)
 
     def handle(self, event: str, who: Who, data: object) -> Receipt[Any]:
         """

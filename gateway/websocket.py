@@ -17,7 +17,7 @@ from .handshake import Address, Handshake
 from .hooks import result
 from .intake import Frame, Intake
 from .liveness import Liveness
-from .messages import Accept, Adopt, Close, HookFailed, Refuse, Send, Taken
+from .messages import Accept, Adopt, Close, HookFailed, Refuse, Send
 from .passage import OPEN
 from .peer import Peer
 from .reasons import NotAccepted, Refused, WebSocketDisconnect, validate_close
@@ -238,8 +238,10 @@ class WebSocket(Peer, TopicClient):
         return self._intake.has_any
 
     def _give_back(self, size: int) -> None:
-        if self._ref.is_alive():
-            self._ref.tell(Taken(size))
+        """A call and no message: a frame would cost its machine a turn more. Both are on the loop's thread."""
+        machine = self._ref._actor
+        if machine is not None:
+            machine.taken(size)
 
     def _leave(self, code: int, reason: str) -> None:
         """The machine has begun to close: what waits still leaves, nothing is added."""

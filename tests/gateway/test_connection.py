@@ -12,6 +12,7 @@ import pytest
 from gateway.behaviour import Room, on
 from gateway.commands import Invalid
 from gateway.endpoint import WebSocketEndpoint
+from gateway.endpoint_session import EndpointSession
 from gateway.events import (
     ConnectionClosed,
     ConnectionOpened,
@@ -21,13 +22,14 @@ from gateway.events import (
     ReceiptFailed,
     RoomLeft,
 )
+from gateway.function_session import FunctionSession
 from gateway.identity import Principal
 from gateway.messages import Answer
 from gateway.protocols.native import NativeWire
 from gateway.protocols.raw import RawWire
 from gateway.pulse import SLOT
 from gateway.reasons import WebSocketDisconnect
-from gateway.session import GOODBYE, EndpointSession, FunctionSession
+from gateway.session import GOODBYE
 from tests.support.fake_socket import FakeSocket
 from tests.support.peer import KEPT, PLAIN, Peer, changed, passes, settings, settle, start_node
 

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from gateway import Gateway
-from gateway.config import GatewaySettings
+from gateway.config import AdminSettings, GatewaySettings
 from gateway.settings_sources import load_settings
 from gateway.web.demo import create_demo_app
 
@@ -37,8 +37,12 @@ class Running:
 
     async def start(self, **options: Any) -> None:
         await self.app.start(self.settings, **options)
-        port = self.app.server.port
-        self.settings = attrs.evolve(self.settings, gateway=attrs.evolve(self.settings.gateway, port=port))
+        listen = self.settings.gateway
+        # the next port is mostly an even one, from which Linux lets others connect: it may be taken at a restart
+        admin = listen.admin if listen.admin.listen else AdminSettings(listen="127.0.0.1:0")
+        self.settings = attrs.evolve(
+            self.settings, gateway=attrs.evolve(listen, port=self.app.server.port, admin=admin)
+        )
 
     async def restart(self) -> None:
         await self.app.stop()

@@ -57,7 +57,7 @@ async def test_one_blocked_reader_among_200_costs_nobody_anything(serve: Serve) 
     wanted = b"".join(text_frame(text.encode()) for text in texts)
     await asyncio.gather(*(read(client, wanted) for client in others))
     (ended,) = [machine for machine in machines if machine._ending.closing is not None]
-    assert ended._closing.reason == "slow_consumer"
+    assert ended._ending.closing.reason == "slow_consumer"
     blocked.abort()  # the server would do it 2 s after its close frame
     await when(lambda: any(isinstance(fact, ConnectionClosed) for fact in facts), "the end of the blocked one")
     (closed,) = [fact for fact in facts if isinstance(fact, ConnectionClosed)]

@@ -19,12 +19,12 @@ from actors.testkit import assert_conservation, run
 from gateway import wire_json
 from gateway.behaviour import Room, on
 from gateway.endpoint import WebSocketEndpoint
+from gateway.endpoint_session import EndpointSession
 from gateway.member import Member
 from gateway.message_class import message
 from gateway.protocols.raw import RawWire
 from gateway.reasons import Refused
 from gateway.schemas import Messages, encode
-from gateway.session import EndpointSession
 from gateway.websocket import WebSocket
 from tests.support.peer import Peer, settle, start_node
 

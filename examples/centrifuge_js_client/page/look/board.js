@@ -133,7 +133,7 @@ export class Board {
   #shown() {
     page.offset = this.#offset.textContent = this.#last;
     page.wrong = this.#gaps + this.#repeats;
-    this.#checked.textContent = page.wrong === '0' ? 'no gap, no repeat' : `${plural(this.#gaps, 'gap')}, ${plural(this.#repeats, 'repeat')}`;
+    this.#checked.textContent = page.wrong === '0' ? 'no gap, no repeat' : `${this.#gaps} missing, ${this.#repeats} repeated`;
     this.#checked.dataset.wrong = page.wrong !== '0';
   }
 

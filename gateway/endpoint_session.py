@@ -1,0 +1,100 @@
+"""An endpoint that is a class: its instance below the connection, which is handed one frame at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actors import handles
+
+from .hooks import result
+from .messages import Ended, SessionDone
+from .passage import OPEN
+from .reasons import InvalidData, Refused, WebSocketDisconnect
+from .session import FrameReady, Session
+from .websocket import ConnectionState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .endpoint import WebSocketEndpoint
+    from .passage import Passage
+    from .websocket import Frame, WebSocket
+
+
+class EndpointSession(Session):
+    """An endpoint that is a class: an instance of it per connection, one handler at a time."""
+
+    def __init__(self, ws: WebSocket, endpoint_class: type[WebSocketEndpoint], passage: Passage = OPEN) -> None:
+        super().__init__(ws, passage)
+        self._endpoint = endpoint_class(ws)
+        self._endpoint._actor = self
+        self._receive = passage.message(self._innermost)
+
+    def on_start(self) -> Any:
+        if self.ws._gone is None:  # else it was made for the last word only
+            return self._connect()
+        return None
+
+    async def _connect(self) -> None:
+        try:
+            await self._enter(lambda _: self._endpoint._open())
+        except Exception as error:
+            if self.ws.state is ConnectionState.CONNECTING:
+                raise  # there is no socket to keep: the upgrade is answered with 500
+            await self._recover(error)
+
+    @handles(FrameReady)
+    def frame_ready(self, _: FrameReady) -> Any:
+        return self._take() if self.ws._has_frame() else None
+
+    async def _take(self) -> None:
+        """One frame: as it came, or one that a `receive` in a handler brought through the middleware and left."""
+        ws = self.ws
+        try:
+            passed = await ws._intake.take_passed() if ws._intake.has_passing else None
+            if passed is not None:
+                await result(self._endpoint._receive(passed))
+            elif ws._intake.frames:
+                await self._receive(ws, ws._intake.take())
+        except WebSocketDisconnect:
+            return
+        except Refused as error:
+            self._answer(error)
+        except InvalidData as error:
+            self._answer(Refused("bad_request", f"the message is {error.fact}"))
+        except Exception as error:
+            await self._recover(error)
+
+    def on_receive(self, message: Any) -> Any:
+        """What other actors and timers tell: for the endpoint's `@handles`."""
+        handler = self._endpoint._handler_of(message)
+        return super().on_receive(message) if handler is None else self._tell_endpoint(handler, message)
+
+    async def _tell_endpoint(self, handler: Callable[[Any, Any], Any], message: Any) -> None:
+        try:
+            await result(handler(self._endpoint, message))
+        except WebSocketDisconnect:
+            return
+        except Exception as error:
+            await self._recover(error)
+
+    async def _innermost(self, ws: WebSocket, frame: Frame) -> None:
+        await ws._intake.tell_hooks(frame)
+        await result(self._endpoint._receive(frame))
+
+    def _error_handlers(self) -> list[Callable[..., Any]]:
+        own = getattr(self._endpoint, "on_error", None)
+        return [*([own] if own is not None else []), *super()._error_handlers()]
+
+    def _last_words(self) -> list[Callable[..., Any]]:
+        return [self._endpoint.on_disconnect, *super()._last_words()]
+
+    @handles(Ended)
+    async def ended(self, ended: Ended) -> None:
+        if self._is_over:
+            return
+        self._is_over = self.ws._has_said_goodbye = True
+        try:
+            await self._say_goodbye(ended.code)
+        finally:
+            self._machine(SessionDone())

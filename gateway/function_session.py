@@ -1,0 +1,108 @@
+"""An endpoint that is a function: a task of its own below the connection, which takes frames when it likes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from actors import handles
+
+from .messages import Close, Ended, SessionDone
+from .passage import OPEN
+from .reasons import InvalidData, cut_reason
+from .session import GOODBYE, FrameReady, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .passage import Passage
+    from .websocket import WebSocket
+
+
+@attrs.frozen(eq=False)
+class Finished:
+    """The endpoint function has returned, or raised."""
+
+    error: BaseException | None
+
+
+class FunctionSession(Session):
+    """An endpoint that is a function: a task of its own, fed by the WebSocket's queue."""
+
+    def __init__(
+        self,
+        ws: WebSocket,
+        function: Callable[..., Awaitable[None]],
+        arguments: dict[str, Any],
+        passage: Passage = OPEN,
+    ) -> None:
+        super().__init__(ws, passage)
+        self._function = function
+        self._arguments = arguments
+        self._task: asyncio.Task[None] | None = None
+
+    def on_start(self) -> None:
+        if self.ws._gone is None:  # else it was made for the last word only
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"endpoint {self.ws.path}")
+
+    async def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            await self._enter(lambda ws: self._function(ws, **self._arguments))
+        except BaseException as raised:
+            error = raised
+        if self.actor_ref.is_alive():
+            self.actor_ref.tell(Finished(error))
+
+    @handles(FrameReady)
+    def frame_ready(self, _: FrameReady) -> None:
+        """The function takes frames itself."""
+
+    @handles(Ended)
+    def ended(self, ended: Ended) -> Any:
+        self._is_over = True
+        if self._task is None or self._task.done():
+            return self._end(ended.code)
+        self.timers.once("goodbye", self._task, GOODBYE)
+        return None
+
+    async def _end(self, code: int) -> None:
+        self.ws._has_said_goodbye = True
+        try:
+            await self._say_goodbye(code)
+        finally:
+            self._machine(SessionDone())
+
+    @handles(asyncio.Task)
+    def overdue(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+
+    @handles(Finished)
+    async def finished(self, finished: Finished) -> None:
+        """
+        A function that has raised is over, whatever `on_error` makes of it: nobody is left to receive. What its client
+        sent wrongly is no failure of it, and `on_error` does not hear of it.
+        """
+        error, close = finished.error, Close()
+        if isinstance(error, InvalidData):
+            close = Close("invalid_data", text=cut_reason(error.fact), ended_by="client")
+        if isinstance(error, InvalidData | asyncio.CancelledError):
+            error = None
+        try:
+            if isinstance(error, Exception):
+                async with asyncio.timeout(GOODBYE):
+                    await self._recover(error)
+        finally:
+            if self._is_over:
+                await self._end(self.ws._gone.code if self.ws._gone is not None else 1006)
+            elif error is None:
+                self._machine(close)
+        if error is not None:
+            raise error
+
+    def on_stop(self) -> Any:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+        return super().on_stop()

@@ -17,6 +17,8 @@ class Subscription:
     generation: int
     join: Join
     is_live: bool = False
+    is_leaving: bool = False
+    """Whether its client asked to leave: it may join again at once, what the topic answers comes in that order."""
     expires: float | None = None
     """Wall-clock seconds at which the permission to be here ends."""
 
@@ -33,12 +35,13 @@ class Subscription:
 class Subscriptions:
     """Bounded; each join is a new generation, so that what concerns an earlier one can be told from it."""
 
-    __slots__ = ("_by_topic", "_generation", "_max_topics")
+    __slots__ = ("_by_topic", "_generation", "_max_topics", "_superseded")
 
     def __init__(self, max_topics: int) -> None:
         self._max_topics = max_topics
         self._generation = 0
         self._by_topic: dict[str, Subscription] = {}
+        self._superseded: tuple[Reply, ...] = ()
 
     def get(self, topic: str) -> Subscription | None:
         return self._by_topic.get(topic)
@@ -52,11 +55,29 @@ class Subscriptions:
 
     def begin(self, topic: str, join: Join) -> int:
         """The generation of a join that is under way. Raises Refused("limit_exceeded")."""
-        if topic not in self._by_topic and len(self._by_topic) >= self._max_topics:
+        if topic not in self._by_topic and self._is_full:
             raise Refused("limit_exceeded", f"this connection is in {self._max_topics} topics already; leave one first")
         self._generation += 1
         self._by_topic[topic] = Subscription(self._generation, join, expires=join.expires)
         return self._generation
+
+    @property
+    def _is_full(self) -> bool:
+        """Who is about to leave takes no place: how many do is bounded by the commands that may be under way."""
+        if len(self._by_topic) < self._max_topics:
+            return False
+        return sum(not one.is_leaving for one in self._by_topic.values()) >= self._max_topics
+
+    def supersede(self, reply: Reply) -> None:
+        """Another join of the same topic came before this one was answered."""
+        self._superseded = (*self._superseded, reply)
+
+    def is_superseded(self, reply: Reply) -> bool:
+        """Whether that happened to the join that is answered now; asked once."""
+        if reply not in self._superseded:
+            return False
+        self._superseded = tuple(one for one in self._superseded if one is not reply)
+        return True
 
     def find(self, reply: Reply) -> Subscription | None:
         """The subscription that this reply's join began, if it is still that one."""

@@ -96,18 +96,27 @@ class TopicRequests:
     def _check_wire(self, command: Join, earlier: Subscription | None) -> None:
         if self._wire.needs_declared and not self._node.topics.is_declared(command.topic):
             raise Refused("unknown_channel", f"there is no topic {command.topic}")
-        if earlier is not None and not self._wire.replaces_joins:
+        if earlier is not None and not (earlier.is_leaving or self._wire.replaces_joins):
             raise Refused("already_subscribed")
 
     def _begin(self, command: Join, earlier: Subscription | None) -> None:
         generation = self._members.subscriptions.begin(command.topic, command)
         if earlier is not None:
-            self._outlet.put(self._wire.replaced(earlier.reply))
+            self._replace(earlier)
             if command.since is not None:  # what is on its way to the earlier one comes again behind the answer
                 self._outlet.mute(command.topic, generation)
         if command.expires is not None:
             self._deadlines.watch_topics()
         self._tell(command, Submit(self.origin, command, generation, self._wire.variant(command)))
+
+    def _replace(self, earlier: Subscription) -> None:
+        """Its client learns the end of the earlier membership after what that was answered, and once."""
+        if earlier.is_leaving:  # the answer to that says so
+            return
+        if earlier.is_live:
+            self._outlet.put(self._wire.replaced(earlier.reply))
+        else:
+            self._members.subscriptions.supersede(earlier.reply)
 
     def leave(self, command: Leave) -> None:
         """Raises Refused."""
@@ -119,6 +128,7 @@ class TopicRequests:
             self._replies.answer(command.reply, Done())
         else:
             self._node.tell_topic(command.topic, Submit(self.origin, command, subscription.generation))
+            subscription.is_leaving = True
 
     def renew(self, command: Renew, topic: str) -> None:
         """A newer permission to be there. Raises Refused, InvalidToken."""

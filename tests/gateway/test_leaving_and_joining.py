@@ -1,0 +1,110 @@
+"""A client that changes its mind without waiting: each command counts in the order in which it was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.behaviour import Room
+from gateway.reasons import Refused
+from tests.gateway.test_identification import Centrifuge
+from tests.gateway.test_wires_at_machines import Phoenix
+from tests.support.peer import KEPT, passes, settings, settle, start_node
+
+if TYPE_CHECKING:
+    from actors import ActorSystem
+
+
+class Doorman(Room):
+    """Lets in after a while, but no strangers."""
+
+    async def on_join(self, member: Any, params: Any) -> None:
+        await asyncio.sleep(1.0)
+        if (params or {}).get("stranger"):
+            raise Refused("permission_denied")
+
+
+def told(frames: list[Any], join_ref: str) -> list[tuple[str, str]]:
+    """Ref and event of what came in the name of one join, but for who is there."""
+    return [(ref, event) for name, ref, _, event, _ in frames if name == join_ref and event != "presence_state"]
+
+
+async def answers(client: Centrifuge, *commands: dict[str, Any]) -> list[Any]:
+    """What each command was answered, of several that are sent in one frame."""
+    client.socket.feed("\n".join(map(json.dumps, commands)))
+    await settle()
+    return [frame for frame in client.heard() if "push" not in frame]
+
+
+@pytest.mark.parametrize("times", [1, 2, 20])
+async def test_who_leaves_and_joins_in_one_breath_is_a_member(system: ActorSystem, times: int) -> None:
+    """The name is free as soon as its client has left, where a second join is an error; and it is one member."""
+    node = await start_node(system)
+    ada = Centrifuge(node, "ada")
+    await ada.connects()
+    commands: list[dict[str, Any]] = [{"id": 2, "subscribe": {"channel": "kept"}}]
+    for number in range(times):
+        commands.append({"id": 10 + 2 * number, "unsubscribe": {"channel": "kept"}})
+        commands.append({"id": 11 + 2 * number, "subscribe": {"channel": "kept"}})
+    heard = await answers(ada, *commands)
+    assert [frame["id"] for frame in heard] == [one["id"] for one in commands]
+    assert not any("error" in frame for frame in heard)
+    assert node.topic_size("kept") == 1
+
+
+async def test_who_joins_twice_in_one_breath_is_still_refused(system: ActorSystem) -> None:
+    """Only a leave frees the name."""
+    node = await start_node(system)
+    ada = Centrifuge(node, "ada")
+    await ada.connects()
+    both = [{"id": 2, "subscribe": {"channel": "kept"}}, {"id": 3, "subscribe": {"channel": "kept"}}]
+    refused = {frame["id"]: frame.get("error", {}).get("code") for frame in await answers(ada, *both)}
+    assert refused == {2: None, 3: 105}
+
+
+async def test_the_end_of_a_replaced_join_comes_behind_its_answer(system: ActorSystem) -> None:
+    """Joined twice without waiting: an answer, then the close, in the name of the first; and nothing after it."""
+    node = await start_node(system)
+    ada = Phoenix(node)
+    frames = await ada.pushes(["1", "1", "kept", "phx_join", {}], ["2", "2", "kept", "phx_join", {}])
+    assert told(frames, "1") == [("1", "phx_reply"), ("1", "phx_close")]
+    assert told(frames, "2") == [("2", "phx_reply")]
+    assert node.topic_size("kept") == 1
+
+
+async def test_a_replaced_join_that_was_refused_is_not_closed(system: ActorSystem) -> None:
+    """There was no membership that could end."""
+    node = await start_node(system, settings({"*": KEPT}), behaviour=Doorman)
+    ada = Phoenix(node)
+    await ada.pushes(["1", "1", "room", "phx_join", {"stranger": True}], ["2", "2", "room", "phx_join", {}])
+    await passes(3.0)
+    frames = ada.heard()
+    assert told(frames, "1") == [("1", "phx_reply")]
+    assert told(frames, "2") == [("2", "phx_reply")]
+
+
+async def test_a_leave_closes_once_also_if_a_join_follows_at_once(system: ActorSystem) -> None:
+    """The answer to the leave says it; the join behind it has nothing to replace."""
+    node = await start_node(system)
+    ada = Phoenix(node)
+    frames = await ada.pushes(
+        ["1", "1", "kept", "phx_join", {}], ["1", "2", "kept", "phx_leave", {}], ["3", "3", "kept", "phx_join", {}]
+    )
+    assert told(frames, "1") == [("1", "phx_reply"), ("2", "phx_reply"), ("1", "phx_close")]
+    assert told(frames, "3") == [("3", "phx_reply")]
+
+
+async def test_who_leaves_makes_room_at_once(system: ActorSystem) -> None:
+    """A connection at its limit may leave topics and join as many others without waiting; not one more."""
+    node = await start_node(system, settings({"*": KEPT}, max_topics_per_connection=2))
+    ada = Phoenix(node)
+    await ada.pushes(["1", "1", "a", "phx_join", {}], ["2", "2", "b", "phx_join", {}])
+    frames = await ada.pushes(
+        ["1", "3", "a", "phx_leave", {}], ["2", "4", "b", "phx_leave", {}],
+        *([ref, ref, topic, "phx_join", {}] for ref, topic in (("5", "c"), ("6", "d"), ("7", "e"))),
+    )  # fmt: skip
+    answers = {frame[1]: frame[4]["status"] for frame in frames if frame[3] == "phx_reply"}
+    assert answers == {"3": "ok", "4": "ok", "5": "ok", "6": "ok", "7": "error"}

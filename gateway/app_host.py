@@ -22,7 +22,6 @@ from .messages import (
     Beat,
     Close,
     ForgetPermissions,
-    Kick,
     Known,
     LeaveAll,
     Permitted,
@@ -110,14 +109,6 @@ class AppHost(Actor):
     def leave_all(self, message: LeaveAll) -> None:
         for leave in self._members.leaves(message):
             self._reception.act_for_app(leave)
-
-    @handles(Kick)
-    def kick(self, kick: Kick) -> None:
-        """App code ends a membership of its own client; the topic has the last word on what was on its way."""
-        self._reception.forget_permissions()
-        removed = self._members.kick(kick)
-        if removed is not None:
-            self.removed(removed)
 
     # --- what it has found out
 

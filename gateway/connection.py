@@ -16,14 +16,13 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from actors import Actor, ActorRef, ChildSpec, SupervisorSpec, Terminated, handles
+from actors import SupervisorSpec, handles
 
 from .account import Account
-from .awaited_sends import AwaitedSends, SendOverdue
+from .app_host import AppHost
+from .awaited_sends import AwaitedSends
 from .clearance import Clearance
-from .commands import Join, Leave, Publish
+from .commands import Join
 from .deadlines import Deadlines
 from .ending import Ending
 from .events import ConnectionIdentified, ConnectionOpened
@@ -33,39 +32,27 @@ from .identification import Identification
 from .inlet import Inlet
 from .memberships import Memberships
 from .messages import (
-    Accept,
-    Adopt,
     Answer,
-    AskIdentity,
-    Beat,
     Close,
     Deliver,
     Due,
-    ForgetPermissions,
     Kick,
-    Known,
-    LeaveAll,
     Opened,
     Origin,
-    Permitted,
     Received,
-    Refuse,
     Removed,
-    Send,
-    SessionDone,
     SocketClosed,
     Writable,
 )
 from .outlet import Outlet
 from .pinging import Pinging
-from .reasons import Refused, WebSocketDisconnect
 from .reception import Reception
 from .replies import Replies
 from .sessions import Sessions
 from .topic_requests import TopicRequests
 
 if TYPE_CHECKING:
-    from .commands import Command, Identify
+    from .commands import Command
     from .connection_view import ConnectionView
     from .identity import Principal
     from .node import Node
@@ -74,7 +61,7 @@ if TYPE_CHECKING:
     from .tickets import Ticket
 
 
-class ConnectionActor(Actor):
+class ConnectionActor(AppHost):
     """One per socket, under /connections; temporary: it is never restarted."""
 
     supervision = SupervisorSpec(intensity=3, period=30.0, on_exceeded="stop_child")
@@ -244,15 +231,15 @@ class ConnectionActor(Actor):
         if close is not None:
             self.end(close)
 
-    # --- who it is, and what it may do
+    @handles(Kick)
+    def kick(self, kick: Kick) -> None:
+        """App code ends a membership of its own client; the topic has the last word on what was on its way."""
+        self._reception.forget_permissions()
+        removed = self._members.kick(kick)
+        if removed is not None:
+            self.removed(removed)
 
-    @handles(Known)
-    def known(self, known: Known) -> None:
-        self._who.found(known.command, known.principal)
-
-    @handles(Adopt)
-    def told_principal(self, told: Adopt) -> None:
-        self._who.told(told.principal)
+    # --- who it is
 
     def adopt(self, principal: Principal) -> None:
         """The client is this one from now on."""
@@ -266,12 +253,6 @@ class ConnectionActor(Actor):
         if principal.is_authenticated and self._outlet.socket is not None:
             node.events.publish(ConnectionIdentified(ticket.client, principal.id))
 
-    def ask_application(self, command: Identify | None) -> None:
-        try:
-            self._sessions.ask_identity(AskIdentity(command))
-        except Refused as error:
-            self._who.found(command, error)
-
     def carry_out(self, command: Command) -> None:
         self._reception.carry_out(command)
 
@@ -281,96 +262,7 @@ class ConnectionActor(Actor):
     def call_at(self, what: str, at: float) -> None:
         self._deadlines.call_at(what, at)
 
-    @handles(Permitted)
-    def permitted(self, permitted: Permitted) -> None:
-        self._reception.permitted(permitted)
-
-    @handles(ForgetPermissions)
-    def forget_permissions(self, _: ForgetPermissions) -> None:
-        self._reception.forget_permissions()
-
-    # --- what app code does
-
-    def open_session(self) -> None:
-        """Starts the endpoint's app code, before the 101: it decides about it."""
-        if not self._sessions.open() and self._ticket.asks_application:
-            self.ask_application(None)
-
-    def taken(self, size_bytes: int) -> None:
-        """Its session has taken a frame; also between turns of this machine."""
-        self._replies.give(size_bytes)
-
-    def spawn_session(self, session_class: type[Actor], *args: Any) -> ActorRef[Any]:
-        return self.spawn(session_class, *args, name="session", spec=ChildSpec(restart="temporary"))
-
-    @handles(Accept)
-    def accept(self, accept: Accept) -> None:
-        self._farewell.accepting = accept.receipt
-        self._ticket.decide(accept.subprotocol)
-
-    @handles(Refuse)
-    def refuse(self, refuse: Refuse) -> None:
-        self._ticket.refuse(refuse.status, refuse.text)
-
-    @handles(Beat)
-    def set_heartbeat(self, beat: Beat) -> None:
-        self._deadlines.switch_heartbeat(is_on=beat.is_on)
-
-    @handles(Send)
-    def send(self, send: Send) -> None:
-        """App code sends to its own client."""
-        if self._ending.has_begun:
-            send.receipt.fail(WebSocketDisconnect(*self._ending.words()))
-        else:
-            self._sends.send(send)
-
-    @handles(SendOverdue)
-    def send_overdue(self, overdue: SendOverdue) -> None:
-        overdue.fail()
-
-    @handles(Join, Leave, Publish)
-    def submit_for_app(self, command: Join | Leave | Publish) -> None:
-        """Rooms joined by app code: its own client needs no permission for what its app does."""
-        if isinstance(command, Join):
-            command = attrs.evolve(command, reply=attrs.evolve(command.reply, is_by_server=True))
-        self._reception.act_for_app(command)
-
-    @handles(LeaveAll)
-    def leave_all(self, message: LeaveAll) -> None:
-        for leave in self._members.leaves(message):
-            self._reception.act_for_app(leave)
-
-    @handles(Kick)
-    def kick(self, kick: Kick) -> None:
-        """App code ends a membership of its own client; the topic has the last word on what was on its way."""
-        self._reception.forget_permissions()
-        removed = self._members.kick(kick)
-        if removed is not None:
-            self.removed(removed)
-
     # --- how it ends
-
-    @handles(Close)
-    def end(self, close: Close) -> None:
-        self._farewell.begin(close)
-
-    def on_signal(self, signal: object) -> None:
-        sessions = self._sessions
-        if not isinstance(signal, Terminated):
-            return
-        if signal.ref is sessions.calls:
-            sessions.calls = None
-            self.end(Close("server_error", ended_by="crash"))
-        elif signal.ref is sessions.permits:
-            sessions.permits = None
-            self._reception.permits_ended()
-        elif signal.ref is sessions.session:
-            sessions.session = None
-            self._farewell.session_ended(has_failed=signal.reason == "failed")
-
-    @handles(SessionDone)
-    def session_done(self, _: SessionDone) -> None:
-        self._farewell.session_done()
 
     def on_failure(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         """A bug of ours: this connection ends, its topics and its client learn it."""

@@ -24,7 +24,7 @@ second and kind, with how many there were since the last line (`count`), and cou
     publication.dropped      warning, sampled  publications_dropped_total{policy}
     consumer.slowed          info, sampled     consumers_slowed_total
     heartbeat.missed         debug             heartbeats_missed_total
-    receipt.failed           warning           receipts_failed_total
+    receipt.failed           warning, sampled  receipts_failed_total
     engine.restarted         warning           -
     actor.failed             error             actors_failed_total
     actor.restarted          warning           actors_restarted_total
@@ -88,6 +88,7 @@ from . import events
 from .gc_pauses import GcPauses
 from .lag import LoopLag
 from .readings import Readings
+from .reasons import Refused
 from .sampled import Sampled
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ CATALOGUE: dict[type, Words] = {
     events.PublicationDropped: Words("publication.dropped", "warning", "publications_dropped", "policy", sampled=True),
     events.ConsumerSlowed: Words("consumer.slowed", "info", "consumers_slowed", sampled=True),
     events.HeartbeatMissed: Words("heartbeat.missed", "debug", "heartbeats_missed"),
-    events.ReceiptFailed: Words("receipt.failed", "warning", "receipts_failed"),
+    events.ReceiptFailed: Words("receipt.failed", "warning", "receipts_failed", sampled=True),
     events.EngineRestarted: Words("engine.restarted", "warning"),
     ActorFailed: Words("actor.failed", "error", "actors_failed"),
     ActorRestarted: Words("actor.restarted", "warning", "actors_restarted"),
@@ -247,7 +248,8 @@ def _values(fact: Any) -> dict[str, Any]:
         value = getattr(fact, field.name)
         if isinstance(value, BaseException):
             values["error"] = repr(value)
-            values["exc_info"] = value
+            if not isinstance(value, Refused):  # a refusal is an answer: where it was raised helps nobody
+                values["exc_info"] = value
         elif field.name == "message":
             values["message_type"] = type(value).__name__
         elif hasattr(value, "actor_urn"):

@@ -119,8 +119,9 @@ class TopicRequests:
             self._members.subscriptions.supersede(earlier.reply)
 
     def leave(self, command: Leave) -> None:
-        """Raises Refused."""
-        self._settings(command.topic)
+        """Also of a gateway that is about to stop: endpoints clean up after themselves. Raises Refused."""
+        self._who.check_known()
+        check_topic_name(command.topic, max_bytes=self._node.limits.max_topic_name_bytes)
         subscription = self._members.subscriptions.get(command.topic)
         if subscription is None:
             self._members.answered(Answer(command.reply, Left(was_member=False)))

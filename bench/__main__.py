@@ -6,7 +6,8 @@ The command: `python -m bench run`, then `report`, and `record` for what is wort
     python -m bench run -c socketify,ours-raw -s room-w1,echo -n 9
     python -m bench report [FILE]               # the table again
     python -m bench record [FILE]               # into bench/RESULTS.md, bench/results.svg and bench/history.csv
-    python -m bench grow                        # more members, rooms, connections: bench/growth.svg
+    python -m bench grow -n 3                   # more members, rooms, connections: bench/GROWTH.md and bench/growth.svg
+    python -m bench many                        # 100,000 connections without a network
     python -m bench list
 """
 
@@ -14,11 +15,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from . import candidates, growth, growth_plot, history, runs, scenarios
+from . import candidates, growth, growth_plot, growth_table, history, many, runs, scenarios
 from .candidates import BUILD, CANDIDATES, HOME, Candidate
 from .machine import cores_for
 from .plot import svg
@@ -27,7 +28,7 @@ from .runs import Session
 from .scenarios import SCENARIOS, Scenario
 from .table import markdown
 
-T = TypeVar("T", Candidate, Scenario)
+T = TypeVar("T", Candidate, Scenario, growth.Sweep)
 
 
 def refuse(letter: str) -> NoReturn:
@@ -87,15 +88,33 @@ def record(file: Path) -> None:
 
 
 def grow_command(given: argparse.Namespace) -> None:
-    """Each point as it is measured; the plot is drawn anew each time, so what was measured is never lost."""
+    """Each point as it is measured; table and plot are written anew each time, so what was measured is never lost."""
+    if not (BUILD / "load").exists():
+        refuse(f"could not run: {BUILD / 'load'} is not built; run make -C bench")
     servers = chosen(CANDIDATES, given.candidates, [one.name for one in CANDIDATES if one.kind == "ours"][:2])
-    points: list[growth.Point] = []
-    for point in growth.grow(tuple(servers)):
-        print(growth.line(point), flush=True)
+    sweeps = chosen(growth.SWEEPS, given.sweeps, None)
+    circumstances, points = growth.about(given.rounds), list[growth.Point]()
+    for point in growth.grow(servers, sweeps, given.rounds, given.seconds):
+        print(growth_table.line(point), flush=True)
         points.append(point)
-        growth.keep(points)
-        (HOME / "growth.svg").write_text(growth_plot.svg(*growth.kept()))
-    print(f"plot {HOME / 'growth.svg'}, figures {growth.FILE}")
+        growth.keep(circumstances, points)
+        write_growth(circumstances, points)
+    print((HOME / "GROWTH.md").read_text())
+
+
+def write_growth(circumstances: Mapping[str, Any], points: Sequence[growth.Point]) -> None:
+    found = growth.medians(points)
+    table = growth_table.markdown(circumstances, found, points)
+    (HOME / "GROWTH.md").write_text(f"# Growth\n\n![the same as a plot](growth.svg)\n\n{table}")
+    (HOME / "growth.svg").write_text(growth_plot.svg(circumstances, found))
+
+
+def many_command(given: argparse.Namespace) -> None:
+    found: list[many.Row] = []
+    for row in many.rows(given.connections):
+        print(many.line(row), flush=True)
+        found.append(row)
+    print(f"\n{many.table(found)}")
 
 
 def a_file(given: argparse.Namespace) -> Path:
@@ -132,6 +151,11 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(name).add_argument("file", type=Path, nargs="?", help="default: the latest")
     growing = commands.add_parser("grow")
     growing.add_argument("-c", "--candidates", metavar="NAME,...", help="default: ours-raw, ours-native")
+    growing.add_argument("-s", "--sweeps", metavar="NAME,...", help="of members, rooms, connections; default: all")
+    growing.add_argument("-n", "--rounds", type=one_or_more, default=1, help="a point is the median of these")
+    growing.add_argument("-t", "--seconds", type=float, help="measured at each point; default: the sweep's")
+    idle = commands.add_parser("many")
+    idle.add_argument("-n", "--connections", type=one_or_more, default=100_000)
     commands.add_parser("list")
     return whole
 
@@ -142,6 +166,8 @@ def main() -> None:
         run_command(given)
     elif given.command == "grow":
         grow_command(given)
+    elif given.command == "many":
+        many_command(given)
     elif given.command == "list":
         list_all()
     else:

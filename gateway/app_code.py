@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actors.config import nearest
+
 from .answers import answer
 from .reasons import Refused
 
@@ -45,6 +47,15 @@ class AppCode:
         if self.ref is None or self.behaviour is None or origin.connection is None:
             return False
         return event in self.behaviour.events
+
+    def check_passes_on(self, origin: Origin, event: str) -> None:
+        """For an event that it does not take. Raises Refused, naming the nearest, if it lets nothing past itself."""
+        code = self.behaviour
+        if code is None or code.passes_on or origin.connection is None:
+            return
+        hint = nearest(event, code.events)
+        said = f"no {event!r} here" + (f"; did you mean {hint!r}?" if hint else "")
+        raise Refused("unknown_action", said)
 
     def tell(self, message: object) -> bool:
         """Whether it was there to be told; loop thread only."""

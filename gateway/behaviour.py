@@ -50,6 +50,10 @@ class Behaviour(Actor):
     """Message classes that go out beside those that handlers take: for documents, and for classes that do not say
     themselves that they are messages."""
 
+    passes_on: ClassVar[bool] = True
+    """Whether an event of a client that no handler takes goes to everybody, as in a topic without app code. With False
+    such an event is refused: everything that is published here has been through this class."""
+
     allows_joins: ClassVar[bool] = False
 
     keep_state: ClassVar[bool] = True

@@ -42,7 +42,7 @@ class GoOn:
     """Others had their turn since the last portion."""
 
 
-class Line:
+class Waiting:
     """All who wait for one word: those whose time is to come, and those it has come for who were not told yet."""
 
     __slots__ = ("due", "reminder", "wheel")
@@ -68,7 +68,7 @@ class Pulse(Actor):
     def __init__(self, node: Node) -> None:
         super().__init__()
         self._node = node
-        self._lines = {what: Line(what, node.now()) for what in DEADLINES}
+        self._waiting = {what: Waiting(what, node.now()) for what in DEADLINES}
         self._is_reminding = False
 
     def on_start(self) -> None:
@@ -83,8 +83,8 @@ class Pulse(Actor):
     @handles(Advance)
     def advance(self, _: Advance) -> None:
         now = self._node.now()
-        for line in self._lines.values():
-            line.due.extend(line.wheel.advance(now))
+        for waiting in self._waiting.values():
+            waiting.due.extend(waiting.wheel.advance(now))
         if not self._is_reminding:
             self._remind()
 
@@ -94,16 +94,16 @@ class Pulse(Actor):
 
     def _remind(self) -> None:
         left = PORTION
-        for line in self._lines.values():
-            left -= line.remind(left)
+        for waiting in self._waiting.values():
+            left -= waiting.remind(left)
         self._is_reminding = left == 0
         if self._is_reminding:
             self.actor_ref.tell(GoOn())
 
     def call_at(self, ref: ActorRef[Any], what: str, at: float) -> None:
         """Called by machines, on the loop's thread: they share it, and a message each would double its cost."""
-        self._lines[what].wheel.add(ref, at)
+        self._waiting[what].wheel.add(ref, at)
 
     def cancel(self, ref: ActorRef[Any], what: str) -> None:
         """Who is due by now, and was not told yet, is told all the same."""
-        self._lines[what].wheel.cancel(ref)
+        self._waiting[what].wheel.cancel(ref)

@@ -173,8 +173,13 @@ class TopicActor(Actor):
             there = self._roster.get(origin.client)
             member = self.asking(origin) if there is None else self.member(there)
             self._code.hand_over(ClientEvent(member, command.event, publication, origin, command.reply, key))
-        else:
-            self._order.accept(publication, command.save, key, lambda result: answer(origin, command.reply, result))
+            return
+        try:
+            self._code.check_passes_on(origin, command.event)
+        except Refused as error:
+            answer(origin, command.reply, error)
+            return
+        self._order.accept(publication, command.save, key, lambda result: answer(origin, command.reply, result))
 
     def _leave(self, submit: Submit, command: Leave) -> None:
         client = submit.origin.client

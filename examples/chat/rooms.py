@@ -27,6 +27,9 @@ class ChatRoom(Room):
 
     directory: ClassVar[Directory]
 
+    passes_on = False
+    """What is kept here was said here: an event that no handler takes is refused."""
+
     state: dict[str, float]
     """Who was put out, and the loop's time until when."""
 

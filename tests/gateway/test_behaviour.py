@@ -534,3 +534,36 @@ def test_a_mark_names_its_events() -> None:
     """A handler for nothing is a mistake of its author, and found at once."""
     with pytest.raises(TypeError, match="names no event"):
         on()
+
+
+class Strict(Game):
+    """Lets nothing past itself."""
+
+    passes_on = False
+
+
+async def test_a_room_that_passes_nothing_on_refuses_what_it_does_not_handle(system: ActorSystem) -> None:
+    """Nobody hears it, and its sender learns the nearest event; app code may still publish anything."""
+    node = await start_node(system, behaviour=Strict)
+    ada, bob = Peer(node, "ada"), Peer(node, "bob")
+    for peer in (ada, bob):
+        await peer.joins("room-1")
+    bob.heard()
+    (refused,) = await ada.says("publish", room="room-1", event="sya", payload=1)
+    assert refused["status"] == "error"
+    assert "did you mean 'say'?" in str(refused)
+    assert bob.heard() == []
+    await ada.says("publish", room="room-1", event="say", payload=2)
+    await node.publish("room-1", 3, "anything")
+    assert [one["payload"] for one in bob.heard()] == [2, 3]
+
+
+async def test_a_room_passes_on_what_it_does_not_handle(system: ActorSystem) -> None:
+    """Unless it says otherwise: an event without a handler is as in a topic without app code."""
+    node = await start_node(system, behaviour=Game)
+    ada, bob = Peer(node, "ada"), Peer(node, "bob")
+    for peer in (ada, bob):
+        await peer.joins("room-1")
+    bob.heard()
+    await ada.says("publish", room="room-1", event="sya", payload=1)
+    assert [one["payload"] for one in bob.heard()] == [1]

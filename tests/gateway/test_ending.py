@@ -21,7 +21,7 @@ def test_before_it_ends_it_is_a_lost_one() -> None:
 
 def test_the_first_reason_counts() -> None:
     """Ours, if we were first; then the socket's own end changes nothing."""
-    ending = Ending(NativeWire())
+    ending = Ending(NativeWire(says_hello=False))
     assert ending.choose(Close("slow_consumer", ended_by="slow_consumer"))
     assert not ending.choose(Close("shutdown", ended_by="shutdown"))
     ending.insist(Close("server_error", ended_by="crash"))
@@ -56,5 +56,5 @@ def test_what_the_socket_itself_found_is_the_reason(sent: tuple[int, str], by: s
     ],
 )
 def test_each_wire_has_its_number(close: Close, native: tuple[int, str], raw: tuple[int, str]) -> None:
-    """A reason of the table is mapped; what an application closes with passes through, but for the code of no reason."""
-    assert (Ending(NativeWire()).code_of(close), Ending(RawWire()).code_of(close)) == (native, raw)
+    """A reason of the table is mapped; what an application closes with passes through."""
+    assert (Ending(NativeWire(says_hello=False)).code_of(close), Ending(RawWire()).code_of(close)) == (native, raw)

@@ -8,11 +8,9 @@ from typing import Any
 from .growth import SWEEPS, Point, Sweep
 from .growth_plot import FIGURES
 
-SHOWN = {
-    "members": ("deliveries_per_s", "p50_ms", "p99_ms", "server_cpu", "kib_per_connection", "loop_lag_ms", "gc_pause_ms"),
-    "rooms": ("deliveries_per_s", "p50_ms", "p99_ms", "server_cpu", "kib_per_connection", "loop_lag_ms", "gc_pause_ms"),
-    "connections": ("kib_per_connection", "server_cpu", "loop_lag_ms", "gc_pause_ms"),
-}  # fmt: skip
+LOOP = ("server_cpu", "kib_per_connection", "loop_lag_ms", "gc_pause_ms")
+BUSY = ("deliveries_per_s", "p50_ms", "p99_ms", *LOOP)
+SHOWN = {"members": BUSY, "rooms": BUSY, "connections": LOOP}
 
 
 def cell(figure: str, value: float | None) -> str:
@@ -57,7 +55,7 @@ def markdown(about: Mapping[str, Any], points: Sequence[Point], runs: Sequence[P
     """
     machine = about["machine"]
     place = f"{machine['processor']}, {machine['cores']} cores, {machine['kernel']}, Python {machine['python']}"
-    lines = [f"Commit {about['commit']}, {about['at']}, medians of {about['rounds']} rounds. {place}."]
+    lines = [f"Commit {about['commit']}, {about['at']}, median of {about['rounds']}. {place}."]
     for sweep in SWEEPS:
         mine = [one for one in points if one.sweep == sweep.name]
         lines += _table(sweep, mine) if mine else ()

@@ -46,7 +46,7 @@ IN_A_ROOM = 100
 BATCH = 50
 """Connections that open between two turns of the loop, as many as a busy listener accepts in one."""
 LAG_EVERY = 0.02
-"""Seconds between two looks at the clock: no longer stall is missed, and it costs 0.1 % of a core, which is in the share."""
+"""Seconds between two looks at the clock: no longer stall is missed. It costs 0.1 % of a core, which is in the share."""
 TIMEOUT = 300.0
 """Seconds of one process; 100,000 take 70 on two shared cores."""
 
@@ -87,6 +87,18 @@ class Peers:
         self.pings = 0
         self.writes = 0
         self._pinged: list[SocketListener] = []
+        self._waiting: tuple[int, asyncio.Event] = (0, asyncio.Event())
+
+    def written(self) -> None:
+        self.writes += 1
+        if self.writes == self._waiting[0]:
+            self._waiting[1].set()
+
+    async def wait_written(self, count: int) -> None:
+        """Until so many writes were made, of all clients together."""
+        if self.writes < count:
+            self._waiting = (count, asyncio.Event())
+            await self._waiting[1].wait()
 
     def ping(self, listener: SocketListener) -> None:
         self.pings += 1
@@ -116,7 +128,7 @@ class CountingSocket:
         self.listener: SocketListener | None = None
 
     def write(self, data: bytes) -> None:
-        self._peers.writes += 1
+        self._peers.written()
 
     def write_control(self, frame: bytes) -> None:
         if self.listener is not None:
@@ -188,7 +200,7 @@ def _open(node: Node, peers: Peers, number: int) -> None:
     assert isinstance(machine, ConnectionActor)
     socket = CountingSocket(peers)
     socket.listener = inlet = machine.inlet(socket)
-    inlet.text_received('{"action":"join_room","room":"public:room%d"}' % (number // IN_A_ROOM))
+    inlet.text_received(json.dumps({"action": "join_room", "room": f"public:room{number // IN_A_ROOM}"}))
 
 
 async def _open_all(node: Node, peers: Peers, count: int) -> None:
@@ -196,8 +208,7 @@ async def _open_all(node: Node, peers: Peers, count: int) -> None:
         _open(node, peers, number)
         if number % BATCH == BATCH - 1:
             await asyncio.sleep(0)
-    while peers.writes < count:  # each is told at least that it has joined
-        await asyncio.sleep(0)
+    await peers.wait_written(count)  # each is told at least that it has joined
 
 
 async def measure(count: int, policy: str) -> Row:

@@ -12,7 +12,7 @@ FAST := -m "not browser and not slow"
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run dev test test-all test-slow test-browser compliance compliance-clients lint types coverage bench bench-all bench-record bench-micro bench-built clean
+.PHONY: help run dev test test-all test-slow test-browser compliance compliance-clients lint types coverage bench bench-all bench-record bench-micro bench-grow bench-many bench-built clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,12 @@ bench-record: $(VENV)/.dev  ## The latest run into bench/RESULTS.md, results.svg
 
 bench-micro: $(VENV)/.dev  ## Micro benchmarks of the actors, each beside its alternative
 	@$(PY) bench/micro.py
+
+bench-grow: $(VENV)/.dev bench-built  ## Ours with more members, rooms, connections: bench/GROWTH.md, half an hour
+	@$(PY) -m bench grow --rounds 3
+
+bench-many: $(VENV)/.dev  ## 100,000 connections without a network: memory, pings, pauses; a minute and a half
+	@$(PY) -m bench many
 
 bench-built:
 	@$(MAKE) --directory bench all peers PYTHON="$(PYTHON)"

@@ -375,7 +375,10 @@ def _next_op(cell: Cell) -> Op | None:
     if not lane:
         return None
     if cell._phase == RUNNING or not isinstance(lane[0], Notify):
-        return lane.popleft()
+        op = lane.popleft()
+        if not lane:
+            cell._lane = None  # an empty deque takes 760 bytes, and most actors never need another
+        return op
     for op in lane:
         if not isinstance(op, Notify):
             lane.remove(op)

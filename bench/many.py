@@ -46,7 +46,7 @@ IN_A_ROOM = 100
 BATCH = 50
 """Connections that open between two turns of the loop, as many as a busy listener accepts in one."""
 LAG_EVERY = 0.02
-"""Seconds between two looks at the clock: no longer stall is missed. It costs 0.1 % of a core, which is in the share."""
+"""Seconds between two looks at the clock: no longer stall is missed. It costs 0.1 % of a core, and the share has it."""
 TIMEOUT = 300.0
 """Seconds of one process; 100,000 take 70 on two shared cores."""
 

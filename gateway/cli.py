@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-import structlog
-from structlog.tracebacks import ExceptionDictTransformer
 
 from actors.config import ConfigError, suggestion
 
 from .config import GatewaySettings
+from .logs import configure_logging
 from .settings_sources import Loaded, load_settings, with_origin
 from .settings_text import default_lines, effective_lines, tree_comment
 
@@ -343,48 +341,3 @@ def _drain_timeout(app: str | None, file: Path | None, flags: Mapping[str, objec
     except ConfigError:  # the child says so, and is started again once it is mended
         settings = GatewaySettings()
     return settings.gateway.drain.timeout
-
-
-# --- logging
-
-
-def configure_logging(format_: str) -> None:
-    """
-    Sends every log line of this process to standard error, one per line.
-
-    Args:
-        format_: "console" for people, "json" for machines, "auto" for the one that fits standard error.
-    """
-    is_console = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    final = _console_processors() if is_console else _json_processors()
-    structlog.configure(
-        processors=[*shared, *final],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    _configure_standard_library(shared, final)
-
-
-def _console_processors() -> list[Any]:
-    plain = structlog.dev.plain_traceback  # one with local variables would show payloads
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-
-
-def _json_processors() -> list[Any]:
-    """Tracebacks as data, without local variables: payloads are never logged."""
-    without_locals = ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(without_locals), structlog.processors.JSONRenderer()]
-
-
-def _configure_standard_library(shared: Sequence[Any], final: Sequence[Any]) -> None:
-    """Lines of asyncio and aiohttp look like ours; from warnings on, since ours already tell the ordinary."""
-    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *final]))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -26,7 +28,9 @@ from ..websocket import Handshake as Asked
 from .addresses import TrustedProxies, UndeclaredProxies, client_address, client_scheme
 from .admin import admin_app
 from .api import Api
+from .headers import Headers
 from .origin import is_same_origin
+from .server_log import ServerLog
 from .tls import server_context
 from .unix_socket import UnixSocket
 from .upgrade import Handshake, Upgrader, listed
@@ -45,6 +49,14 @@ DECIDE_WITHIN = 10.0
 
 CONNECTION_HEADER = "Hubbub-Connection"
 """In the 101: a user can paste it, and whoever is on call finds the connection by it."""
+
+NO_QUERY: Mapping[str, str] = MappingProxyType({})
+
+IDLE_WITHIN = 75.0
+"""
+Seconds until a connection without a whole request is closed, a new one or one that is kept alive. Above the 60 s of
+nginx and of AWS' load balancers, which else meet our close with their next request; aiohttp's own is an hour.
+"""
 
 BACKLOG = 4096
 """Connections that the kernel keeps for us until we take them; Linux' own limit since 5.4."""
@@ -137,7 +149,10 @@ class WebServer:
         file: UnixSocket | None = None,
         tls: SSLContext | None = None,
     ) -> web.AppRunner:
-        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+        runner = web.AppRunner(
+            application, access_log=None, handle_signals=False, shutdown_timeout=2.0,
+            keepalive_timeout=IDLE_WITHIN, logger=ServerLog(self._node.events.publish),
+        )  # fmt: skip
         await runner.setup()
         self._runners.append(runner)
         site: web.BaseSite
@@ -273,12 +288,12 @@ class WebServer:
         host, port = self.address_of(request), peer[1] if isinstance(peer, tuple) else 0
         if isinstance(peer, tuple) and peer[0] != host:
             port = 0  # the proxy's says nothing of the client
-        headers, query = Headers(request.raw_headers), dict(request.query)
-        token = credential_of(headers, handshake.subprotocols, query, query_token=self._node.auth.query_token)
+        query = dict(request.query) if request.query_string else NO_QUERY
+        token = credential_of(request.headers, handshake.subprotocols, query, query_token=self._node.auth.query_token)
         asked = Asked(
             path=request.path, path_params=parameters, query_string=request.query_string, query_params=query,
-            headers=headers, client=Address(host, port), subprotocols=handshake.subprotocols, token=token,
-            at=self._node.wall(),
+            headers=Headers(request.raw_headers), client=Address(host, port), subprotocols=handshake.subprotocols,
+            token=token, at=self._node.wall(),
         )  # fmt: skip
         return Ticket(self._node.ids.connection_id(), wire, ANONYMOUS, asked, host)
 
@@ -286,7 +301,7 @@ class WebServer:
         """Starts the machine, waits for its verdict, and hands the socket over."""
         ref = self._node.open_connection(ticket)
         try:
-            async with asyncio.timeout(DECIDE_WITHIN):
+            async with asyncio.timeout(None if ticket.verdict.done() else DECIDE_WITHIN):
                 verdict = await ticket.verdict
         except TimeoutError:
             ref.stop_now()
@@ -312,22 +327,6 @@ class WebServer:
         finally:
             if not taken:
                 ref.stop_now()
-
-
-class Headers(dict[str, str]):
-    """Request headers, looked up without regard to case. One dict of strings; a multidict takes 3 KiB (measured)."""
-
-    def __init__(self, raw: Any) -> None:
-        super().__init__((key.decode("latin-1").lower(), value.decode("utf-8", "replace")) for key, value in raw)
-
-    def __getitem__(self, name: str) -> str:
-        return super().__getitem__(name.lower())
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and super().__contains__(name.lower())
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return super().get(name.lower(), default)
 
 
 def _url_of(runner: web.AppRunner, uds: str = "", *, is_tls: bool = False) -> str:

@@ -1,0 +1,64 @@
+"""How a process writes its log: one line for each thing, for people or for machines, all to standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+
+from . import wire_json
+
+
+def configure_logging(format_: str) -> None:
+    """
+    Sends every log line of this process to standard error, one per line.
+
+    Args:
+        format_: "console" for people, "json" for machines, "auto" for the one that fits standard error.
+    """
+    is_console = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    final = _console_processors() if is_console else _json_processors()
+    structlog.configure(
+        processors=[*shared, *final],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    _configure_standard_library(shared, final)
+
+
+def _console_processors() -> list[Any]:
+    plain = structlog.dev.plain_traceback  # one with local variables would show payloads
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+
+
+def _json_processors() -> list[Any]:
+    """Tracebacks as data, without local variables: payloads are never logged."""
+    without_locals = ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(without_locals), structlog.processors.JSONRenderer(_as_json)]
+
+
+def _as_json(value: object, **options: Any) -> str:
+    """Quicker than the standard library's, which is asked for what this one cannot: `default` shows what is no JSON."""
+    try:
+        return wire_json.encode(value).decode()
+    except TypeError:
+        return json.dumps(value, **options)
+
+
+def _configure_standard_library(shared: Sequence[Any], final: Sequence[Any]) -> None:
+    """Lines of asyncio and aiohttp look like ours; from warnings on, since ours already tell the ordinary."""
+    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *final]))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -1,0 +1,63 @@
+"""What strangers do to the public port: nothing they send or leave out costs more than its moment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from gateway.events import ConnectionRefused
+from gateway.web import server as web_server
+from tests.support.raw_client import PATIENCE, upgrade
+
+NO_HTTP = {
+    "a line without end": b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
+    "a header without end": b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+    "more headers than anybody sends": b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 5_000 + b"\r\n",
+    "another protocol": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "garbage": b"\x00\x01\x02\x03\r\n\r\n",
+}
+"""None of them is a request."""
+
+BEGUN = {
+    "nothing": b"",
+    "half a request": upgrade()[:40],
+    "a request, and half of the next": b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET",
+}
+"""What somebody says who then says nothing more."""
+
+
+async def answer_to(server: Any, data: bytes) -> bytes:
+    """Everything up to the end of the connection; a reset is an end, too."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.app.server.port)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            writer.write(data)
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("request_", NO_HTTP.values(), ids=NO_HTTP)
+async def test_what_is_no_http_is_a_refusal_and_no_failure(
+    serve: Any, request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of the peer is counted with its reason; strangers write no tracebacks into our log."""
+    server = await serve()
+    refused = server.watch(ConnectionRefused)
+    assert b" 400 " in (await answer_to(server, request_))[:20]
+    assert [(one.status, one.reason, one.address) for one in refused] == [(400, "not_http", "127.0.0.1")]
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("begun", BEGUN.values(), ids=BEGUN)
+async def test_who_says_no_whole_request_is_let_go(serve: Any, begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An open file of ours is not to be had for nothing, and not for an hour."""
+    monkeypatch.setattr(web_server, "IDLE_WITHIN", 0.05)
+    await answer_to(await serve(), begun)
+
+

@@ -1,0 +1,59 @@
+"""However much a turn of a connection has to say to a peer that reads nothing, what is kept for it is bounded."""
+
+from __future__ import annotations
+
+import attrs
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.frames import text_frame
+from gateway.limits import Limits
+from gateway.messages import Deliver
+from gateway.outbox import Entry
+from gateway.outlet import Outlet
+from tests.support.fake_socket import FakeSocket
+
+KERNEL = 2_000
+"""Bytes a peer that reads nothing takes all the same."""
+LIMITS = Limits(outbox_bytes=10_000)
+
+
+@attrs.define
+class Machine:
+    """Hears what becomes of the outbox."""
+
+    outlet: Outlet | None = None
+    has_overflowed: bool = False
+
+    def reader_is_slow(self) -> None: ...
+
+    def entry_dropped(self, entry: Entry) -> None:
+        raise AssertionError(f"{entry} may not be dropped")
+
+    def overflowed(self) -> None:
+        self.has_overflowed = True
+
+
+@given(frames=st.lists(st.tuples(st.booleans(), st.integers(0, 4_000)), min_size=1, max_size=100))
+def test_a_turn_keeps_no_more_than_the_bound_of_the_outbox_for_a_peer_that_does_not_read(
+    frames: list[tuple[bool, int]],
+) -> None:
+    """Either all of it had room, or the connection has to end; the bytes of a turn are not in front of the bound."""
+    machine, socket = Machine(), FakeSocket(room=KERNEL)
+    outlet = Outlet(LIMITS, lambda: 0.0, machine)
+    outlet.open(socket)
+    said = 0
+    for is_delivery, size in frames:
+        frame = text_frame(b"x" * size)
+        said += len(frame)
+        if is_delivery:
+            outlet.deliver(Deliver(frame, (Entry(frame, 0.0, "topic", None, None, "disconnect"),)))
+        else:
+            outlet.put((frame,))
+    outlet.flush()
+    longest = 4_000 + 4
+    written = sum(len(frame.data) for frame in socket.frames)
+    assert written <= LIMITS.outbox_bytes + longest, "what a socket is given before it can say stop"
+    assert outlet.waiting_bytes <= LIMITS.outbox_bytes
+    assert machine.has_overflowed is (said > 2 * LIMITS.outbox_bytes + longest) or said > LIMITS.outbox_bytes
+    assert socket.writes_while_congested == 0

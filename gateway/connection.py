@@ -248,7 +248,7 @@ class ConnectionActor(AppHost):
         self._reception.forget_permissions()
         self._gate.is_of(principal.id)
         self._topics.origin = Origin(ref, ticket.client, principal)
-        node.identified(ref, ticket.client, principal)
+        node.directory.identified(ref, ticket.client, principal.id)
         ticket.tell_principal(principal)
         if principal.is_authenticated and self._outlet.socket is not None:
             node.events.publish(ConnectionIdentified(ticket.client, principal.id))

@@ -95,21 +95,21 @@ class Connections(Mapping[str, Connection]):
 
     def __getitem__(self, id: str) -> Connection:
         node = self._app.node
-        ref = node.connection(id)
+        ref = node.directory.get(id)
         machine: Any = None if ref is None else ref._actor
         if ref is None or machine is None or not machine.is_open:
             raise KeyError(id)
         return Connection(node, id, ref, machine)
 
     def __iter__(self) -> Iterator[str]:
-        return (id for id in self._app.node.connection_ids() if id in self)
+        return (id for id in self._app.node.directory.ids() if id in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def of(self, principal: str) -> list[Connection]:
         """All that are open for this principal's id."""
-        found = (self.get(ref._actor.client) for ref in self._app.node.connections_of(principal))
+        found = (self.get(ref._actor.client) for ref in self._app.node.directory.of(principal))
         return [one for one in found if one is not None]
 
     def recent(self, principal: str | None = None, limit: int = 100) -> list[ConnectionClosed]:
@@ -127,7 +127,7 @@ class Rooms:
 
     def names(self) -> tuple[str, ...]:
         """In the order in which they were opened."""
-        return self._app.node.topic_names()
+        return self._app.node.live.names()
 
     def __getitem__(self, name: str) -> RoomHandle:
         """The same as `app.room(name)`: a room that has nobody is one as well."""

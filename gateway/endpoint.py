@@ -132,13 +132,13 @@ class WebSocketEndpoint:
         """
         ready, action = type(self)._typed.messages.ready(payload)
         names = self._room_names() if room is None else (room,)
-        publish = self.ws._node.publish
+        publish = self.ws._node.commands.publish
         sent = [publish(name, ready, action, exclude, save_history) for name in names]
         return sent[0] if len(sent) == 1 else Receipt.all(sent)
 
     async def members(self, room: str) -> tuple[Member, ...]:
         """Those of this node, in the order in which they joined."""
-        return await self.ws._node.members(room)
+        return self.ws._node.commands.members(room)
 
     @property
     def timers(self) -> Timers:

@@ -133,7 +133,7 @@ class Farewell:
         self._has_left = True
         node, ticket = self._node, self._ticket
         self._members.depart(self._ending.ended_by)
-        node.forget(ticket.client, ticket.principal.id, ticket.address_key)
+        node.directory.forget(ticket)
         self._gate.end()
         self._deadlines.cancel()
         if ticket.was_opened or self._ending.closed is not None:

@@ -102,7 +102,7 @@ class Memberships:
             return None
         generation = subscription.generation
         departs = Depart(self._client, generation, kick.reason, True, kick.may_return, kick.code)
-        if self._node.tell_live_topic(kick.topic, departs):
+        if self._node.live.tell_if_live(kick.topic, departs):
             return None
         return Removed(kick.topic, generation, kick.reason, kick.may_return, kick.code)
 
@@ -128,13 +128,13 @@ class Memberships:
             return
         self._outlet.mute(topic, subscription.generation)
         departs = Depart(self._client, subscription.generation, "insufficient_state", lives_on=True)
-        if not self._node.tell_live_topic(topic, departs):  # it has ended, and says so itself
+        if not self._node.live.tell_if_live(topic, departs):  # it has ended, and says so itself
             self._outlet.unmute(topic, subscription.generation)
 
     def depart(self, reason: str) -> None:
         """From all of them: the last word of a connection that ends."""
         for topic, subscription in self.subscriptions.items():
-            self._node.tell_live_topic(topic, Depart(self._client, subscription.generation, reason))
+            self._node.live.tell_if_live(topic, Depart(self._client, subscription.generation, reason))
 
     # --- permissions to be in a topic that end
 
@@ -153,4 +153,4 @@ class Memberships:
         """Those whose grace is over; the topic says so, as of any that it ends."""
         for topic, subscription in self.subscriptions.overdue(self._node.wall() - self._node.auth.refresh_grace):
             subscription.expires = None
-            self._node.tell_live_topic(topic, Depart(self._client, subscription.generation, "expired", lives_on=True))
+            self._node.live.tell_if_live(topic, Depart(self._client, subscription.generation, "expired", lives_on=True))

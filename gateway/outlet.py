@@ -52,6 +52,7 @@ class Outlet:
         "_limits",
         "_now",
         "_out",
+        "_out_bytes",
         "muted",
         "outbox",
         "sent",
@@ -63,6 +64,7 @@ class Outlet:
         self._now = now
         self._host = host
         self._out: list[bytes] = []
+        self._out_bytes = 0
         self.muted: dict[str, int] = {}
         """Topics of which nothing leaves, by the generation of the membership that has ended."""
         self._is_over = self._is_held = False
@@ -108,19 +110,23 @@ class Outlet:
         socket = self.socket
         if self.muted and message.entries[0].topic in self.muted:
             return
+        self._make_way()
         if socket is not None and self.outbox is None and not socket.is_congested:
             self._out.append(message.joined)
+            self._out_bytes += len(message.joined)
             self.sent += len(message.entries)
         elif not self._is_over:
             for entry in message.entries:
                 self._hold(entry)
 
     def put(self, frames: Iterable[bytes]) -> None:
-        """Frames that no policy may drop: answers, and what app code sends."""
+        """Frames that no policy may drop: one answer, however long, or what app code sends."""
         socket = self.socket
+        self._make_way()
         for frame in frames:
             if socket is not None and self.outbox is None and not socket.is_congested:
                 self._out.append(frame)
+                self._out_bytes += len(frame)
                 self.sent += 1
             elif not self._is_over:
                 self._hold(Entry(frame, self._now(), None, None, None, "disconnect"))
@@ -131,6 +137,12 @@ class Outlet:
         if out and self.socket is not None:
             self.socket.write(out[0] if len(out) == 1 else b"".join(out))
             out.clear()
+            self._out_bytes = 0
+
+    def _make_way(self) -> None:
+        """A turn that has said more than may wait is written now: a full socket says so only then."""
+        if self._out_bytes > self._limits.outbox_bytes:
+            self.flush()
 
     def go_on(self) -> None:
         """The transport has room: writes from the outbox until it has none; the outbox goes when it is empty."""

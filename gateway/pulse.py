@@ -76,7 +76,7 @@ class Pulse(Actor):
         self._node.pulse = self
 
     def post_restart(self) -> None:
-        for ref in self._node.connection_refs():
+        for ref in self._node.directory.refs():
             for what in DEADLINES:
                 self.call_at(ref, what, self._node.now())
 

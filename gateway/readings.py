@@ -38,8 +38,8 @@ class Readings:
     def collect(self) -> Iterator[Metric]:
         node, classes = self._node, self._node.system.metrics()
         queued = sum(one.queued for one in classes.values())
-        yield _gauge("hubbub_connections_open", "Connections that are open.", node.connection_count)
-        yield _gauge("hubbub_topics_live", "Topics with an actor.", len(node.topic_names()))
+        yield _gauge("hubbub_connections_open", "Connections that are open.", len(node.directory))
+        yield _gauge("hubbub_topics_live", "Topics with an actor.", len(node.live.names()))
         yield _gauge("hubbub_messages_queued", "Messages that wait in mailboxes.", queued)
         yield _gauge("hubbub_ready", "1 if new connections are welcome.", 0 if node.is_draining else 1)
         yield _gauge("hubbub_loop_lag_seconds", "Worst lateness of a timer in the last 15 s.", self._lag.worst)

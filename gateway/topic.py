@@ -88,7 +88,7 @@ class TopicActor(Actor):
     def on_stop(self) -> None:
         self._order.flush()
         self._end("shutdown")
-        self._node.topic_ended(self._name, self.actor_ref)
+        self._node.live.ended(self._name, self.actor_ref)
         self._node.events.publish(TopicClosed(self._name, self._ended_by))
 
     def pre_restart(self, reason: BaseException | None) -> None:
@@ -117,11 +117,11 @@ class TopicActor(Actor):
             if isinstance(message, Submit):
                 self._pass_on(message)
             elif isinstance(message, Depart):
-                self._node.tell_live_topic(self._name, message)
+                self._node.live.tell_if_live(self._name, message)
 
     def _pass_on(self, submit: Submit) -> None:
         try:
-            self._node.tell_topic(self._name, submit)
+            self._node.live.tell(self._name, submit)
         except Refused as error:
             answer(submit.origin, submit.command.reply, error)
         except ActorDeadError:  # the tree is going down
@@ -155,7 +155,7 @@ class TopicActor(Actor):
     @handles(Depart)
     def depart(self, depart: Depart) -> None:
         self._leaves(depart.client, depart.generation, depart.reason, lingers=not depart.lives_on)
-        connection = self._node.connection(depart.client) if depart.lives_on else None
+        connection = self._node.directory.get(depart.client) if depart.lives_on else None
         if connection is not None and connection.is_alive():  # it hears by this that nothing older is on its way
             connection.tell(Removed(self._name, depart.generation, depart.reason, depart.may_return, depart.code))
 
@@ -277,7 +277,7 @@ class TopicActor(Actor):
         """
         charge = self._blame.charge(self._node.now(), client, principal.id)
         if charge.closes_connection:
-            self._node.close_connection(client, "rate_limited", "crash")
+            self._node.directory.close(client, "rate_limited", "crash")
         return charge.room_pays
 
     # --- empty
@@ -304,5 +304,5 @@ class TopicActor(Actor):
         if self._order.is_waiting or self._code or self.actor_ref.counts().queued:
             self.idle_if_empty()
             return
-        self._node.topic_ended(self._name, self.actor_ref)
+        self._node.live.ended(self._name, self.actor_ref)
         self.actor_ref.stop_now()

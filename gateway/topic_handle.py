@@ -49,7 +49,7 @@ class TopicHandle:
     def _act(self, act: str, who: Who, command: Callable[[Reply], Join | Leave]) -> Receipt[Any]:
         node = self._app.node
         receipt: Receipt[Any] = Receipt(f"{act} {self.name}", node.receipt_lost)
-        machine = node.connection(who if isinstance(who, str) else who.id)
+        machine = node.directory.get(who if isinstance(who, str) else who.id)
         if machine is None or not machine.is_alive():
             receipt.fail(WebSocketDisconnect(1006, "connection lost"))
         else:
@@ -58,11 +58,11 @@ class TopicHandle:
 
     async def members(self) -> tuple[Member, ...]:
         """Who is here, on this node, in the order in which they joined."""
-        return await self._app.node.members(self.name)
+        return self._app.node.commands.members(self.name)
 
     async def presence(self) -> PresenceRead:
         """Raises Refused("not_available") if the topic keeps none."""
-        return await self._app.node.presence(self.name)
+        return await self._app.node.commands.presence(self.name)
 
     async def history(
         self, limit: int | None = None, *, since: Position | None = None, reverse: bool = False
@@ -73,11 +73,11 @@ class TopicHandle:
         Args:
             since: Only what came after it; with `reverse`, before it.
         """
-        return await self._app.node.history(self.name, limit, since=since, reverse=reverse)
+        return await self._app.node.commands.history(self.name, limit, since=since, reverse=reverse)
 
     def clear_history(self) -> Receipt[None]:
         """Forgets what is kept, in order with what is published before and after; positions go on. Any thread."""
-        return self._app.node.clear_history(self.name)
+        return self._app.node.commands.clear_history(self.name)
 
     def close(self, reason: str = "closed", *, may_return: bool = False) -> Receipt[int]:
         """
@@ -91,7 +91,7 @@ class TopicHandle:
         def kick_all(topic: TopicActor) -> int:
             return sum(topic.kick(one.client, reason, may_return=may_return) for one in topic.members())
 
-        return self._app.node.in_turn(self.name, kick_all, "close")
+        return self._app.node.commands.in_turn(self.name, kick_all, "close")
 
     def close_all(self, code: int = 1000, reason: str = "") -> Receipt[int]:
         """
@@ -105,14 +105,14 @@ class TopicHandle:
 
         def close_each(topic: TopicActor) -> int:
             members = topic.members()
-            return sum(node.close_connection(one.client, ended_by="app", code=code, text=reason) for one in members)
+            return sum(node.directory.close(one.client, ended_by="app", code=code, text=reason) for one in members)
 
-        return node.in_turn(self.name, close_each, "close every connection of")
+        return node.commands.in_turn(self.name, close_each, "close every connection of")
 
     @property
     def size(self) -> int:
         """Members on this node, now."""
-        return self._app.node.topic_size(self.name)
+        return self._app.node.live.size(self.name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -143,7 +143,7 @@ class RoomHandle(TopicHandle):
                 the same key that a slow member has not been sent yet; elsewhere it means nothing. None: nothing is
                 replaced by it, and nothing replaces it.
         """
-        return self._app.node.publish(self.name, payload, event, exclude, save_history, conflate=conflate)
+        return self._app.node.commands.publish(self.name, payload, event, exclude, save_history, conflate=conflate)
 
 
 class ChannelHandle(TopicHandle):
@@ -182,9 +182,9 @@ class ChannelHandle(TopicHandle):
         """
         node = self._app.node
         if publisher is None:
-            return node.publish(self.name, data, event, exclude, save_history, conflate=conflate)
+            return node.commands.publish(self.name, data, event, exclude, save_history, conflate=conflate)
         origin, but = Origin(None, publisher.id, publisher.principal), (publisher.id, exclude)
-        return node.publish(self.name, data, event, but, save_history, conflate=conflate, publisher=origin)
+        return node.commands.publish(self.name, data, event, but, save_history, conflate=conflate, publisher=origin)
 
     def handle(self, event: str, who: Who, data: object) -> Receipt[Any]:
         """
@@ -197,7 +197,7 @@ class ChannelHandle(TopicHandle):
         try:
             if event not in self._handlers:
                 raise self._unknown(event)
-            return node.handle(self.name, event, data, node.origin_of(who))
+            return node.commands.handle(self.name, event, data, node.directory.origin_of(who))
         except Refused as error:
             return Receipt.failed(f"handle {event} in {self.name}", error, node.receipt_lost)
 

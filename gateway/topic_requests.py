@@ -128,7 +128,7 @@ class TopicRequests:
         elif _is_stale(command.join_ref, subscription):
             self._replies.answer(command.reply, Done())
         else:
-            self._node.tell_topic(command.topic, Submit(self.origin, command, subscription.generation))
+            self._node.live.tell(command.topic, Submit(self.origin, command, subscription.generation))
             subscription.is_leaving = True
 
     def renew(self, command: Renew, topic: str) -> None:
@@ -160,7 +160,7 @@ class TopicRequests:
         if wire.needs_membership:
             subscription = self._members.subscriptions.get(topic)
             generation = 0 if subscription is None else subscription.generation
-        self._node.tell_topic(topic, Submit(self.origin, command, generation), creator)
+        self._node.live.tell(topic, Submit(self.origin, command, generation), creator)
 
     def _is_in(self, command: Publish) -> bool:
         """Whether it comes from the membership of now; what an earlier one said is not heard. Raises Refused."""
@@ -212,7 +212,7 @@ class TopicRequests:
     def _tell(self, command: Join | ReadHistory | ReadPresence, submit: Submit) -> None:
         """A topic that has to be started for it counts for the client's address. Raises Refused."""
         creator = NOBODY if command.reply.is_of_app else self._address_key
-        self._node.tell_topic(command.topic, submit, creator)
+        self._node.live.tell(command.topic, submit, creator)
 
 
 def _is_stale(join_ref: object, subscription: Subscription) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -29,19 +31,30 @@ PAGES = [Page(name, (ROOT / name).read_text()) for name in (
 )]  # fmt: skip
 README, APP_CODE, WIRES, HTTP_API, PRODUCTION = PAGES
 
+
+def marks(page: Page, line: str = "") -> list[pytest.MarkDecorator]:
+    """Each starts a process: the README's in the fast suite, the other pages' in the slow one."""
+    found = [] if page is README else [pytest.mark.slow]
+    if line.startswith("curl ") and shutil.which("curl") is None and "CI" not in os.environ:
+        found.append(pytest.mark.skip(reason="there is no curl"))
+    return found
+
+
 SERVERS = [
-    pytest.param(page, command, id=command.line)
+    pytest.param(page, command, id=command.line, marks=marks(page))
     for page in PAGES
     for block in page.blocks("console")
     for command in block.commands
     if command.serves
 ]
 PROGRAMS = [
-    pytest.param(page, block, id=block.commands[0].line)
+    pytest.param(page, block, id=block.commands[0].line, marks=marks(page, block.commands[0].line))
     for page in PAGES for block in page.blocks("console") if not block.commands[0].serves
 ]  # fmt: skip
 CONVERSATIONS = [
-    pytest.param(page, block, id=f"{page.name} {block.about}") for page in PAGES for block in page.blocks("transcript")
+    pytest.param(page, block, id=f"{page.name} {block.about}", marks=marks(page))
+    for page in PAGES
+    for block in page.blocks("transcript")
 ]
 BESIDE = ["cent"]
 """Modules of programs that have an environment of their own; `tests/integration/test_users_project.py` runs these."""
@@ -77,8 +90,9 @@ def without_ports(text: str) -> str:
     return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if any("test_" in name for name in page.files)],
-                         ids=lambda page: page.name)  # fmt: skip
+@pytest.mark.parametrize("page", [
+    pytest.param(page, id=page.name, marks=marks(page)) for page in PAGES if any("test_" in name for name in page.files)
+])  # fmt: skip
 def test_the_tests_of_a_page_pass(page: Page, tmp_path: Path) -> None:
     """With plain pytest, and a warning is an error."""
     page.write_files(tmp_path, settings=False)
@@ -202,6 +216,7 @@ def test_the_browser_s_frames_are_those_of_the_conversation() -> None:
     assert sent
 
 
+@pytest.mark.slow
 def test_the_letter_about_a_connection_is_shown_as_it_comes(tmp_path: Path) -> None:
     """Somebody who sends without end is told why; and `hubbub why` tells it to whoever asks."""
     (letter,) = [block for block in README.blocks("text") if block.about == "hubbub why ID"]

@@ -97,7 +97,7 @@ class Admin:
         if self._node.is_draining:
             problems.append("draining")
         limit = self._node.limits.max_connections
-        if limit is not None and self._node.connection_count >= limit:
+        if limit is not None and len(self._node.directory) >= limit:
             problems.append(f"connection limit of {limit} reached")
         return web.json_response({"ready": not problems, "problems": problems}, status=503 if problems else 200)
 
@@ -124,8 +124,8 @@ class Admin:
             "url": self._app.server.url,
             "uptime": node.now() - telemetry.since,
             "draining": node.is_draining,
-            "connections": node.connection_count,
-            "topics": len(node.topic_names()),
+            "connections": len(node.directory),
+            "topics": len(node.live.names()),
             "actors": sum(one.actors for one in classes),
             "queued": sum(one.queued for one in classes),
             "handled": sum(one.handled for one in classes),
@@ -140,7 +140,7 @@ class Admin:
     async def connection(self, request: web.Request) -> web.Response:
         """Why a connection ended, or how it is."""
         client = request.match_info["id"]
-        view = self._node.view_of(client)
+        view = self._node.directory.view_of(client)
         if view is not None:
             return web.json_response({"state": "open", **attrs.asdict(view)})
         closed = self._telemetry.recent.get(client)
@@ -159,9 +159,9 @@ class Admin:
 
     def _open_ones(self, principal: str | None, limit: int) -> tuple[list[dict[str, Any]], int]:
         node = self._node
-        refs = node.connection_refs() if principal is None else node.connections_of(principal)
+        refs = node.directory.refs() if principal is None else node.directory.of(principal)
         newest = list(refs)[::-1]
-        views = [view for ref in newest[:limit] if (view := node.view_of(ref._actor.client)) is not None]
+        views = [view for ref in newest[:limit] if (view := node.directory.view_of(ref._actor.client)) is not None]
         return [{"state": "open", **attrs.asdict(view)} for view in views], len(newest)
 
     async def _problems(self) -> list[str]:

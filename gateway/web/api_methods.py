@@ -53,6 +53,7 @@ class Methods:
 
     def __init__(self, node: Node, name: str) -> None:
         self._node = node
+        self._commands = node.commands
         self._name = name
         self._uid = node.ids.connection_id()
         self._since = node.now()
@@ -83,27 +84,27 @@ class Methods:
         """Raises Refused for an event's name that no wire could carry; other refusals are the receipt's."""
         check_event_name(request.event)
         save = False if request.skip_history else None
-        return self._node.publish(channel, payload, request.event, save=save, key=request.idempotency_key or None)
+        return self._commands.publish(channel, payload, request.event, save=save, key=request.idempotency_key or None)
 
     # --- topics
 
     async def presence(self, request: asked.Channel) -> Answer:
-        found = await self._node.presence(request.channel)
+        found = await self._commands.presence(request.channel)
         return {"presence": {one.client: answers.person(one) for one in found.members}}
 
     async def presence_stats(self, request: asked.Channel) -> Answer:
-        found = await self._node.presence(request.channel)
+        found = await self._commands.presence(request.channel)
         return {"num_clients": len(found.members), "num_users": found.users}
 
     async def history(self, request: asked.History) -> Answer:
         limit = request.limit if request.limit >= 0 else None
         since = asked.position_of(request.since)
-        found: HistoryRead = await self._node.history(request.channel, limit, reverse=request.reverse, since=since)
+        found: HistoryRead = await self._commands.history(request.channel, limit, reverse=request.reverse, since=since)
         return {"publications": [answers.kept(entry) for entry in found.entries], **answers.place(found.position)}
 
     async def history_remove(self, request: asked.Channel) -> Answer:
         """Forgets the publications; positions go on, and who comes back from before learns that it missed some."""
-        await self._node.clear_history(request.channel)
+        await self._commands.clear_history(request.channel)
         return {}
 
     async def channels(self, request: asked.Channels) -> Answer:
@@ -116,8 +117,8 @@ class Methods:
         }
 
     async def _sizes(self) -> AsyncIterator[tuple[str, int]]:
-        for number, name in enumerate(self._node.topic_names(), 1):
-            yield name, self._node.topic_size(name)
+        for number, name in enumerate(self._node.live.names(), 1):
+            yield name, self._node.live.size(name)
             if number % SLICE == 0:
                 await asyncio.sleep(0)
 
@@ -151,7 +152,7 @@ class Methods:
 
     async def disconnect(self, request: asked.Disconnect) -> Answer:
         """Starts the closes; what was sent before leaves first."""
-        stays = {self._node.connection(client) for client in request.whitelist}
+        stays = {self._node.directory.get(client) for client in request.whitelist}
         close = _close(request.disconnect or asked.Farewell())
         self._tell(close, (ref for ref in self._connections(request.user, request.client) if ref not in stays))
         return {}
@@ -174,9 +175,9 @@ class Methods:
         if not client:
             if not user:
                 raise Refused("bad_request", "`user` is empty: the anonymous are many; name the `client`")
-            return self._node.connections_of(user)
-        ref = self._node.connection(client)
-        is_theirs = ref is not None and ref.is_alive() and self._node.origin_of(client).user == user
+            return self._node.directory.of(user)
+        ref = self._node.directory.get(client)
+        is_theirs = ref is not None and ref.is_alive() and self._node.directory.origin_of(client).user == user
         return (ref,) if ref is not None and is_theirs else ()
 
     def _tell(self, close: Close, refs: Iterable[ActorRef[Any]]) -> None:
@@ -193,8 +194,8 @@ class Methods:
             "uid": self._uid,
             "name": self._name,
             "version": importlib.metadata.version("hubbub"),
-            "num_clients": node.connection_count,
-            "num_users": node.user_count,
+            "num_clients": len(node.directory),
+            "num_users": node.directory.user_count,
             "num_subs": sum(sizes),
             "num_channels": len(sizes),
             "uptime": int(node.now() - self._since),

@@ -57,7 +57,7 @@ async def _serve(app: Gateway, settings: GatewaySettings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    collector = Collector(lambda: app.node.connection_count)
+    collector = Collector(lambda: len(app.node.directory))
     collector.start()
     await app.start(settings)
     sweeping = asyncio.ensure_future(collector.run())

@@ -128,7 +128,7 @@ class WebServer:
         """Stops accepting, then lets everybody go."""
         settings = self._settings.drain
         self._node.is_draining = True
-        self._node.events.publish(GatewayDraining(self._node.connection_count, settings.timeout))
+        self._node.events.publish(GatewayDraining(len(self._node.directory), settings.timeout))
         if self._public is not None:
             for site in list(self._public.sites):
                 await site.stop()
@@ -231,7 +231,7 @@ class WebServer:
             return self._refuse(request, 503, "shutting_down", {"Retry-After": "2"})
         if not self._is_same_origin(request):
             return self._refuse(request, 403, "origin_not_allowed", {})
-        away = node.quotas.turn_away(key_of(self.address_of(request)), node.connection_count, node.now())
+        away = node.quotas.turn_away(key_of(self.address_of(request)), len(node.directory), node.now())
         if away is not None:
             return self._refuse(request, away.status, away.reason, {"Retry-After": str(away.retry_after)})
         return None

@@ -1,4 +1,4 @@
-"""What aiohttp says of requests: its failures are ours and go to the log, faults of the peer are facts like any other."""
+"""What aiohttp says of requests: its failures are ours and go to the log, faults of the peer are facts."""
 
 from __future__ import annotations
 

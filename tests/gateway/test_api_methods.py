@@ -88,13 +88,13 @@ async def test_an_event_that_no_wire_can_carry_is_refused(system: ActorSystem, m
     """The same names as of clients; nothing is published."""
     ask = Asking(await start_node(system))
     assert await code(ask(method, channel="kept", channels=["kept"], data=1, event="a,b")) == 107
-    assert ask.node.topic_names() == ()
+    assert ask.node.live.names() == ()
 
 
 async def test_what_the_application_published_as_text_is_a_text(system: ActorSystem) -> None:
     """In history it is a JSON text."""
     ask = Asking(await start_node(system))
-    await ask.node.publish("kept", 'say "hi"', "message")
+    await ask.node.commands.publish("kept", 'say "hi"', "message")
     assert (await ask("history", channel="kept", limit=1))["publications"] == [{"data": 'say "hi"', "offset": 1}]
 
 
@@ -146,7 +146,7 @@ async def test_a_broadcast_is_to_one_channel_at_least_and_not_to_any_number(
     ask = Asking(await start_node(system))
     channels = [f"c{number}" for number in range(count)]
     assert await code(ask("broadcast", channels=channels, data=1)) == expected
-    assert ask.node.topic_names() == ()
+    assert ask.node.live.names() == ()
 
 
 @pytest.mark.actors
@@ -248,7 +248,7 @@ async def test_a_name_that_no_topic_may_have_is_refused(system: ActorSystem, met
     fields = {"data": 1} if method == "publish" else {"user": "ada"}
     for name in ("", "a\nb", "x" * 256):
         assert await code(ask(method, channel=name, **fields)) == 107
-    assert ask.node.topic_names() == ()
+    assert ask.node.live.names() == ()
 
 
 # --- connections

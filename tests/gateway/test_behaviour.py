@@ -227,7 +227,7 @@ async def test_three_failures_by_one_client_close_it_and_nothing_else(system: Ac
         await publishes(again, "bug")
     assert closed == []
     assert bob.closes == []
-    assert node.topic_size("room") == 1
+    assert node.live.size("room") == 1
 
 
 @FAILS
@@ -321,7 +321,7 @@ async def test_a_kick_ends_a_membership_and_no_connection(system: ActorSystem) -
     await publishes(ada, "kick", "bob")
     (told,) = [one for one in bob.heard() if one.get("action") == "unsubscribed"]
     assert (told["reason"], told["retry"]) == ("out", False)
-    assert node.topic_size("room") == 1
+    assert node.live.size("room") == 1
     assert (await bob.says("ping"))[0]["action"] == "pong"
 
 
@@ -335,7 +335,7 @@ async def test_kicking_somebody_who_just_went_is_no_failure(system: ActorSystem)
     bob.ref.kill()
     await settle()
     assert errors(ada.heard()) == []
-    assert node.topic_size("room") == 1
+    assert node.live.size("room") == 1
 
 
 async def test_awaiting_a_position_inside_the_topic_does_not_deadlock(system: ActorSystem) -> None:
@@ -470,8 +470,8 @@ async def test_d3_what_a_handler_returns_is_a_message_or_a_value(system: ActorSy
     """A message is handed to the wire encoded, with its action; anything else as it is."""
     node = await start_node(system, behaviour=Table)
     ada_of(node)
-    origin = node.origin_of("ada")
-    asked = [node.handle("room", "move", {"column": column}, origin) for column in (0, 1, 2)]
+    origin = node.directory.origin_of("ada")
+    asked = [node.commands.handle("room", "move", {"column": column}, origin) for column in (0, 1, 2)]
     rest, plain, moved = [(await one).value for one in asked]
     assert [json.loads(wire_json.encode(one)) for one in (rest, moved)] == [
         {"action": "rest", "seconds": 5},
@@ -554,7 +554,7 @@ async def test_a_room_that_passes_nothing_on_refuses_what_it_does_not_handle(sys
     assert "did you mean 'say'?" in str(refused)
     assert bob.heard() == []
     await ada.says("publish", room="room-1", event="say", payload=2)
-    await node.publish("room-1", 3, "anything")
+    await node.commands.publish("room-1", 3, "anything")
     assert [one["payload"] for one in bob.heard()] == [2, 3]
 
 

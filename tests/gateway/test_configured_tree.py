@@ -137,7 +137,7 @@ def names(node: Node) -> list[str]:
 
 async def say(node: Node, topic: str) -> Any:
     """Publishes, which starts the topic; returns its actor."""
-    await node.publish(topic, "hello", "message")
+    await node.commands.publish(topic, "hello", "message")
     return ref(node, f"/topics/{topic}")
 
 
@@ -321,9 +321,9 @@ async def test_a_topic_with_a_full_mailbox_refuses_commands_and_lets_members_go(
         await peer.joins("a")
         left: list[RoomLeft] = []
         node.events.subscribe(RoomLeft, left.append)
-        receipts = [node.publish("a", "hello", "message") for _ in range(5)]
+        receipts = [node.commands.publish("a", "hello", "message") for _ in range(5)]
         generation = peer.ref._actor._members.subscriptions.get("a").generation
-        assert node.tell_live_topic("a", Depart(peer.client, generation, "left"))
+        assert node.live.tell_if_live("a", Depart(peer.client, generation, "left"))
         await settle()
         refused = [await asyncio.wait_for(_outcome(receipt), 1) for receipt in receipts]
         assert [one is not None and one.reason for one in refused] == [False] * 3 + ["too_many_requests"] * 2

@@ -114,14 +114,14 @@ async def test_a_topic_that_ends_leaves_no_cycle(system: ActorSystem) -> None:
     for name in ("kept-1", "kept-2"):
         peer = Peer(node)
         await peer.joins(name, presence=True)
-        topic = weakref.ref(node._live[name]._actor)
+        topic = weakref.ref(node.live.machine(name))
         await peer.says("publish", room=name, payload=1)
         gc.collect()
         gc.disable()
         try:
             peer.socket.end()
             await passes(2 * node.passivate_after)
-            assert name not in node.topic_names()
+            assert name not in node.live.names()
             assert topic() is None
         finally:
             gc.enable()

@@ -65,7 +65,7 @@ class Centrifuge(Peer):
 async def test_the_answer_to_the_first_command_leaves_before_everything_else(system: ActorSystem) -> None:
     """Topics of the token are joined by the server, and nothing of them is heard before the reply that names them."""
     node = await start_node(system, with_auth({"kept*": KEPT, "*": CLOSED}))
-    node.publish("kept", 1, "message")
+    node.commands.publish("kept", 1, "message")
     one = Centrifuge(node)
     before = one.socket.writes
     one.socket.feed(
@@ -86,9 +86,9 @@ async def test_what_was_missed_of_the_servers_topics_comes_with_the_first_answer
     """Its positions come with `connect`, and are recovered like any other."""
     node = await start_node(system, with_auth())
     for number in range(5):
-        node.publish("kept", number, "message")
+        node.commands.publish("kept", number, "message")
     await settle()
-    page = await node.history("kept")
+    page = await node.commands.history("kept")
     sub = {"recover": True, "offset": 2, "epoch": page.position.epoch}
     reply = await Centrifuge(node).connects(token=token(node, channels=["kept"]), subs={"kept": sub})
     assert [one["data"] for one in reply["subs"]["kept"]["publications"]] == [2, 3, 4]
@@ -146,7 +146,7 @@ async def test_a_token_that_is_not_taken_leaves_a_native_client_as_it_was(system
     await ada.says("auth", token=token(node))
     await ada.joins("m")
     assert facts == [ConnectionIdentified("ada", "ada")]
-    assert [ref.path for ref in node.connections_of("ada")] == [ada.ref.path]
+    assert [ref.path for ref in node.directory.of("ada")] == [ada.ref.path]
 
 
 async def test_commands_wait_in_order_while_the_client_is_being_found_out(system: ActorSystem) -> None:

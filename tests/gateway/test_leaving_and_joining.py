@@ -52,7 +52,7 @@ async def test_who_leaves_and_joins_in_one_breath_is_a_member(system: ActorSyste
     heard = await answers(ada, *commands)
     assert [frame["id"] for frame in heard] == [one["id"] for one in commands]
     assert not any("error" in frame for frame in heard)
-    assert node.topic_size("kept") == 1
+    assert node.live.size("kept") == 1
 
 
 async def test_who_joins_twice_in_one_breath_is_still_refused(system: ActorSystem) -> None:
@@ -72,7 +72,7 @@ async def test_the_end_of_a_replaced_join_comes_behind_its_answer(system: ActorS
     frames = await ada.pushes(["1", "1", "kept", "phx_join", {}], ["2", "2", "kept", "phx_join", {}])
     assert told(frames, "1") == [("1", "phx_reply"), ("1", "phx_close")]
     assert told(frames, "2") == [("2", "phx_reply")]
-    assert node.topic_size("kept") == 1
+    assert node.live.size("kept") == 1
 
 
 async def test_a_replaced_join_that_was_refused_is_not_closed(system: ActorSystem) -> None:

@@ -141,11 +141,11 @@ async def test_a_cursor_that_is_too_fast_loses_moves_and_nothing_else(system: Ac
     await settle()
     assert Counter(one["status"] for one in ada.heard()) == {"published": 500}
     assert facts == {MessageDropped: 380}
-    assert node._live["room"]._actor._code.ref._actor.state == Move(x=119)
+    assert node.live.machine("room")._code.ref._actor.state == Move(x=119)
     assert (await ada.says("publish", room="room", event="other"))[0]["status"] == "published"
     await passes(0.5)
     assert (await ada.says("publish", room="room", event="move", payload={"x": 7}))[0]["status"] == "published"
-    assert node._live["room"]._actor._code.ref._actor.state == Move(x=7)
+    assert node.live.machine("room")._code.ref._actor.state == Move(x=7)
     assert (facts, ada.closes) == ({MessageDropped: 380}, [])
 
 

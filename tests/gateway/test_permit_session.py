@@ -62,7 +62,7 @@ async def test_each_action_is_asked_for_once(system: ActorSystem) -> None:
     await ada.says("presence", channel="kept:1")
     actions = ("join", "publish", "history", "presence")
     assert desk.asked == [("ada", action, "kept:1") for action in actions]
-    assert len((await node.history("kept:1")).entries) == 50
+    assert len((await node.commands.history("kept:1")).entries) == 50
 
 
 async def test_what_is_said_while_it_thinks_waits_in_order_and_other_topics_do_not(system: ActorSystem) -> None:
@@ -78,7 +78,7 @@ async def test_what_is_said_while_it_thinks_waits_in_order_and_other_topics_do_n
     assert [one.get("action") or one["status"] for one in heard] == ["pong", "joined"]
     await passes(2.5)
     assert [one["status"] for one in ada.heard() if "status" in one] == ["joined", "published", "left"]
-    assert node.topic_size("kept:1") == 0
+    assert node.live.size("kept:1") == 0
 
 
 async def test_a_no_is_answered_told_as_a_fact_and_not_remembered(system: ActorSystem) -> None:
@@ -121,7 +121,7 @@ async def test_a_client_that_becomes_another_is_asked_about_again(system: ActorS
     await passes(1.0)
     assert reasons(one.heard()) == ["permission_denied"]
     assert desk.asked == [("ada", "join", "kept:1"), ("bob", "join", "kept:1")]
-    assert node.topic_size("kept:1") == 0
+    assert node.live.size("kept:1") == 0
 
 
 @pytest.mark.parametrize("message", [ForgetPermissions(), Kick("kept:1", "kicked", False, None)])
@@ -215,9 +215,9 @@ async def test_a_connection_that_closes_does_nothing_of_what_waits(system: Actor
     ada = Peer(node, "ada", principal=ADA)
     ada.send("publish", channel="kept:1", payload=1)
     await settle()
-    node.close_connection("ada")
+    node.directory.close("ada")
     await passes(1.5)
-    assert (await node.history("kept:1")).entries == ()
+    assert (await node.commands.history("kept:1")).entries == ()
     assert ada.closed.ended_by == "app"
 
 

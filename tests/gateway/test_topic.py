@@ -82,11 +82,11 @@ async def test_a_dead_member_disturbs_nobody(system: ActorSystem) -> None:
     for peer in (ada, bob):
         await peer.joins("kept")
     closed = collected(system, TopicClosed)
-    node.publish("kept", "one", "message", exclude="bob")
-    node.publish("kept", "two", "message")
+    node.commands.publish("kept", "one", "message", exclude="bob")
+    node.commands.publish("kept", "two", "message")
     bob.ref.kill()
     await settle()
-    node.publish("kept", "three", "message", exclude="bob")
+    node.commands.publish("kept", "three", "message", exclude="bob")
     await settle()
     assert [payload for _, payload in ada.events()] == ["one", "two", "three"]
     assert closed == []
@@ -135,7 +135,7 @@ async def test_an_ephemeral_publication_keeps_its_place(system: ActorSystem) -> 
     await settle()
     ada.heard()
     for payload, save in (("a", None), ("b", False), ("c", None), ("d", False)):
-        node.publish("kept", payload, "message", save=save)
+        node.commands.publish("kept", payload, "message", save=save)
     await settle()
     assert ada.events() == []
     answers(node)
@@ -172,7 +172,7 @@ async def test_joins_under_way_count_against_the_limit(system: ActorSystem) -> N
     await settle()
     told = sorted(peer.heard()[0]["status"] for peer in (ada, bob))
     assert told == ["error", "joined"]
-    assert node.topic_size("full") == 1
+    assert node.live.size("full") == 1
 
 
 async def test_rejoining_replaces_and_loses_nothing(system: ActorSystem) -> None:
@@ -182,13 +182,13 @@ async def test_rejoining_replaces_and_loses_nothing(system: ActorSystem) -> None
     left = collected(system, RoomLeft)
     await ada.joins("kept")
     await ada.joins("kept")
-    node.publish("kept", "x", "message")
+    node.commands.publish("kept", "x", "message")
     await settle()
     assert [payload for _, payload in ada.events()] == ["x"]
     assert [(fact.topic, fact.reason) for fact in left] == [("kept", "rejoined")]
     ada.socket.end()
     await settle()
-    assert node.topic_size("kept") == 0
+    assert node.live.size("kept") == 0
     assert len(left) == 2
 
 
@@ -203,7 +203,7 @@ async def test_rejoining_while_joining_ends_in_one_membership(system: ActorSyste
     await settle()
     told = {one["ref"]: one["status"] for one in ada.heard()}
     assert told == {1: "error", 2: "joined"}
-    node.publish("kept", "x", "message")
+    node.commands.publish("kept", "x", "message")
     await settle()
     answers(node)
     await settle()
@@ -220,7 +220,7 @@ async def test_leaving_while_joining_ends_outside(system: ActorSystem) -> None:
     answers(node)
     await settle()
     assert {one["ref"]: one["status"] for one in ada.heard()} == {1: "error", 2: "left"}
-    assert node.topic_size("kept") == 0
+    assert node.live.size("kept") == 0
     ada.send("join_room", room="kept", ref=3)
     await settle()
     answers(node)
@@ -238,7 +238,7 @@ async def test_who_goes_while_joining_never_becomes_a_member(system: ActorSystem
     await settle()
     answers(node)
     await settle()
-    assert node.topic_size("kept") == 0
+    assert node.live.size("kept") == 0
 
 
 async def test_what_is_published_while_joining_comes_once_and_in_order(system: ActorSystem) -> None:
@@ -250,12 +250,12 @@ async def test_what_is_published_while_joining_comes_once_and_in_order(system: A
     answers(node)
     await settle()
     start = ada.heard()[0]
-    node.publish("kept", "before", "message", save=False)
-    node.publish("kept", "one", "message")
+    node.commands.publish("kept", "before", "message", save=False)
+    node.commands.publish("kept", "one", "message")
     await settle()
     bob.send("join_room", room="kept", since={"offset": 0, "epoch": start["epoch"]})
-    node.publish("kept", "two", "message")
-    node.publish("kept", "after", "message", save=False)
+    node.commands.publish("kept", "two", "message")
+    node.commands.publish("kept", "after", "message", save=False)
     await settle()
     answers(node)
     await settle()
@@ -272,9 +272,9 @@ async def test_an_ephemeral_one_before_what_is_replayed_is_not_put_behind_it(sys
     answers(node)
     await settle()
     epoch = ada.heard()[0]["epoch"]
-    node.publish("kept", "zero", "message")
-    node.publish("kept", "ephemeral", "message", save=False)
-    node.publish("kept", "one", "message")
+    node.commands.publish("kept", "zero", "message")
+    node.commands.publish("kept", "ephemeral", "message", save=False)
+    node.commands.publish("kept", "one", "message")
     await settle()
     bob.send("join_room", room="kept", since={"offset": 0, "epoch": epoch})
     await settle()
@@ -311,7 +311,7 @@ async def test_a_refusing_engine_refuses_the_command_and_nothing_else(system: Ac
     answers(node)
     await settle()
     assert {one["ref"]: one["error"]["reason"] for one in ada.heard()} == dict.fromkeys((1, 2, 3), "not_available")
-    assert node.topic_size("kept") == 0
+    assert node.live.size("kept") == 0
 
 
 # --- reading
@@ -367,7 +367,7 @@ async def test_an_empty_topic_goes_and_its_stream_stays(system: ActorSystem) -> 
     await settle()
     ada.socket.end()
     await passes(node.passivate_after + 1)
-    assert node.topic_names() == ()
+    assert node.live.names() == ()
     bob = Peer(node, "bob")
     back = await bob.joins("kept", since={"offset": begun["offset"], "epoch": begun["epoch"]})
     assert (back["recovered"], back["missed"]) == (True, 1)
@@ -377,10 +377,10 @@ async def test_an_empty_topic_goes_and_its_stream_stays(system: ActorSystem) -> 
 async def test_a_topic_with_work_under_way_does_not_go(system: ActorSystem) -> None:
     """Passivation waits for what the engine has not answered, and comes after it."""
     node = await start_node(system, engine=late)
-    receipt = node.publish("kept", "x", "message")
-    read = node.history("kept")
+    receipt = node.commands.publish("kept", "x", "message")
+    read = node.commands.history("kept")
     await passes(node.passivate_after * 2)
-    assert node.topic_names() == ("kept",)
+    assert node.live.names() == ("kept",)
     history = system.env.dispatcher.loop.create_task(read)
     await settle()
     answers(node)
@@ -391,7 +391,7 @@ async def test_a_topic_with_work_under_way_does_not_go(system: ActorSystem) -> N
     answers(node)
     assert [one.offset for one in (await history).entries] == [1]
     await passes(node.passivate_after * 2 + 1)
-    assert node.topic_names() == ()
+    assert node.live.names() == ()
 
 
 @pytest.mark.allow_failures("Broken")
@@ -432,7 +432,7 @@ async def test_after_a_bug_of_ours_members_come_back_and_recover(system: ActorSy
     answers(node)
     await settle()
     assert ada.events() == [(1, "lost")]
-    assert len(node.topic_names()) == 1
+    assert len(node.live.names()) == 1
     topics = [ref for ref in system.root.walk() if ref.path.startswith("/topics/")]
     assert len(topics) == 1
 
@@ -440,10 +440,10 @@ async def test_after_a_bug_of_ours_members_come_back_and_recover(system: ActorSy
 async def test_a_stopping_topic_answers_what_waits(system: ActorSystem) -> None:
     """Nobody hangs on a topic that ends: publications, joins and reads that wait for the engine are answered."""
     node = await start_node(system, engine=late)
-    receipt = node.publish("kept", "x", "message")
-    node.publish("kept", "behind it", "message", save=False)
+    receipt = node.commands.publish("kept", "x", "message")
+    node.commands.publish("kept", "behind it", "message", save=False)
     await settle()
-    task = system.env.dispatcher.loop.create_task(node.history("kept"))
+    task = system.env.dispatcher.loop.create_task(node.commands.history("kept"))
     await settle()
     (topic,) = [ref for ref in system.root.walk() if ref.path.startswith("/topics/")]
     topic.stop_now()
@@ -467,7 +467,7 @@ async def test_too_many_topics_are_refused_and_leave_nothing_behind(system: Acto
     bob.socket.end()
     await settle()
     assert bob.closed.topics == ("kept",)
-    assert node.topic_size("kept") == 1
+    assert node.live.size("kept") == 1
 
 
 async def test_a_departure_starts_no_topic(system: ActorSystem) -> None:
@@ -517,7 +517,7 @@ async def test_a_slow_on_join_is_timed_out(system: ActorSystem) -> None:
     await passes(0.2)
     assert ada.heard()[0]["error"]["reason"] == "timed_out"
     await passes(2)
-    assert node.topic_size("room") == 0
+    assert node.live.size("room") == 0
     assert (await bob.joins("room"))["response"] == "hi"
 
 
@@ -531,7 +531,7 @@ async def test_on_join_refuses(system: ActorSystem) -> None:
         await passes(0.1)
         (refused,) = ada.heard()
         assert (refused["error"]["reason"], refused["error"]["message"]) == ("full", "no more chairs")
-    assert node.topic_size("room") == 0
+    assert node.live.size("room") == 0
 
 
 @pytest.mark.allow_failures("ValueError", "NotCharged")
@@ -554,7 +554,7 @@ async def test_leaving_while_on_join_decides_ends_outside(system: ActorSystem) -
     ada.send("leave_room", room="room", ref=2)
     await passes(2)
     assert {one["ref"]: one["status"] for one in ada.heard()} == {1: "error", 2: "left"}
-    assert node.topic_size("room") == 0
+    assert node.live.size("room") == 0
     ada.send("join_room", room="room", ref=3)
     await passes(2)
     assert ada.heard()[0]["status"] == "joined"
@@ -568,7 +568,7 @@ async def test_going_while_on_join_decides_leaves_no_ghost(system: ActorSystem) 
     await settle()
     ada.socket.end()
     await passes(2)
-    assert node.topic_size("room") == 0
+    assert node.live.size("room") == 0
     assert len(ada.closes) == 1
 
 
@@ -581,10 +581,10 @@ async def test_rejoining_while_on_join_decides_ends_in_one_membership(system: Ac
     await passes(5)
     told = {one["ref"]: one["status"] for one in ada.heard() if "ref" in one}
     assert told[2] == "joined"
-    assert node.topic_size("room") == 1
+    assert node.live.size("room") == 1
     ada.socket.end()
     await settle()
-    assert node.topic_size("room") == 0
+    assert node.live.size("room") == 0
 
 
 async def test_a_refused_rejoin_leaves_both_sides_of_one_mind(system: ActorSystem) -> None:
@@ -601,7 +601,7 @@ async def test_a_refused_rejoin_leaves_both_sides_of_one_mind(system: ActorSyste
     await ada.joins("room")
     (refused,) = await ada.says("join_room", room="room")
     assert refused["error"]["reason"] == "once"
-    assert node.topic_size("room") == 0
+    assert node.live.size("room") == 0
     ada.socket.end()
     await settle()
     assert ada.closed.topics == ()
@@ -617,7 +617,7 @@ async def test_a_join_that_waits_when_the_topic_ends_is_answered(system: ActorSy
     topic.stop_now()
     await passes(8)
     assert len([one for one in ada.heard() if one.get("ref") == 1]) == 1
-    assert node.topic_size("room") == 0
+    assert node.live.size("room") == 0
 
 
 def ActorSystemOf(system: ActorSystem) -> ActorSystem:  # reads as the class it makes

@@ -144,7 +144,7 @@ async def reads_slowly(node: Node, peer: Peer) -> None:
     await peer.joins("kept")
     peer.socket.stall()
     for _ in range(10):
-        node.publish("kept", "x" * 300, "message")
+        node.commands.publish("kept", "x" * 300, "message")
 
 
 async def misses_heartbeats(node: Node, peer: Peer) -> None:
@@ -177,7 +177,7 @@ async def is_lost(node: Node, peer: Peer) -> None:
 
 
 async def is_closed(node: Node, peer: Peer) -> None:
-    node.close_connection(peer.client, code=4400, text="go")
+    node.directory.close(peer.client, code=4400, text="go")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ async def test_what_is_pushed_behind_a_join_waits_for_it(system: ActorSystem) ->
     refused = eve.heard()
     assert [(frame[1], frame[4]["status"]) for frame in refused] == [("1", "error"), ("2", "error")]
     assert refused[1][4]["response"] == {"reason": "unmatched topic"}
-    assert (await node.history("room")).position.offset == 1
+    assert (await node.commands.history("room")).position.offset == 1
 
 
 async def test_joining_again_with_a_position_repeats_nothing(system: ActorSystem) -> None:
@@ -92,7 +92,7 @@ async def test_what_an_ended_membership_says_is_not_heard(system: ActorSystem) -
     await ada.pushes(["1", "1", "kept", "phx_join", {}])
     await ada.pushes(["2", "2", "kept", "phx_join", {}])
     assert await ada.pushes(["1", "3", "kept", "say", {}], ["1", "4", "kept", "phx_leave", {}]) == []
-    assert node.topic_size("kept") == 1
+    assert node.live.size("kept") == 1
     heard = await ada.pushes(["2", "5", "kept", "say", {}])
     assert {frame[3] for frame in heard} == {"say", "phx_reply"}
 
@@ -104,7 +104,7 @@ async def test_where_nobody_declares_a_topic_phoenix_has_none(system: ActorSyste
     ada, bob = Phoenix(node), Peer(node, "bob")
     (told,) = await ada.pushes(["1", "1", "other", "phx_join", {}])
     assert told == [None, "1", "other", "phx_reply", {"status": "error", "response": {"reason": "unmatched topic"}}]
-    assert node.topic_names() == ()
+    assert node.live.names() == ()
     await bob.joins("other")
 
 
@@ -117,7 +117,7 @@ async def test_a_second_subscription_is_refused_where_the_wire_has_one_at_most(s
     (again,) = await one.asks(subscribe={"channel": "kept"})
     assert again["error"] == {"code": 105, "message": "already subscribed"}
     (_, published) = await one.asks(publish={"channel": "kept", "data": 1})
-    assert node.topic_size("kept") == 1
+    assert node.live.size("kept") == 1
     assert published is not None
 
 
@@ -136,7 +136,7 @@ async def test_the_server_joins_and_leaves_for_clients_that_understand_it(system
             await receipt
         assert refused.value.reason == "not_available"
     await settle()
-    assert node.topic_size("kept") == 2
+    assert node.live.size("kept") == 2
     (push,) = one.heard()
     assert push["push"]["subscribe"]["recoverable"] is True
     assert bob.heard()[0]["action"] == "subscribed"
@@ -160,7 +160,7 @@ async def test_a_membership_ended_by_app_code_tells_whether_to_come_back(system:
     ada.ref.tell(Kick("kept", "gone", False, None))
     await settle()
     assert [frame[:4] for frame in ada.heard()] == [["1", "1", "kept", "phx_close"]]
-    assert node.topic_size("kept") == 0
+    assert node.live.size("kept") == 0
 
 
 async def test_a_client_that_beats_is_given_up_after_a_minute_of_silence(system: ActorSystem) -> None:
@@ -204,7 +204,7 @@ async def test_commands_of_one_frame_are_counted_one_by_one(system: ActorSystem)
     one.socket.feed("\n".join(f'{{"id":{number},"publish":{{"channel":"kept","data":1}}}}' for number in range(2, 60)))
     await settle()
     told = one.heard()
-    assert (await node.history("kept")).position.offset == 19  # and `connect` was the twentieth
+    assert (await node.commands.history("kept")).position.offset == 19  # and `connect` was the twentieth
     assert {frame["error"]["code"] for frame in told if "error" in frame} == {111}
     assert one.socket.sent_close is not None
     assert one.socket.sent_close[0] == 3013

@@ -77,7 +77,7 @@ async def test_readiness_goes_with_the_connection_limit_and_comes_back(serve: Se
         assert status == 503
         assert said["problems"] == ["connection limit of 1 reached"]
         assert (await get(server.admin_url + "/live"))[0] == 200
-    await when(lambda: server.app.node.connection_count == 0)
+    await when(lambda: len(server.app.node.directory) == 0)
     assert (await get(server.admin_url + "/ready"))[0] == 200
 
 
@@ -105,7 +105,7 @@ async def test_metrics_parse_and_count_what_happens(demo_server: Any) -> None:
         await client.ask(action="nonsense")
         during = await samples(demo_server)
         await client.close()
-    await when(lambda: demo_server.app.node.connection_count == 0)
+    await when(lambda: len(demo_server.app.node.directory) == 0)
     after = await samples(demo_server)
 
     def moved(now: Any, name: str, **labels: str) -> float:
@@ -133,7 +133,7 @@ async def test_why_was_this_user_disconnected(demo_server: Any) -> None:
         status, said = await get(url)
         assert (status, said["state"], said["connection"], said["topics"]) == (200, "open", client.id, ["public:x"])
         await client.close(4009, "had enough")
-    await when(lambda: demo_server.app.node.connection_count == 0)
+    await when(lambda: len(demo_server.app.node.directory) == 0)
     status, said = await get(url)
     assert status == 200
     wanted = {
@@ -160,7 +160,7 @@ async def test_logs_do_not_depend_on_the_admin_listener(serve: Serve, capsys: py
     server = await serve(settings=settings(ADMIN__LISTEN="off"))
     async with connect(server.ws()) as client:
         await client.close()
-    await when(lambda: server.app.node.connection_count == 0)
+    await when(lambda: len(server.app.node.directory) == 0)
     output = capsys.readouterr().out
     assert "connection.opened" in output
     assert "connection.closed" in output

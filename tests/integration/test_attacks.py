@@ -59,5 +59,3 @@ async def test_who_says_no_whole_request_is_let_go(serve: Any, begun: bytes, mon
     """An open file of ours is not to be had for nothing, and not for an hour."""
     monkeypatch.setattr(web_server, "IDLE_WITHIN", 0.05)
     await answer_to(await serve(), begun)
-
-

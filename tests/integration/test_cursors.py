@@ -96,7 +96,7 @@ async def test_the_slow_reader_skips_positions_and_nobody_else_does(
             while len(drops) < 100:
                 frame = await client.event()
                 mine.see(frame, frame["time"])
-        (reader,) = {*server.app.node.connection_ids()} - {client.id}
+        (reader,) = {*server.app.node.directory.ids()} - {client.id}
         assert {(type(drop), drop.connection) for drop in drops} == {(PublicationDropped, reader)}
         assert mine.skipped == 0
         assert mine.read > 100
@@ -111,7 +111,7 @@ async def test_the_guests_leave_with_the_last_person(serve: Serve) -> None:
             await say(client, wanted, payload=True)
         assert (await until(client, "guests"))["payload"] == {"robots": True, "slow": False}
         await until(client, "seen")
-    await when(lambda: server.app.node.connection_count == 0, "the end of the slow reader")
+    await when(lambda: len(server.app.node.directory) == 0, "the end of the slow reader")
     async with connect(server.ws()) as client:
         assert (await client.join(TOPIC))["response"] == {"robots": False, "slow": False}
 
@@ -127,10 +127,10 @@ async def test_a_slow_reader_that_lost_its_connection_takes_another(
         await say(client, "slow", payload=True)
         await until(client, "seen")
         node = server.app.node
-        (reader,) = {*node.connection_ids()} - {client.id}
-        assert node.close_connection(reader)
-        await when(lambda: bool({*node.connection_ids()} - {client.id, reader}), "another connection")
-        await when(lambda: reader not in node.connection_ids(), "the end of the first one")
+        (reader,) = {*node.directory.ids()} - {client.id}
+        assert node.directory.close(reader)
+        await when(lambda: bool({*node.directory.ids()} - {client.id, reader}), "another connection")
+        await when(lambda: reader not in node.directory.ids(), "the end of the first one")
         await when(lambda: server.app.room(TOPIC).size == 2, "its place in the room")
 
 

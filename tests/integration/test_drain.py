@@ -43,7 +43,7 @@ async def test_everybody_is_let_go_with_the_advice_to_come_back(serve: Serve) ->
     draining, *closed = facts
     assert (draining.connections, draining.seconds) == (2, 20.0)
     assert sorted((fact.code, fact.ended_by) for fact in closed) == [(1012, "shutdown"), (3001, "shutdown")]
-    assert server.app.node.connection_count == 0
+    assert len(server.app.node.directory) == 0
 
 
 async def test_while_draining_nobody_new_comes_in_and_commands_are_refused(serve: Serve) -> None:

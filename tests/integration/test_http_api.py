@@ -125,7 +125,7 @@ async def test_a_batch_is_of_a_thousand_commands_at_most(serve: Serve) -> None:
         assert await api.post("/api/batch", b'{"commands":[]}') == (200, {"replies": []})
         many = [{"publish": {"channel": "c", "data": 1}}] * 1001
         assert (await api.error("batch", commands=many))["code"] == 106
-        assert server.app.node.topic_names() == ()
+        assert server.app.node.live.names() == ()
 
 
 async def test_presence_history_and_channels_tell_what_is_here(serve: Serve) -> None:
@@ -222,7 +222,7 @@ async def test_a_missing_or_wrong_key_is_401_and_said_so(serve: Serve, headers: 
         status, answer = await api.post("/api/publish", b'{"channel":"a","data":1}', headers)
         assert (status, answer["error"]["code"]) == (401, 101)
         assert KEY not in answer["error"]["message"]
-        assert server.app.node.topic_names() == ()
+        assert server.app.node.live.names() == ()
     assert facts == [ApiRefused("127.0.0.1", "publish", 401, "unauthorized")]
 
 

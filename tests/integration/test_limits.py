@@ -154,7 +154,7 @@ async def test_a_flooding_raw_client_is_closed_with_4002(serve: Serve) -> None:
     client.send(b"".join(frame(str(number).encode()) for number in range(500)))
     assert await client.close_frame() == (4002, "too many requests")
     await client.aclose()
-    await when(lambda: server.app.node.connection_count == 0)
+    await when(lambda: len(server.app.node.directory) == 0)
     assert seen == [str(number) for number in range(50)]
 
 
@@ -176,7 +176,7 @@ async def test_a_flood_of_slow_work_stops_the_reading_not_the_server(serve: Serv
     server = await serve(app, settings(LIMITS__BURST="10000"))
     client = await RawClient.open(server.app.server.port, path="/")
     client.send(b"".join(frame(str(number).encode()) for number in range(3000)))
-    machine = next(iter(server.app.node.connection_refs()))._actor
+    machine = next(iter(server.app.node.directory.refs()))._actor
     await when(lambda: machine._gate.credit.is_spent, "a spent credit")
     slice_of_frames = 4096 // len(frame(b"1000")) + 1
     await when(lambda: machine.actor_ref.counts().queued == 0)
@@ -220,7 +220,7 @@ async def test_the_connection_over_the_limit_is_told_to_come_back_later(serve: S
             status, headers = await refused(server.ws())
             assert status == 503
             assert int(headers["Retry-After"]) > 0
-        await when(lambda: server.app.node.connection_count == 1)
+        await when(lambda: len(server.app.node.directory) == 1)
         async with connect(server.ws()) as client:
             assert (await client.ask(action="ping"))["timestamp"] > 0
     assert [(fact.status, fact.reason) for fact in facts] == [(503, "connection_limit")]
@@ -236,7 +236,7 @@ async def test_pages_of_other_origins_may_not_connect(serve: Serve) -> None:
     wrong = ("https://evil.example", f"http://127.0.0.1:{port + 1}", "null", "https://friend.example.evil.example")
     for origin in wrong:
         assert (await refused(server.ws(), origin=origin))[0] == 403
-    await when(lambda: server.app.node.connection_count == 0)
+    await when(lambda: len(server.app.node.directory) == 0)
 
 
 async def test_a_connection_joins_no_more_topics_than_it_may(serve: Serve) -> None:
@@ -249,7 +249,7 @@ async def test_a_connection_joins_no_more_topics_than_it_may(serve: Serve) -> No
         assert (await client.ask(action="join_room", room="d"))["error"]["reason"] == "limit_exceeded"
         await client.ask(action="leave_room", room="b")
         await client.join("d")
-        assert sorted(server.app.node.topic_names()) == ["a", "b", "c", "d"]
+        assert sorted(server.app.node.live.names()) == ["a", "b", "c", "d"]
         assert [server.app.room(name).size for name in "abcd"] == [1, 0, 1, 1]
 
 
@@ -261,5 +261,5 @@ async def test_names_that_no_topic_may_have_are_refused(serve: Serve) -> None:
             for action in ("join_room", "publish", "history", "presence"):
                 error = (await client.ask(action=action, room=name, payload=1))["error"]
                 assert error["reason"] == "bad_request"
-        assert server.app.node.topic_names() == ()
+        assert server.app.node.live.names() == ()
         await client.join("x" * 255)

@@ -102,10 +102,10 @@ async def test_open_connections_of_an_address_can_be_limited(serve: Serve) -> No
         async with connect(server.ws(), headers=ADA) as second:
             assert (await refused(server.ws(), headers=ADA))[0] == 429
             second.cut()
-            await when(lambda: server.app.node.connection_count == 2)
+            await when(lambda: len(server.app.node.directory) == 2)
         async with connect(server.ws(), headers=ADA) as third:
             assert (await third.ask(action="ping"))["timestamp"] > 0
-    await when(lambda: server.app.node.connection_count == 0)
+    await when(lambda: len(server.app.node.directory) == 0)
     assert server.app.node.quotas._open == {}
 
 
@@ -147,7 +147,7 @@ async def test_raw_endpoints_of_one_address_share_it_as_well(serve: Serve) -> No
             await client.socket.ping()
         for client in (first, second):
             await client.close()
-        await when(lambda: server.app.node.connection_count == 0)
+        await when(lambda: len(server.app.node.directory) == 0)
     assert seen == [str(number) for number in (*range(16), *range(4))]
 
 
@@ -163,7 +163,7 @@ async def test_new_topics_of_one_address_are_limited(serve: Serve) -> None:
             error = (await ada.ask(action=action, room="d", payload=1))["error"]
             assert error["reason"] == "too_many_requests"
             assert 0 < error["retry_after"] <= 10
-        assert server.app.node.topic_names() == ("a", "b", "c")
+        assert server.app.node.live.names() == ("a", "b", "c")
         await bob.join("d")
         await ada.join("d")
         await server.app.room("e").broadcast("from the application")

@@ -352,7 +352,7 @@ async def test_b5_refusals_before_accept_are_http(serve: Serve) -> None:
     statuses = [(await refused(server.ws(path)))[0] for path in ("/refuse", "/close", "/nothing")]
     assert statuses == [418, 403, 403]
     assert [(type(fact), fact.status) for fact in facts] == [(ConnectionRefused, status) for status in statuses]
-    assert server.app.node.connection_count == 0
+    assert len(server.app.node.directory) == 0
 
 
 async def test_an_endpoint_that_raises_before_accept_is_500(serve: Serve) -> None:
@@ -366,7 +366,7 @@ async def test_an_endpoint_that_raises_before_accept_is_500(serve: Serve) -> Non
     server = await serve(app, settings())
     status, _ = await refused(server.ws("/"))
     assert status == 500
-    assert server.app.node.connection_count == 0
+    assert len(server.app.node.directory) == 0
 
 
 @pytest.mark.slow
@@ -390,7 +390,7 @@ async def test_an_endpoint_that_never_decides_is_refused_in_bounded_time(serve: 
     await client.aclose()
     assert b" 503 " in head.split(b"\r\n")[0]
     assert await out_of(box) == "cancelled"
-    assert server.app.node.connection_count == 0
+    assert len(server.app.node.directory) == 0
 
 
 async def test_a5_an_endpoint_that_raises_closes_its_own_client_with_1011(serve: Serve) -> None:
@@ -649,7 +649,7 @@ async def test_b6_on_disconnect_comes_exactly_once_however_it_ends(serve: Serve,
     assert code in (0, got)
     assert state is ConnectionState.DISCONNECTED
     assert (last is first) is (end not in (_handler_crashes, _crash_and_cut_at_once, _crash_while_gone))
-    await when(lambda: server.app.node.connection_count == 0)
+    await when(lambda: len(server.app.node.directory) == 0)
     await server.stop()
     assert box.empty()
     assert len(facts) == 1

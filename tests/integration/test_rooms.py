@@ -419,8 +419,8 @@ async def test_threads_that_meet_at_a_new_topic_start_one_only(serve: Serve) -> 
         await _on_threads([speak] * width)
         page = await server.app.room(name).history()
         assert [entry.offset for entry in page.entries] == list(range(1, width + 1))
-    assert sorted(server.app.node.topic_names()) == sorted(f"count:{turn}" for turn in range(rounds))
-    assert len(server.app.node._topics._relations().children) == rounds
+    assert sorted(server.app.node.live.names()) == sorted(f"count:{turn}" for turn in range(rounds))
+    assert len(server.app.node.live.supervisor._relations().children) == rounds
 
 
 async def test_what_is_said_between_joining_and_accepting_is_not_lost(serve: Serve) -> None:

@@ -49,7 +49,7 @@ async def test_one_blocked_reader_among_200_costs_nobody_anything(serve: Serve) 
     await when(lambda: server.app.room("news").size == 200)
     blocked.stop_reading()
     texts = [f"{number:06}{PIECE}" for number in range(100)]
-    machines = [ref._actor for ref in server.app.node.connection_refs()]
+    machines = [ref._actor for ref in server.app.node.directory.refs()]
     most = 0
     for text in texts:
         await server.app.room("news").broadcast(text)
@@ -104,7 +104,7 @@ async def test_a_slow_native_reader_comes_back_and_recovers(serve: Serve) -> Non
     slow.send(frame(b'{"action":"join_room","room":"news"}'))
     joined = json.loads((await slow.frame()).payload)
     slow.stop_reading()
-    machine = next(iter(server.app.node.connection_refs()))._actor
+    machine = next(iter(server.app.node.directory.refs()))._actor
     count = 0
     while machine._ending.closing is None:
         count += 1
@@ -199,7 +199,7 @@ async def test_an_awaited_send_waits_for_a_slow_reader_and_a_broadcast_does_not(
     client = await RawClient.open(server.app.server.port, path="/")
     client.stop_reading()
     client.send(frame(b"go"))
-    machine = next(iter(server.app.node.connection_refs()))._actor
+    machine = next(iter(server.app.node.directory.refs()))._actor
     await when(lambda: not machine._sends.is_empty, "a send that waits")
     waits_at = box.qsize()
     assert waits_at < 400

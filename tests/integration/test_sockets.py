@@ -235,7 +235,7 @@ async def test_b5_a_middleware_that_does_not_go_on_refuses(serve: Serve) -> None
         assert statuses == [403, 429, 500]
         async with connect(server.ws(f"/{kind}")) as client:
             await client.close()
-    await when(lambda: server.app.node.connection_count == 0)
+    await when(lambda: len(server.app.node.directory) == 0)
 
 
 # --- who may
@@ -327,7 +327,7 @@ async def test_b6_connect_and_disconnect_come_once_each_however_it_ends(
         else:
             await client.send(end)
         assert await out_of(box) == ("disconnected", code)
-    await when(lambda: server.app.node.connection_count == 0)
+    await when(lambda: len(server.app.node.directory) == 0)
     await server.stop()
     assert box.empty()
 

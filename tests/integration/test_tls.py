@@ -112,7 +112,7 @@ async def test_a_slow_reader_over_tls_costs_only_itself(serve: Serve, tmp_path: 
             await client.join("r")
         slow.socket.transport.pause_reading()
         text = "x" * 30_000
-        slowly = server.app.node.connection(slow.id)._actor
+        slowly = server.app.node.directory.get(slow.id)._actor
         for _ in range(1000):
             await server.app.room("r").broadcast(text)
             assert (await quick.event())["payload"] == text

@@ -309,12 +309,12 @@ async def test_d4_rooms_are_joined_before_the_first_message(serve: Serve, rooms:
     async with connect(server.ws("/chat/x/ada")) as ada:
         await ada.say(action="say", text="first")
         assert await heard(ada) == {"action": "said", "user": "ada", "text": "first"}
-        names = set(server.app.node.topic_names())
+        names = set(server.app.node.live.names())
         assert names == {"chat:a"} or names == {"chat:a", "chat:b"}
         for _ in names - {"chat:a"}:
             assert (await heard(ada))["text"] == "first"
         assert (await says(ada, action="ping"))["action"] == "pong"
-    await when(lambda: not any(server.app.node.topic_size(name) for name in names), "the rooms to be left")
+    await when(lambda: not any(server.app.node.live.size(name) for name in names), "the rooms to be left")
 
 
 async def test_d4_a_broadcast_reaches_the_room_and_no_other(serve: Serve) -> None:
@@ -322,7 +322,7 @@ async def test_d4_a_broadcast_reaches_the_room_and_no_other(serve: Serve) -> Non
     server = await serve(chat)
     async with connect(server.ws("/chat/1/ada")) as ada, connect(server.ws("/chat/2/carol")) as carol:
         async with connect(server.ws("/chat/1/bob")) as bob:
-            await when(lambda: server.app.node.topic_size("chat:1") == 2, "both to be in")
+            await when(lambda: server.app.node.live.size("chat:1") == 2, "both to be in")
             await bob.say(action="say", text="hi", ref=1)
             replies = [await heard(bob) for _ in range(2)]
             assert {"status": "ok", "action": "say", "ref": 1} in replies
@@ -364,7 +364,7 @@ async def test_who_is_not_let_in_joins_nothing(serve: Serve) -> None:
     async with connect(server.ws("/door/close")) as client:
         assert (await client.closed())[0] == 4321
     assert (await refused(server.ws("/door/refuse")))[0] == 404
-    assert (asked, server.app.node.topic_names()) == ([], ())
+    assert (asked, server.app.node.live.names()) == ([], ())
 
 
 async def test_a_broadcast_without_a_room_needs_rooms(serve: Serve) -> None:

@@ -76,12 +76,12 @@ async def test_the_connections_of_a_principal_are_listed_newest_first(serve: Ser
     left: list[str] = []
     for count, code in enumerate((4001, 4002), start=1):
         async with connect(server.ws()) as client:
-            server.app.node.connection(client.id)._actor._who.told(Principal("ada"))
+            server.app.node.directory.get(client.id)._actor._who.told(Principal("ada"))
             await client.close(code)
             left += [client.id]
             await closed(facts, count)
     async with connect(server.ws()) as ada, connect(server.ws()) as bob:
-        server.app.node.connection(ada.id)._actor._who.told(Principal("ada"))
+        server.app.node.directory.get(ada.id)._actor._who.told(Principal("ada"))
         of_ada = (await hubbub(server, "--principal", "ada")).output.splitlines()
         everybody = (await hubbub(server)).output.splitlines()
         newest = (await hubbub(server, "--principal", "ada", "--limit", "1")).output.splitlines()

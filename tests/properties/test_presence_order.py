@@ -133,7 +133,7 @@ async def _agree(node: Node, watchers: dict[str, Watcher]) -> None:
         assert one.there in (None, there)
         assert (one.there is not None) == (one.peer.client in there)
     assert there <= {one.peer.client for one in open_ones}
-    assert node.topic_size("kept") == len(there)
+    assert node.live.size("kept") == len(there)
 
 
 @settings(max_examples=120)

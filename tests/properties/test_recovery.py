@@ -238,7 +238,7 @@ def _publish(lives: Lives, life: Life, what: str, excludes: bool, payload: str) 
         lives.excluded[payload] = life.peer.client.partition(".")[0]
     if what == "ephemeral":
         but = life.peer.client if excludes else ()
-        lives.node.publish("room", payload, "message", exclude=but, save=False)
+        lives.node.commands.publish("room", payload, "message", exclude=but, save=False)
     else:
         event = "relay" if what == "relay" else "message"
         life.peer.send("publish", room="room", event=event, payload=payload, echo=not excludes)

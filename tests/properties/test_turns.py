@@ -126,7 +126,7 @@ async def _tell(node: Node, messages: list[Submit | Depart], sizes: list[int]) -
     while start < len(messages):
         size = sizes[turn % len(sizes)]
         for message in messages[start : start + size]:
-            node.tell_topic("room", message)
+            node.live.tell("room", message)
         await settle()
         start, turn = start + size, turn + 1
 

@@ -10,8 +10,8 @@ work, `cent` on PyPI among them (`tests/compliance/cent`). `api_requests` has th
 
 What comes back: 200 with `{"result": {...}}`, or with `{"error": {"code", "message"}}` where the request was understood
 and refused. `batch` answers `{"replies": [...]}`, one `{METHOD: result}` or `{"error": ...}` for each command. Any
-other status has the same `error` in its body: 400 it is no JSON, 401 no key or a wrong one, 404 no such method, 413
-too large, 503 this gateway is about to stop. Without a key in the settings all of it is 404.
+other status has the same `error` in its body: 400 it is no JSON, 401 no key or a wrong one, 404 no such method, 408
+the body did not come, 413 too large, 503 this gateway is about to stop. Without a key in the settings all of it is 404.
 
 Not for browsers: no CORS header is ever sent, and a key in a page is everybody's.
 """
@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -42,7 +44,10 @@ MAX_BODY = 1024 * 1024
 """Bytes of a request. 1 MiB: sixteen of the largest messages that clients may send, or 1,000 small ones in a batch."""
 
 PATIENCE = 5.0
-"""Seconds for everything that a request asks for: below the 10 s after which back ends give up and try again."""
+"""Seconds for its body, and again for everything that a request asks for: below the 10 s after which back ends give up and try again."""
+
+UNREAD: Mapping[str, int] = MappingProxyType({"limit_exceeded": 413, "timed_out": 408, "bad_request": 400})
+"""The status for a body that could not be read, by the reason."""
 
 SHOWN = 64
 """Characters of a method's name that are repeated to whoever made it up."""
@@ -76,10 +81,10 @@ class Api:
         refusal = self._refusal(request, method)
         if refusal is not None:
             return self._refuse(request, method, *refusal)
-        body = await _read(request)
-        if body is None:
-            error = Refused("limit_exceeded", f"the body has more than {MAX_BODY} bytes; send less at once")
-            return self._refuse(request, method, 413, error)
+        try:
+            body = await _read(request)
+        except Refused as error:
+            return self._refuse(request, method, UNREAD[error.reason], error)
         try:
             asked.check_body(body)
             return _answer(200, await self._run(request, method, body))
@@ -162,16 +167,30 @@ def _key_of(request: web.Request) -> str:
     return request.headers.get("X-API-Key") or (key.strip() if scheme.lower() == "apikey" else "")
 
 
-async def _read(request: web.Request) -> bytes | None:
-    """The body; None if it is too large, however much of it there is."""
+async def _read(request: web.Request) -> bytes:
+    """Raises Refused with one of the reasons in `UNREAD`; also if the peer has gone, and nobody hears of it."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _whole(request)
+    except TimeoutError:
+        raise Refused("timed_out", f"the body was not there within {PATIENCE:g} s") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise Refused("bad_request", "the body ended early, or is not what its headers say") from None
+
+
+async def _whole(request: web.Request) -> bytes:
     if (request.content_length or 0) > MAX_BODY:
-        return None
+        raise _too_large()
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
         if len(body) > MAX_BODY:
-            return None
+            raise _too_large()
     return bytes(body)
+
+
+def _too_large() -> Refused:
+    return Refused("limit_exceeded", f"the body has more than {MAX_BODY} bytes; send less at once")
 
 
 def _unknown(method: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..events import ConnectionRefused
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOT_HTTP = "not_http"
-"""The reason of a refusal: what came could not be read as a request, or was larger than one may be."""
+"""The reason of a refusal: what came could not be read as a request or as its body, or was larger than one may be."""
 
 
 class ServerLog(logging.LoggerAdapter[logging.Logger]):
@@ -40,8 +41,8 @@ class ServerLog(logging.LoggerAdapter[logging.Logger]):
             super().exception(msg, *args, **options)
 
     def _is_refusal(self, args: tuple[object, ...], error: object) -> bool:
-        """Its one argument is the peer's address, None on a Unix socket."""
-        if not isinstance(error, HttpProcessingError):
+        """Its one argument, if there is one, is the peer's address: None on a Unix socket."""
+        if not isinstance(error, HttpProcessingError | web.RequestPayloadError):
             return False
-        self._publish(ConnectionRefused(str(args[0] or "") if args else "", "", error.code or 400, NOT_HTTP))
+        self._publish(ConnectionRefused(str(args[0] or "") if args else "", "", 400, NOT_HTTP))
         return True

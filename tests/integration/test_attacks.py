@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.events import ConnectionRefused
+from gateway.web import api
 from gateway.web import server as web_server
+from tests.support.client import settings
 from tests.support.raw_client import PATIENCE, upgrade
 
 NO_HTTP = {
@@ -59,3 +61,36 @@ async def test_who_says_no_whole_request_is_let_go(serve: Any, begun: bytes, mon
     """An open file of ours is not to be had for nothing, and not for an hour."""
     monkeypatch.setattr(web_server, "IDLE_WITHIN", 0.05)
     await answer_to(await serve(), begun)
+
+
+KEY = "a key of 32 characters or even more"
+POST = f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\n".encode()
+STRANGER = b"POST /api/publish HTTP/1.1\r\nHost: x\r\n"
+
+NO_BODY = {
+    "never comes": (b"Content-Length: 10\r\n\r\n", b" 408 "),
+    "is not packed": (b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", b" 400 "),
+    "has no chunks": (b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc", b" 400 "),
+}
+"""What a request to the API brings instead of its body, and the status that answers it."""
+
+
+@pytest.mark.parametrize("body", NO_BODY)
+async def test_a_body_that_cannot_be_read_is_a_refusal_and_no_failure(
+    serve: Any, body: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has the key is told in time; nothing of it is a failure of ours."""
+    monkeypatch.setattr(api, "PATIENCE", 0.05)
+    monkeypatch.setattr(web_server, "IDLE_WITHIN", 0.05)
+    headers, status = NO_BODY[body]
+    server = await serve(settings=settings(API__KEY=KEY))
+    assert status in (await answer_to(server, POST + headers))[:20]
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+async def test_a_body_that_strangers_send_is_no_failure(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """It is answered 401, and what comes behind that may be anything."""
+    server = await serve(settings=settings(API__KEY=KEY))
+    headers, _ = NO_BODY["is not packed"]
+    assert b" 401 " in (await answer_to(server, STRANGER + b"Connection: close\r\n" + headers))[:20]
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []

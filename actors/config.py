@@ -158,6 +158,17 @@ def key_of(field: attrs.Attribute[Any]) -> str:
     return key or field.name
 
 
+def check(is_right: Callable[[Any], object], hint: str) -> Callable[..., None]:
+    """Returns a validator for a text, or for each text of a tuple: what is not right is refused with the hint."""
+
+    def validate(_: object, field: attrs.Attribute[Any], value: str | tuple[str, ...]) -> None:
+        for one in (value,) if isinstance(value, str) else value:
+            if not is_right(one):
+                raise ConfigError(field.name, f"{shown(one)} is refused", hint)
+
+    return validate
+
+
 def between(low: float, high: float) -> Callable[..., None]:
     """Returns a validator that refuses numbers outside `low` to `high`, both allowed, in a letter."""
 

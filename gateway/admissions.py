@@ -18,14 +18,12 @@ from .events import HistoryRecovered
 from .fan_out import beyond
 from .lingering import key_of
 from .members import Membership
-from .messages import JoinOverdue, MemberJoining
 from .publications import is_excluded
 from .reasons import Refused
+from .topic_messages import JoinOverdue, MemberJoining
 
 if TYPE_CHECKING:
     from .app_code import AppCode
-    from .config import TopicSettings
-    from .messages import Origin, Submit
     from .node import Node
     from .order import Order
     from .pending_joins import Joining, PendingJoins
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from .roster import Roster
     from .stream import Recovery
     from .topic import TopicActor
+    from .topic_messages import Origin, Submit
+    from .topic_settings import TopicSettings
 
 JOIN_TIMEOUT = 3.0
 """Seconds a behaviour may take to allow a join: below the 5 s after which clients give up and reconnect."""

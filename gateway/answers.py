@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .commands import Done, Reply, Result
-from .messages import Answer, Origin
 from .reasons import Refused
+from .topic_messages import Answer, Origin
 
 
 def answer(origin: Origin, reply: Reply, result: Result) -> None:

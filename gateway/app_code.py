@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from .behaviour import Behaviour
     from .commands import Result
-    from .messages import ClientEvent, Origin
     from .seen import Seen
+    from .topic_messages import ClientEvent, Origin
 
 
 class AppCode:

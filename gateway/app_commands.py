@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from .commands import PresenceRead, Publish, Published, ReadHistory, ReadPresence, Reply
 from .identity import Principal
 from .member import Member
-from .messages import Origin, Submit
 from .publications import clients, encode_payload, event_named
 from .reasons import Refused
 from .receipts import Receipt
+from .topic_messages import Origin, Submit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from actors import Actor, ActorRef, ChildSpec, Terminated, handles
 
 from .awaited_sends import SendOverdue
 from .commands import Join, Leave, Publish
-from .messages import (
+from .connection_messages import (
     Accept,
     Adopt,
     AskIdentity,

@@ -9,7 +9,7 @@ from .reasons import Refused, WebSocketDisconnect
 if TYPE_CHECKING:
     from actors import Actor
 
-    from .messages import Send
+    from .connection_messages import Send
     from .outlet import Outlet
     from .protocols.base import Wire
     from .receipts import Receipt

@@ -17,12 +17,12 @@ from . import wire_json
 from .commands import Handled, Published, Result
 from .handlers import Handlers, on
 from .member import Member
-from .messages import ClientEvent, Emptied, MemberJoining, MemberLeft
 from .publications import DEFAULT_EVENT, Publication, clients, encode_payload
 from .reasons import InvalidJSON, Refused
 from .receipts import Receipt
 from .schemas import Messages
 from .state import SavingTable, saving
+from .topic_messages import ClientEvent, Emptied, MemberJoining, MemberLeft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,8 +19,9 @@ from actors import Actor, handles
 from . import wire_json
 from .authenticators import identify
 from .commands import Call, Handled
-from .messages import Answer, AskIdentity, Known
+from .connection_messages import AskIdentity, Known
 from .reasons import InvalidJSON, InvalidToken, Refused
+from .topic_messages import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .commands import Command
-    from .messages import Permitted
+    from .connection_messages import Permitted
     from .permissions import Action
     from .reasons import Refused
 

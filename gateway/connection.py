@@ -23,6 +23,7 @@ from .app_host import AppHost
 from .awaited_sends import AwaitedSends
 from .clearance import Clearance
 from .commands import Join
+from .connection_messages import Close, Due, Kick, Opened, Received, SocketClosed, Writable
 from .deadlines import Deadlines
 from .ending import Ending
 from .events import ConnectionIdentified, ConnectionOpened
@@ -31,24 +32,12 @@ from .gate import Gate
 from .identification import Identification
 from .inlet import Inlet
 from .memberships import Memberships
-from .messages import (
-    Answer,
-    Close,
-    Deliver,
-    Due,
-    Kick,
-    Opened,
-    Origin,
-    Received,
-    Removed,
-    SocketClosed,
-    Writable,
-)
 from .outlet import Outlet
 from .pinging import Pinging
 from .reception import Reception
 from .replies import Replies
 from .sessions import Sessions
+from .topic_messages import Answer, Deliver, Origin, Removed
 from .topic_requests import TopicRequests
 
 if TYPE_CHECKING:

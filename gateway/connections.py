@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .messages import Close, ForgetPermissions, Send
+from .connection_messages import Close, ForgetPermissions, Send
 from .publications import encode_payload
 from .reasons import WebSocketDisconnect, validate_close
 from .receipts import Receipt

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import heartbeat
+from .connection_messages import Close
 from .events import ConsumerSlowed, HeartbeatMissed
-from .messages import Close
 
 if TYPE_CHECKING:
     from actors import ActorRef

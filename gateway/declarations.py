@@ -12,10 +12,10 @@ import attrs
 
 from actors import ChildSpec
 
-from .config import WHEEL_SLOT
 from .declared_topics import DeclaredTopics
 from .heartbeat import Heartbeat
 from .hooks import Hooked
+from .listen_settings import WHEEL_SLOT
 from .router import WebSocketRouter
 from .static_files import pages_of
 from .topic_patterns import TopicPattern
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .passage import Passage
     from .routes import Route
     from .stream import History
+    from .topic_settings import Who
     from .websocket import WebSocket
 
 Call = TypeVar("Call", bound="Callable[..., Any]")
@@ -129,17 +130,28 @@ class Declarations(Hooked):
         slow: SlowPolicy | None = None,
         max_members: int | None = None,
         presence: bool | None = None,
+        presence_grace: float | None = None,
+        join: Who | None = None,
+        publish: Who | None = None,
     ) -> Callable[[type[Room]], type[Room]]:
         """
         The app code of every topic that matches: a name, `prefix*`, or `game:{game_id}`.
 
-        What is given here goes before the configuration file's section of the same pattern.
+        What is given here goes before the configuration file's section of the same pattern, and means what it means
+        there. What is not given is as in the file; what is in neither is open, without history and presence.
+
+        Args:
+            join, publish: "anyone", "authenticated" or "nobody"; among clients. `permits` is for more than that.
+            presence_grace: Seconds for which somebody who was cut off is still shown.
 
         Raises:
-            ConfigError: The pattern is none. ValueError: It is declared already.
+            ConfigError: The pattern is none. ValueError: It is declared already, or a value is out of its range.
         """
         parsed = TopicPattern(pattern)
-        given = {"history": history, "slow": slow, "max_members": max_members, "presence": presence}
+        given = {
+            "history": history, "slow": slow, "max_members": max_members, "presence": presence,
+            "presence_grace": presence_grace, "join": join, "publish": publish,
+        }  # fmt: skip
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
 
         def add(behaviour: type[Room]) -> type[Room]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .config import TopicSettings
 from .permissions import permit_by
 from .reasons import TopicKindError
 from .topic_patterns import TopicPattern, TopicTable
+from .topic_settings import TopicSettings
 
 if TYPE_CHECKING:
     from .behaviour import Behaviour

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .connection import ConnectionActor
-from .messages import Close
+from .connection_messages import Close
 from .reasons import Refused
 
 if TYPE_CHECKING:
     from actors import ActorRef
 
     from .connection_view import ConnectionView
-    from .messages import Origin
     from .quotas import Quotas
     from .tickets import Ticket
+    from .topic_messages import Origin
 
 
 class Directory:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .messages import Close
+from .connection_messages import Close
 from .protocols.base import close_reason
 
 if TYPE_CHECKING:
-    from .messages import SocketClosed
+    from .connection_messages import SocketClosed
     from .protocols.base import Wire
 
 ABNORMAL = 1006

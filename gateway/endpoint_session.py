@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from actors import handles
 
+from .connection_messages import Ended, SessionDone
 from .hooks import result
-from .messages import Ended, SessionDone
 from .passage import OPEN
 from .reasons import InvalidData, Refused, WebSocketDisconnect
 from .session import FrameReady, Session

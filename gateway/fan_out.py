@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from actors import ActorRef, tell_many
 
 from .members import Members, Membership, excluded
-from .messages import Deliver
 from .outbox import Entry, SlowPolicy
 from .publications import Delivery, Item, is_excluded, user_key
+from .topic_messages import Deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .messages import Close
+from .connection_messages import Close
 from .reasons import WebSocketDisconnect
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from .account import Account
     from .awaited_sends import AwaitedSends
+    from .connection_messages import SocketClosed
     from .deadlines import Deadlines
     from .ending import Ending
     from .gate import Gate
     from .memberships import Memberships
-    from .messages import SocketClosed
     from .node import Node
     from .outlet import Outlet
     from .receipts import Receipt

@@ -9,7 +9,7 @@ import attrs
 
 from actors import handles
 
-from .messages import Close, Ended, SessionDone
+from .connection_messages import Close, Ended, SessionDone
 from .passage import OPEN
 from .reasons import InvalidData, cut_reason
 from .session import GOODBYE, FrameReady, Session

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from . import expiry
 from .commands import Identified, Identify, Join, Renew, Renewed, Reply
+from .connection_messages import Close
 from .identity import Principal
-from .messages import Close
 from .opening import Opening
 from .reasons import InvalidToken, Refused
 

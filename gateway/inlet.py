@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .messages import Received, SocketClosed, Writable
+from .connection_messages import Received, SocketClosed, Writable
 
 if TYPE_CHECKING:
     from actors import ActorRef, Clock

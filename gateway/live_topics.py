@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from actors import ActorDeadError, ActorRef, MailboxFull
 
 from .limits import check_topic_name
-from .messages import Settle
 from .reasons import Refused
 from .shared_buckets import NOBODY
 from .topic import TopicActor
+from .topic_messages import Settle
 
 if TYPE_CHECKING:
     from .node import Node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .messages import Beat
+from .connection_messages import Beat
 from .receipts import Receipt
 
 if TYPE_CHECKING:

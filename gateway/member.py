@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from .commands import Join
     from .identity import Principal
     from .members import Membership
-    from .messages import Origin
     from .topic import TopicActor
+    from .topic_messages import Origin
 
 
 class Member:

@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .commands import Joined, Leave, Left, Reply
+from .connection_messages import Close
 from .events import PublicationDropped
-from .messages import Close, Depart, Removed
 from .receipts import Receipt
 from .subscriptions import Subscriptions
+from .topic_messages import Depart, Removed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .commands import Result
+    from .connection_messages import Kick, LeaveAll
     from .identification import Identification
-    from .messages import Answer, Kick, LeaveAll
     from .node import Node
     from .outbox import Entry
     from .outlet import Outlet
     from .replies import Replies
     from .subscriptions import Subscription
     from .tickets import Ticket
+    from .topic_messages import Answer
 
 
 class Memberships:

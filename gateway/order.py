@@ -19,17 +19,16 @@ from .engines.base import Pending
 from .events import MessagePublished
 from .fan_out import FanOut
 from .line import Answer, Line, Place, Waiting
-from .messages import Flush
 from .publications import Delivery, PresenceChange
 from .questions import Questions
 from .reasons import Refused
 from .stream import History, Page, Position, Recovery
+from .topic_messages import Flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .commands import ReadHistory, Result
-    from .config import TopicSettings
     from .engines.base import Repeated
     from .members import Membership
     from .node import Node
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from .presence import PresenceDiff
     from .publications import Item, Publication
     from .seen import Seen
+    from .topic_settings import TopicSettings
 
 ADDED_HISTORY = History(size=100, ttl=3600.0)
 """What a topic without history keeps when a publication asks to be saved."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .limits import Limits
-    from .messages import Deliver
     from .sockets import Socket
+    from .topic_messages import Deliver
 
 WRITE_AHEAD = 64 * 1024
 """Bytes handed to a transport at once when it has room again: its own high-water mark, so that it may say stop."""

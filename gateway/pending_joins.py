@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from .messages import Submit
     from .publications import Item
+    from .topic_messages import Submit
 
 
 @attrs.define(eq=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Actor, NotCharged, handles
 
-from .messages import AskPermit, Permitted
+from .connection_messages import AskPermit, Permitted
 from .permissions import check_permit
 from .reasons import Refused
 

@@ -20,6 +20,9 @@ Kind = Literal["json", "text", "binary"]
 
 DEFAULT_EVENT = "message"
 
+MAX_KEY = 128
+"""Characters of an idempotency key: three UUIDs. An engine keeps a thousand per topic, for as long as the topic."""
+
 SELF = "\0self"
 """Stands for the publishing connection in `exclude`: a wire does not know its id. No id has a NUL in it."""
 

@@ -16,8 +16,8 @@ import attrs
 
 from actors import Actor, ActorRef, handles
 
+from .connection_messages import Due
 from .heartbeat import TimerWheel
-from .messages import Due
 
 if TYPE_CHECKING:
     from .node import Node

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from .clearance import Unanswered
 from .commands import Broken, Call, Done, Handled, Identify, Invalid, Join, Nothing, Ping, Pong, Publish, Renew, Reply
+from .connection_messages import Close, Permitted
 from .events import MessageDropped
-from .messages import Answer, Close, Permitted
 from .reasons import InvalidToken, Refused
 from .schemas import head_of
+from .topic_messages import Answer
 from .topic_requests import TOPIC_ACTS
 
 if TYPE_CHECKING:

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 from .commands import PresenceRead
 from .events import RoomJoined, RoomLeft
 from .lingering import Lingering
-from .messages import Emptied, LingerOver, MemberLeft, Removed
 from .presence import Presence, PresenceDiff, Present
 from .publications import Delivery, Sender
 from .reasons import Refused
+from .topic_messages import Emptied, LingerOver, MemberLeft, Removed
 
 if TYPE_CHECKING:
     from .app_code import AppCode
-    from .config import TopicSettings
     from .identity import Principal
     from .members import Membership
     from .node import Node
     from .order import Order
     from .publications import Publication
     from .topic import TopicActor
+    from .topic_settings import TopicSettings
 
 
 class Roster:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from .config import WHEEL_SLOT
 from .heartbeat import Heartbeat
 from .hooks import Hooked, Hooks
+from .listen_settings import WHEEL_SLOT
 from .middleware import check_middleware
 from .passage import Passage
 from .per_message import per_message

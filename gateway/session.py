@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from actors import Actor, handles
 
 from .authenticators import identify
+from .connection_messages import HookFailed
 from .hooks import result
-from .messages import HookFailed
 from .passage import OPEN
 from .permissions import check_permissions
 from .quick import quick

@@ -17,7 +17,7 @@ from actors.config import nearest
 
 from .calls import CallSession
 from .commands import Done
-from .messages import AskPermit, Ended, SessionDone
+from .connection_messages import AskPermit, Ended, SessionDone
 from .permit_session import PermitSession
 from .reasons import Refused
 from .session import GOODBYE, FrameReady
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from .clearance import Question
     from .commands import Call
     from .connection import ConnectionActor
+    from .connection_messages import AskIdentity
     from .identification import Identification
-    from .messages import AskIdentity
     from .node import Node
     from .replies import Replies
     from .tickets import Ticket

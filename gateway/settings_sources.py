@@ -30,8 +30,9 @@ from actors.config import (
 from actors.converter import load_toml, strict_converter
 from actors.settings import ActorSettings, MailboxSettings, SupervisorSettings, lay_over
 
-from .config import DEVELOPMENT_TOPICS, SHAPES, GatewaySettings, TopicSettings
+from .config import SHAPES, GatewaySettings
 from .parts import BUILT_IN
+from .topic_settings import DEVELOPMENT_TOPICS, TopicSettings
 
 PREFIX = "HUBBUB_"
 TABLES: Mapping[str, type] = MappingProxyType(

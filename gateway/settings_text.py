@@ -17,9 +17,11 @@ from actors.config import Leaf, join_path, key_of, leaves, mask_passwords, quote
 from actors.drawing import tree_lines, worst_lines
 from actors.settings import ROOT, ActorSettings, MailboxSettings, SupervisorSettings
 
-from .config import MASK, SHAPES, GatewaySettings, TopicSettings
+from .auth_settings import MASK
+from .config import SHAPES, GatewaySettings
 from .parts import BUILT_IN, PARTS
 from .settings_sources import TABLES, Loaded, setting_leaves
+from .topic_settings import TopicSettings
 
 if TYPE_CHECKING:
     from actors.blueprint import Blueprint

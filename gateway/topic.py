@@ -23,7 +23,14 @@ from .blame import Blame
 from .commands import HistoryRead, Join, Leave, Left, Publish, ReadHistory, Result
 from .events import TopicClosed, TopicOpened
 from .member import Member
-from .messages import (
+from .order import Order
+from .pending_joins import PendingJoins
+from .publications import SELF, Publication
+from .reasons import Refused
+from .roster import Roster
+from .seen import Seen
+from .state import Kept
+from .topic_messages import (
     ClientEvent,
     Depart,
     EngineAnswer,
@@ -36,24 +43,17 @@ from .messages import (
     Settle,
     Submit,
 )
-from .order import Order
-from .pending_joins import PendingJoins
-from .publications import SELF, Publication
-from .reasons import Refused
-from .roster import Roster
-from .seen import Seen
-from .state import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .behaviour import Behaviour
-    from .config import TopicSettings
     from .identity import Principal
     from .members import Membership
     from .node import Node
     from .publications import Sender
     from .stream import Page
+    from .topic_settings import TopicSettings
 
 
 class TopicActor(Actor):

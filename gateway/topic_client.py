@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import wire_json
 from .commands import Join, Leave, Publish, Reply
-from .messages import ForgetPermissions, Kick, LeaveAll
+from .connection_messages import ForgetPermissions, Kick, LeaveAll
 from .publications import clients, encode_payload, event_named
 from .reasons import WebSocketDisconnect
 from .receipts import Receipt

@@ -9,10 +9,10 @@ from actors.config import nearest
 from .behaviour import Behaviour
 from .commands import Join, Leave, Reply
 from .handlers import on
-from .messages import Origin
 from .reasons import Refused, TopicKindError, WebSocketDisconnect, validate_close
 from .receipts import Receipt
 from .schemas import schema_of
+from .topic_messages import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable

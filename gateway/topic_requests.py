@@ -14,16 +14,15 @@ import attrs
 
 from .commands import Call, Done, Join, Leave, Left, Publish, ReadHistory, ReadPresence, Renew, Renewed
 from .limits import check_event_name, check_topic_name
-from .messages import Answer, Origin, Submit
 from .reasons import Refused
 from .shared_buckets import NOBODY
+from .topic_messages import Answer, Origin, Submit
 
 if TYPE_CHECKING:
     from actors import ActorRef
 
     from .clearance import Clearance
     from .commands import Command
-    from .config import TopicSettings
     from .deadlines import Deadlines
     from .identification import Identification
     from .identity import Principal
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from .sessions import Sessions
     from .subscriptions import Subscription
     from .tickets import Ticket
+    from .topic_settings import TopicSettings
 
 
 class TopicRequests:

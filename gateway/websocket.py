@@ -12,12 +12,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from . import wire_json
+from .connection_messages import Accept, Adopt, Close, HookFailed, Refuse, Send
 from .events import CommandRefused
 from .handshake import Address, Handshake
 from .hooks import result
 from .intake import Frame, Intake
 from .liveness import Liveness
-from .messages import Accept, Adopt, Close, HookFailed, Refuse, Send
 from .passage import OPEN
 from .peer import Peer
 from .reasons import NotAccepted, Refused, WebSocketDisconnect, validate_close

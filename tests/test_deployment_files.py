@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import WHEEL_SLOT, GatewaySettings
+from gateway.config import GatewaySettings
+from gateway.listen_settings import WHEEL_SLOT
 from gateway.settings_sources import load_settings
 from tests.support.nginx import CONFIGURATION
 from tests.support.process import ROOT

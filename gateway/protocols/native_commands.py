@@ -20,7 +20,7 @@ from ..commands import (
     Reply,
 )
 from ..publications import SELF
-from ..reasons import Refused
+from ..reasons import InvalidJSON, Refused
 from .native_frames import UNREADABLE, Frame, decode, unread
 
 if TYPE_CHECKING:
@@ -74,7 +74,12 @@ def _join(frame: Frame, reply: Reply) -> Command:
     if reply.topic is None:
         return _homeless(reply)
     since = None if frame.since is None else frame.since.position()
-    return Join(reply.topic, reply, since, frame.presence, bytes(frame.info) or None, session=frame.session)
+    try:
+        params = wire_json.decode(bytes(frame.data)) if frame.data else None
+    except InvalidJSON as error:  # a number that is too large
+        return Invalid(reply, Refused("bad_request", f"not understood: {error.msg}"))
+    info = bytes(frame.info) or None
+    return Join(reply.topic, reply, since, frame.presence, info, params, token=frame.token, session=frame.session)
 
 
 def _leave(frame: Frame, reply: Reply) -> Command:

@@ -13,7 +13,7 @@ import attrs
 import msgspec
 
 from ..lingering import MAX_SESSION
-from ..publications import DEFAULT_EVENT
+from ..publications import DEFAULT_EVENT, MAX_KEY
 from ..stream import Position
 
 _ABSENT = msgspec.Raw()
@@ -47,7 +47,7 @@ class Frame(msgspec.Struct):
     presence: bool = False
     session: Annotated[str, msgspec.Meta(max_length=MAX_SESSION)] | None = None
     echo: bool = True
-    id: str | None = None
+    id: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] | None = None
     limit: int | None = None
     reverse: bool = False
     user: msgspec.Raw = _ABSENT

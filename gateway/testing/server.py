@@ -20,7 +20,7 @@ from actors.testkit.movable_time import MovableClock, MovableTimeLoop
 from actors.testkit.threads import threads_at_work
 
 from ..app import Gateway
-from ..config import AdminSettings
+from ..listen_settings import AdminSettings
 from ..parts import plan_tree
 from ..settings_sources import load_settings
 from ..tokens import Tokens

@@ -44,7 +44,10 @@ MAX_BODY = 1024 * 1024
 """Bytes of a request. 1 MiB: sixteen of the largest messages that clients may send, or 1,000 small ones in a batch."""
 
 PATIENCE = 5.0
-"""Seconds for its body, and again for everything that a request asks for: below the 10 s after which back ends give up and try again."""
+"""
+Seconds for the body of a request, and again for everything that it asks for: the latter below the 10 s after which back
+ends give up and try again.
+"""
 
 UNREAD: Mapping[str, int] = MappingProxyType({"limit_exceeded": 413, "timed_out": 408, "bad_request": 400})
 """The status for a body that could not be read, by the reason."""

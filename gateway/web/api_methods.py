@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..commands import Join, Leave, Published, Reply
+from ..connection_messages import Close
 from ..limits import check_event_name
-from ..messages import Close
 from ..reasons import Refused, WebSocketDisconnect, validate_close
 from ..receipts import Receipt
 from . import api_answers as answers

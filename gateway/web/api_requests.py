@@ -13,12 +13,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from .. import wire_json
-from ..publications import DEFAULT_EVENT
+from ..publications import DEFAULT_EVENT, MAX_KEY
 from ..reasons import InvalidJSON, Refused
 from ..stream import Position
 
@@ -57,7 +57,7 @@ class Payload(Request):
     b64data: str = ""
     event: str = DEFAULT_EVENT
     skip_history: bool = False
-    idempotency_key: str = ""
+    idempotency_key: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] = ""
 
     def payload(self) -> wire_json.Raw | bytes:
         """What is delivered: JSON that stays as it is, or bytes. Raises Refused if there is none, or no base64."""

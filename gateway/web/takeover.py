@@ -17,21 +17,21 @@ What it refuses to know: HTTP (`gateway.web.upgrade`), what a message means, who
 from __future__ import annotations
 
 import asyncio
-import socket
-import sys
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import WSMsgType
 
 from gateway.frames import close_frame, pong_frame
-from gateway.reasons import MAX_CLOSE_REASON_BYTES, validate_close
-from gateway.sockets import ListenerFactory, SocketLimits, SocketListener
+from gateway.reasons import validate_close
+from gateway.sockets import ListenerFactory, SocketListener
 from gateway.web.aiohttp_names import WebSocketError, WebSocketReader, WSMessage
+from gateway.web.closing import INTERNAL_ERROR, LOST, MESSAGE_TOO_BIG, NO_STATUS, PROTOCOL_ERROR, cut, may_be_sent
 from gateway.web.frame_guard import FrameGuard
-from gateway.web.inbox import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from gateway.web.socket_factory import SocketFactory
 
 SLICE_BYTES: Final = 4096
 """
@@ -41,33 +41,10 @@ Bytes fed between two questions for credit: at most 682 frames, 0.7 ms. A read c
 FRAMES_PER_TURN: Final = 1024
 """Frames of one socket in one turn of the loop: about 1 ms. Credit does not see frames that never become a message."""
 
-NO_STATUS: Final = 1005
-LOST: Final = 1006
-PROTOCOL_ERROR: Final = 1002
-MESSAGE_TOO_BIG: Final = 1009
-INTERNAL_ERROR: Final = 1011
-
 TEXT: Final = WSMsgType.TEXT
 BINARY: Final = WSMsgType.BINARY
 CLOSE: Final = WSMsgType.CLOSE
 PING: Final = WSMsgType.PING
-
-TCP_NOTSENT_LOWAT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
-"""Python 3.11 may lack the name; 25 is Linux' number (linux/tcp.h)."""
-
-
-def may_be_sent(code: int) -> bool:
-    """Whether a close code may stand in a close frame (RFC 6455 7.4)."""
-    try:
-        validate_close(code)
-    except ValueError:
-        return False
-    return True
-
-
-def cut(reason: str) -> str:
-    """What fits a close frame of a reason for people; a character that would be cut in two goes whole."""
-    return reason.encode()[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore")
 
 
 class Nobody:
@@ -86,43 +63,6 @@ class Nobody:
 
 
 NOBODY: Final = Nobody()
-
-
-class SocketFactory:
-    """What the sockets of one loop and one set of limits share."""
-
-    __slots__ = ("inbox", "limits", "loop")
-
-    def __init__(self, limits: SocketLimits, loop: asyncio.AbstractEventLoop) -> None:
-        self.limits = limits
-        self.loop = loop
-        self.inbox = Inbox(loop)
-
-    def reader(self) -> WebSocketReader:
-        """A parser of one socket's stream. It refuses messages of its limit and more, hence the one."""
-        return WebSocketReader(self.inbox, self.limits.max_message_bytes + 1, compress=False, decode_text=True)
-
-    def take(self, transport: asyncio.Transport, *, congested: bool) -> TakenSocket:
-        """
-        Makes `transport` talk to a new socket. `congested`: its last protocol was told to pause, the new one will not
-        be.
-        """
-        taken = TakenSocket(transport, self, congested=congested)
-        transport.set_protocol(taken)
-        transport.set_write_buffer_limits(self.limits.write_high_bytes, self.limits.write_low_bytes)
-        self._tune(transport)
-        return taken
-
-    def _tune(self, transport: asyncio.Transport) -> None:
-        tcp = transport.get_extra_info("socket")
-        if tcp is None or tcp.family not in (socket.AF_INET, socket.AF_INET6):
-            return
-        try:
-            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if TCP_NOTSENT_LOWAT is not None:
-                tcp.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, self.limits.unsent_low_bytes)
-        except OSError:
-            return  # the peer is gone already; connection_lost() is on its way, and it decides
 
 
 class TakenSocket(asyncio.Protocol):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..config import TlsSettings
+    from ..listen_settings import TlsSettings
 
 
 class CannotUseCertificate(Exception):

@@ -24,7 +24,7 @@ from aiohttp import HttpVersion11, hdrs, web
 
 from gateway.sockets import ListenerFactory, SocketLimits
 from gateway.web.aiohttp_names import is_leaving, is_upgraded, let_go
-from gateway.web.takeover import SocketFactory
+from gateway.web.socket_factory import SocketFactory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.config import ConfigError
-from gateway.config import ApiSettings
+from gateway.auth_settings import ApiSettings
 from gateway.settings_sources import Loaded, load_settings
 from gateway.settings_text import default_lines, effective_lines
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.clearance import ACTIONS_PER_TOPIC, Clearance, Question, Unanswered
 from gateway.commands import Ping, Publish, Reply
-from gateway.messages import Permitted
+from gateway.connection_messages import Permitted
 from gateway.reasons import Refused
 
 if TYPE_CHECKING:

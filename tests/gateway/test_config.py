@@ -12,19 +12,13 @@ from hypothesis import strategies as st
 from actors.config import ConfigError, field_docstrings
 from actors.supervision import Backoff
 from actors.units import Duration, Size
-from gateway.config import (
-    CLOSED,
-    OPEN,
-    SHAPES,
-    AdminSettings,
-    GatewaySettings,
-    ListenSettings,
-    TopicSettings,
-)
+from gateway.config import SHAPES, GatewaySettings
+from gateway.listen_settings import AdminSettings, ListenSettings
 from gateway.parts import BUILT_IN
 from gateway.settings_sources import TABLES, Loaded, load_settings, setting_leaves, variables
 from gateway.stream import History
 from gateway.topic_patterns import MAX_REMEMBERED_TOPICS, TopicPattern, TopicTable
+from gateway.topic_settings import CLOSED, OPEN, TopicSettings
 
 EXAMPLE = """
 [gateway]

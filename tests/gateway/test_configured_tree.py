@@ -15,13 +15,14 @@ from actors import Backoff, Child, SystemFailed
 from actors.config import ConfigError, leaves
 from actors.events import ActorStopped
 from actors.settings import SupervisorSettings
-from gateway.config import SHAPES, TopicSettings
+from gateway.config import SHAPES
 from gateway.events import CommandRefused, RoomLeft
-from gateway.messages import Depart
 from gateway.node import Node
 from gateway.parts import BUILT_IN, PARTS
 from gateway.reasons import Refused
 from gateway.settings_sources import TABLES, load_settings, setting_leaves
+from gateway.topic_messages import Depart
+from gateway.topic_settings import TopicSettings
 from gateway.web.demo import create_demo_app
 from tests.support.configured import WORKER, Worker
 from tests.support.peer import Peer, passes, settings, settle, start_node

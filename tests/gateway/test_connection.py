@@ -24,12 +24,12 @@ from gateway.events import (
 )
 from gateway.function_session import FunctionSession
 from gateway.identity import Principal
-from gateway.messages import Answer
 from gateway.protocols.native import NativeWire
 from gateway.protocols.raw import RawWire
 from gateway.pulse import SLOT
 from gateway.reasons import WebSocketDisconnect
 from gateway.session import GOODBYE
+from gateway.topic_messages import Answer
 from tests.support.fake_socket import FakeSocket
 from tests.support.peer import KEPT, PLAIN, Peer, changed, passes, settings, settle, start_node
 

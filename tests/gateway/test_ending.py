@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.connection_messages import Close, SocketClosed
 from gateway.ending import Ending
-from gateway.messages import Close, SocketClosed
 from gateway.protocols.native import NativeWire
 from gateway.protocols.raw import RawWire
 

@@ -11,10 +11,10 @@ from actors.testkit import TestProbe
 from gateway.engines.base import Call, Engine, Pending, Repeated
 from gateway.engines.memory import MAX_KEYS, MemoryEngine
 from gateway.ids import Ids
-from gateway.messages import EngineAnswer
 from gateway.publications import Publication
 from gateway.reasons import Refused
 from gateway.stream import History, Position
+from gateway.topic_messages import EngineAnswer
 from tests.support.late_engine import LateEngine
 from tests.support.peer import passes
 

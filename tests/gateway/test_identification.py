@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import jwt
 
-from gateway.config import AuthSettings, TopicSettings
+from gateway.auth_settings import AuthSettings
+from gateway.behaviour import Room
 from gateway.events import ConnectionIdentified
 from gateway.heartbeat import HeartbeatConfig
 from gateway.identity import Principal
 from gateway.protocols.centrifuge import CentrifugeWire
+from gateway.reasons import Refused
+from gateway.topic_settings import TopicSettings
 from tests.support.peer import KEPT, PLAIN, Peer, passes, settings, settle, start_node
 
 if TYPE_CHECKING:
     from actors import ActorSystem
     from actors.testkit.tripwires import Tripwires
     from gateway.config import GatewaySettings
+    from gateway.member import Member
     from gateway.node import Node
 
 SECRET = "a secret of thirty-two bytes or more"
@@ -331,3 +335,41 @@ async def test_a_call_reaches_the_application_and_is_answered_in_order(
     assert one.socket.sent_close is not None
     assert one.socket.sent_close[0] == 3004
     assert ada.socket.sent_close is None
+
+
+async def test_a_topics_token_opens_it_on_the_native_wire_too(system: ActorSystem) -> None:
+    """`join_room` with a `token`; one that was made for something else closes for good, as everywhere."""
+    node = await start_node(system, with_auth({"secret": attrs.evolve(KEPT, join="nobody"), "*": PLAIN}))
+    ada = Peer(node, "ada", principal=Principal("ada"))
+    (refused,) = await ada.says("join_room", room="secret")
+    assert refused["error"]["reason"] == "permission_denied"
+    joined = await ada.joins("secret", token=token(node, channel="secret", info={"seat": 1}))
+    assert joined["status"] == "joined"
+    (read,) = await ada.says("presence", room="secret")
+    assert read["members"][0]["info"] == {"seat": 1}
+    eve = Peer(node, "eve", principal=Principal("eve"))
+    await eve.says("join_room", room="secret", token=token(node, "eve", channel="other"))
+    assert (eve.closed.code, eve.closed.ended_by) == (3500, "auth")
+
+
+class Asking(Room):
+    """Lets in who says why."""
+
+    def on_join(self, member: Member, params: Any) -> Any:
+        if not isinstance(params, dict):
+            raise Refused("no_reason", "say why")
+        return {"because": params["why"]}
+
+
+async def test_a_join_brings_data_for_the_room(system: ActorSystem) -> None:
+    """`data` of the native wire is what `on_join` gets; what cannot be read is answered."""
+    node = await start_node(system, behaviour=Asking)
+    ada = Peer(node, "ada")
+    (refused,) = await ada.says("join_room", room="room-1")
+    assert refused["error"]["message"] == "say why"
+    joined = await ada.joins("room-1", data={"why": "fun"})
+    assert joined["response"] == {"because": "fun"}
+    ada.socket.feed('{"action":"join_room","room":"room-2","data":1e999}')
+    await settle()
+    (wrong,) = ada.heard()
+    assert wrong["error"]["reason"] == "bad_request"

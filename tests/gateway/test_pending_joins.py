@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.commands import Join, Reply
 from gateway.identity import ANONYMOUS
-from gateway.messages import Origin, Submit
 from gateway.pending_joins import PendingJoins
+from gateway.topic_messages import Origin, Submit
 
 
 def submit(client: str, generation: int = 1) -> Submit:

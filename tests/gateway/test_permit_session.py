@@ -9,14 +9,15 @@ import pytest
 
 from gateway import Gateway
 from gateway.commands import Join, Leave, Reply
-from gateway.config import GatewaySettings, TopicSettings
+from gateway.config import GatewaySettings
+from gateway.connection_messages import Adopt, ForgetPermissions, Kick
 from gateway.events import CommandRefused
 from gateway.identity import Principal
-from gateway.messages import Adopt, ForgetPermissions, Kick
 from gateway.permissions import HasRole
 from gateway.permit_session import PERMIT_TIMEOUT
 from gateway.protocols.phoenix import PhoenixWire
 from gateway.receipts import Receipt
+from gateway.topic_settings import TopicSettings
 from tests.support.peer import KEPT, Peer, changed, passes, settings, settle, start_node
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actors import Actor, ActorRef, handles
-from gateway.messages import Due
+from gateway.connection_messages import Due
 from gateway.pulse import DEADLINES, PORTION, SLOT, Pulse
 from tests.support.peer import passes, settle, start_node
 

@@ -13,8 +13,9 @@ import pytest
 
 from actors.events import ActorFailed
 from gateway import Gateway, Member, Principal, Receipt, Refused, Room, WebSocket, WebSocketEndpoint, message, on
+from gateway.auth_settings import AuthSettings
 from gateway.authenticators import Bearer
-from gateway.config import AuthSettings, GatewaySettings
+from gateway.config import GatewaySettings
 from gateway.events import ConnectionClosed, ConnectionOpened, GatewayStarted, HeartbeatMissed, RoomJoined
 from gateway.limits import Limits
 from gateway.settings_sources import load_settings

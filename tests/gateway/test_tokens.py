@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from actors.config import ConfigError
-from gateway.config import MASK
+from gateway.auth_settings import MASK
 from gateway.identity import Principal, TopicGrant
 from gateway.reasons import InvalidToken, Refused
 from gateway.settings_sources import load_settings

@@ -11,7 +11,7 @@ import pytest
 from gateway.behaviour import Room
 from gateway.commands import Join, Leave, Reply
 from gateway.config import GatewaySettings
-from gateway.messages import Kick
+from gateway.connection_messages import Kick
 from gateway.protocols.phoenix import PhoenixWire
 from gateway.reasons import Refused
 from gateway.receipts import Receipt

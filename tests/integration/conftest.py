@@ -11,7 +11,8 @@ import attrs
 import pytest
 
 from gateway import Gateway
-from gateway.config import AdminSettings, GatewaySettings
+from gateway.config import GatewaySettings
+from gateway.listen_settings import AdminSettings
 from gateway.settings_sources import load_settings
 from gateway.web.demo import create_demo_app
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from typing import Any
 
 import pytest
 
 from gateway.events import ConnectionRefused
+from gateway.publications import MAX_KEY
 from gateway.web import api
 from gateway.web import server as web_server
-from tests.support.client import settings
+from tests.support.client import connect, settings
 from tests.support.raw_client import PATIENCE, upgrade
 
 NO_HTTP = {
@@ -31,13 +33,13 @@ BEGUN = {
 """What somebody says who then says nothing more."""
 
 
-async def answer_to(server: Any, data: bytes) -> bytes:
-    """Everything up to the end of the connection; a reset is an end, too."""
+async def answer_to(server: Any, data: bytes, *, only_head: bool = False) -> bytes:
+    """Everything up to the end of the connection, or of the answer's head; a reset is an end, too."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.app.server.port)
     try:
         async with asyncio.timeout(PATIENCE):
             writer.write(data)
-            return await reader.read()
+            return await (reader.readuntil(b"\r\n\r\n") if only_head else reader.read())
     except ConnectionError:
         return b""
     finally:
@@ -63,7 +65,7 @@ async def test_who_says_no_whole_request_is_let_go(serve: Any, begun: bytes, mon
     await answer_to(await serve(), begun)
 
 
-KEY = "a key of 32 characters or even more"
+KEY = "a-key-of-32-characters-or-even-more"
 POST = f"POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\n".encode()
 STRANGER = b"POST /api/publish HTTP/1.1\r\nHost: x\r\n"
 
@@ -81,10 +83,9 @@ async def test_a_body_that_cannot_be_read_is_a_refusal_and_no_failure(
 ) -> None:
     """Whoever has the key is told in time; nothing of it is a failure of ours."""
     monkeypatch.setattr(api, "PATIENCE", 0.05)
-    monkeypatch.setattr(web_server, "IDLE_WITHIN", 0.05)
     headers, status = NO_BODY[body]
     server = await serve(settings=settings(API__KEY=KEY))
-    assert status in (await answer_to(server, POST + headers))[:20]
+    assert status in (await answer_to(server, POST + headers, only_head=True))[:20]
     assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
@@ -94,3 +95,15 @@ async def test_a_body_that_strangers_send_is_no_failure(serve: Any, caplog: pyte
     headers, _ = NO_BODY["is not packed"]
     assert b" 401 " in (await answer_to(server, STRANGER + b"Connection: close\r\n" + headers))[:20]
     assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+async def test_a_key_against_doubles_is_no_place_to_keep_things(serve: Any) -> None:
+    """A thousand of them are kept per topic for a day: they have an end, on every way in."""
+    server = await serve(settings=settings(API__KEY=KEY))
+    async with connect(server.ws()) as client:
+        await client.publish("public:k", 1, id="k" * MAX_KEY)
+        refused = await client.ask(action="publish", room="public:k", payload=1, id="k" * (MAX_KEY + 1))
+        assert refused["error"]["reason"] == "bad_request"
+    body = json.dumps({"channel": "public:k", "data": 1, "idempotency_key": "k" * (MAX_KEY + 1)}).encode()
+    answer = await answer_to(server, POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert b'"code":107' in answer

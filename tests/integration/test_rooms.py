@@ -456,3 +456,21 @@ async def test_facts_of_joining_name_who_and_where(serve: Serve) -> None:
     async with connect(server.ws()) as client:
         await client.join("count:1")
         assert [(fact.topic, fact.connection) for fact in facts] == [("count:1", client.id)]
+
+
+async def test_code_says_who_may_join_and_publish(serve: Serve) -> None:
+    """As a file does; what is said in code goes before the file."""
+    app = Gateway()
+    app.topic("news", publish="nobody", presence=True, presence_grace=0.0)(Room)
+    app.topic("staff", join="authenticated")(Room)
+    server = await serve(app, settings())
+    async with connect(server.ws()) as ada:
+        await ada.join("news")
+        said = await ada.ask(action="publish", room="news", payload=1)
+        assert said["error"]["reason"] in ("permission_denied", "unauthorized")
+        said = await ada.ask(action="join_room", room="staff")
+        assert said["error"]["reason"] == "unauthorized"
+        chosen = app.node.topics.settings_for("news")
+        assert (chosen.publish, chosen.presence_grace, chosen.join) == ("nobody", 0.0, "anyone")
+    with pytest.raises(ValueError, match="presence_grace"):
+        app.topic("late", presence_grace=-1.0)(Room)

@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from gateway.frames import binary_frame, ping_frame, text_frame
 from gateway.sockets import Socket, SocketLimits
-from gateway.web.takeover import TCP_NOTSENT_LOWAT
+from gateway.web.socket_factory import TCP_NOTSENT_LOWAT
 from tests.support.raw_client import BINARY, CLOSE, PATIENCE, PING, PONG, TEXT, Frame, RawClient, close, frame, upgrade
 from tests.support.raw_server import PLAIN_WIRES, WIRES, Recorder, Server, Wire, named, when
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gateway.frames import text_frame
 from gateway.limits import Limits
-from gateway.messages import Deliver
 from gateway.outbox import Entry
 from gateway.outlet import Outlet
+from gateway.topic_messages import Deliver
 from tests.support.fake_socket import FakeSocket
 
 KERNEL = 2_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.clearance import Clearance, Question, Unanswered
 from gateway.commands import Publish, ReadHistory, Reply
-from gateway.messages import Permitted
+from gateway.connection_messages import Permitted
 from gateway.reasons import Refused
 
 TOPICS, USERS = ("a", "b"), ("ada", "bob")

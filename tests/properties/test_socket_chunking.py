@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.sockets import Socket, SocketLimits
-from gateway.web.takeover import SocketFactory, TakenSocket
+from gateway.web.socket_factory import SocketFactory
+from gateway.web.takeover import TakenSocket
 from tests.support.raw_client import BINARY, CLOSE, PING, PONG, TEXT, close, frame
 
 MAX_MESSAGE = 10_000

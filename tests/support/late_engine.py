@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.engines.base import PENDING, Call, Engine, Pending
 from gateway.engines.memory import MemoryEngine
-from gateway.messages import EngineAnswer
 from gateway.reasons import Refused
+from gateway.topic_messages import EngineAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from gateway.config import GatewaySettings, ListenSettings, TopicSettings
+from gateway.config import GatewaySettings
 from gateway.engines.memory import MemoryEngine
 from gateway.events import ConnectionClosed
 from gateway.identity import ANONYMOUS, Principal
 from gateway.ids import Ids
 from gateway.limits import Limits
+from gateway.listen_settings import ListenSettings
 from gateway.node import Node
 from gateway.protocols.native import NativeWire
 from gateway.stream import History
 from gateway.tickets import Ticket
+from gateway.topic_settings import TopicSettings
 from gateway.websocket import Handshake
 from tests.support.fake_socket import FakeSocket
 

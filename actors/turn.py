@@ -89,7 +89,7 @@ def _tell_or_bury(ref: Cell, message: object) -> None:
         return
 
 
-def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: object) -> int:  # noqa: C901  # the hot loop
+def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: object) -> int:  # the hot loop
     """Runs the receivers one by one; returns how many were dealt with before the slice was used up."""
     kind, ends, tick, env = type(message), dispatcher.slice_ends, dispatcher.clock.tick, refs[0]._env
     chance = dispatcher.order if dispatcher.in_place == "random" else None

@@ -145,7 +145,7 @@ class Declarations(Hooked):
             presence_grace: Seconds for which somebody who was cut off is still shown.
 
         Raises:
-            ConfigError: The pattern is none. ValueError: It is declared already, or a value is out of its range.
+            ConfigError: The pattern is none, or a value is out of its range. ValueError: It is declared already.
         """
         parsed = TopicPattern(pattern)
         given = {

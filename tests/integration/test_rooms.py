@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from actors.config import ConfigError
 from gateway import Gateway, History, Member, Refused, Room, WebSocketEndpoint, on
 from gateway.events import ConnectionClosed, RoomJoined
 from gateway.reasons import TopicKindError
@@ -472,5 +473,5 @@ async def test_code_says_who_may_join_and_publish(serve: Serve) -> None:
         assert said["error"]["reason"] == "unauthorized"
         chosen = app.node.topics.settings_for("news")
         assert (chosen.publish, chosen.presence_grace, chosen.join) == ("nobody", 0.0, "anyone")
-    with pytest.raises(ValueError, match="presence_grace"):
+    with pytest.raises(ConfigError, match="presence_grace"):
         app.topic("late", presence_grace=-1.0)(Room)

@@ -9,13 +9,13 @@ import attrs
 
 from actors import ActorRef, Child
 
+from .close_codes import validate_close
 from .connections import Connections, Rooms
 from .declarations import Declarations
 from .endpoint_session import EndpointSession
 from .function_session import FunctionSession
 from .injection import with_gateway
 from .node import Node
-from .reasons import validate_close
 from .receipts import Receipt
 from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle

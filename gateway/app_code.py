@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors.config import nearest
-
 from .answers import answer
 from .reasons import Refused
+from .unknown_names import unknown_action
 
 if TYPE_CHECKING:
     from actors import ActorRef
@@ -53,9 +52,7 @@ class AppCode:
         code = self.behaviour
         if code is None or code.passes_on or origin.connection is None:
             return
-        hint = nearest(event, code.events)
-        said = f"no {event!r} here" + (f"; did you mean {hint!r}?" if hint else "")
-        raise Refused("unknown_action", said)
+        raise unknown_action("nothing here handles", event, code.events)
 
     def tell(self, message: object) -> bool:
         """Whether it was there to be told; loop thread only."""

@@ -11,8 +11,10 @@ import importlib
 import importlib.metadata
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -32,6 +34,8 @@ BAD_INPUT = 2
 """The exit code for what the person who called can mend; the same that click uses for a wrong flag."""
 NOTHING_KNOWN = 1
 """The exit code of `why` for a connection that nobody remembers."""
+NOT_THE_AUTHORS = frozenset({__name__.partition(".")[0], "importlib"})
+"""Modules whose frames say nothing about an application that cannot be imported, until its first own one."""
 STOP_MARGIN = 5.0
 """Seconds a reloading parent waits beyond the drain before it kills: interpreters need a moment to go."""
 
@@ -254,10 +258,23 @@ def put_on_path(directory: Path) -> None:
 
 
 def _find_gateway(target: str) -> Any:
-    found = import_app(target)
+    try:
+        found = import_app(target)
+    except CannotServe:
+        raise
+    except Exception as error:
+        traceback.print_exception(type(error), error, author_frames(error.__traceback__))
+        raise CannotServe(target, f"importing it raised {type(error).__name__}", "mend the line above") from error
     from gateway.app import Gateway
 
     return expect(found, Gateway, target)
+
+
+def author_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Returns the rest of `trace` that begins in what was imported, without the way there: ours, click's, Python's."""
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] in NOT_THE_AUTHORS:
+        trace = trace.tb_next
+    return trace
 
 
 def _default_gateway(settings: GatewaySettings) -> Any:
@@ -281,7 +298,10 @@ def import_app(target: str) -> object:
     """
     module_name, colon, name = target.partition(":")
     if not (module_name and colon and name):
-        raise CannotServe(target, "it is not module:name", f'write "{module_name or "chat"}:{name or "app"}"')
+        wanted = module_name.removesuffix(".py").replace("/", ".") or "chat"
+        raise CannotServe(target, "it is not module:name", f'write "{wanted}:{name or "app"}"')
+    if module_name.startswith("."):
+        raise CannotServe(target, f"{module_name} is a relative name", f'write "{module_name.lstrip(".")}:{name}"')
     module = _import(target, module_name)
     if not hasattr(module, name):
         known = [public for public in vars(module) if not public.startswith("_")]
@@ -298,8 +318,6 @@ def _import(target: str, name: str) -> object:
         raise CannotServe(
             target, f"there is no module {error.name}", f"start in the directory that has it; this is {Path.cwd()}"
         ) from None
-    except TypeError:  # a relative name such as ".chat"
-        raise CannotServe(target, f"{name} is a relative name", f'write "{name.lstrip(".")}:..."') from None
 
 
 def expect(found: object, kind: type, target: str) -> object:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .close_codes import validate_close
 from .connection_messages import Close, ForgetPermissions, Send
 from .publications import encode_payload
-from .reasons import WebSocketDisconnect, validate_close
+from .reasons import WebSocketDisconnect
 from .receipts import Receipt
 
 if TYPE_CHECKING:

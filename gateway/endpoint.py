@@ -6,9 +6,10 @@ import inspect
 from collections.abc import AsyncIterable, Awaitable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from .close_codes import cut_reason
 from .handlers import Handlers
 from .hooks import result
-from .reasons import InvalidData, Refused, cut_reason
+from .reasons import InvalidData, Refused
 from .receipts import Receipt
 from .typed_frames import TypedFrames
 from .websocket import ConnectionState

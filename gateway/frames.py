@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-from .reasons import validate_close
+from .close_codes import validate_close
 
 _FIN_TEXT = 0x81
 _FIN_BINARY = 0x82

@@ -9,9 +9,10 @@ import attrs
 
 from actors import handles
 
+from .close_codes import cut_reason
 from .connection_messages import Close, Ended, SessionDone
 from .passage import OPEN
-from .reasons import InvalidData, cut_reason
+from .reasons import InvalidData
 from .session import GOODBYE, FrameReady, Session
 
 if TYPE_CHECKING:

@@ -22,9 +22,6 @@ ComeBack = Literal["now", "later", "never"]
 APP_CODES = range(400, 2000)
 """Error codes an application may use for reasons of its own; Centrifuge's SDKs leave them to the application."""
 
-MAX_CLOSE_REASON_BYTES = 123
-"""RFC 6455 5.5: a control frame carries at most 125 bytes, and two of them are the code."""
-
 
 @attrs.frozen
 class Reason:
@@ -276,33 +273,3 @@ class WouldStallTopic(GatewayError):
             f"could not {self.act} inside a handler of {self.topic!r}: the answer would wait for this very handler; "
             f"do not await it here, or start it with pipe_to_self"
         )
-
-
-def validate_close(code: int, reason: str = "") -> None:
-    """
-    Checks what is about to go into a close frame.
-
-    1004, 1005, 1006 and 1015 are never sent (RFC 6455 7.4.1); 1012-1014 are IANA's later entries.
-
-    Raises:
-        ValueError: The code may not be sent, or the reason is longer than 123 bytes or no valid text.
-    """
-    if not _is_sendable(code):
-        raise ValueError(
-            f"could not close with code {code!r}: it may not be sent; use 1000 to 1003, 1007 to 1014 or 3000 to 4999"
-        )
-    try:
-        size = len(reason.encode())
-    except UnicodeEncodeError:
-        raise ValueError(f"could not close with reason {reason!r}: it is not valid UTF-8; remove surrogates") from None
-    if size > MAX_CLOSE_REASON_BYTES:
-        raise ValueError(f"could not close with a reason of {size} bytes: a close frame holds 123; shorten it")
-
-
-def cut_reason(text: str) -> str:
-    """As much of it as a close frame holds."""
-    return text.encode(errors="replace")[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore")
-
-
-def _is_sendable(code: int) -> bool:
-    return type(code) is int and (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999)

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import msgspec
 
-from actors.config import nearest
-
 from . import wire_json
 from .message_class import ACTION, action_of, checked_action, is_schema, snake_case
 from .reasons import Refused
+from .unknown_names import unknown_action
 from .wire_json import Raw
 
 if TYPE_CHECKING:
@@ -171,10 +170,7 @@ class Messages:
 
     def unknown(self, action: str, *more: str) -> Refused:
         """For an action that does not come in; names the nearest of those that do, and of `more`."""
-        shown = action[:64]
-        hint = nearest(shown, (*self.incoming, *more))
-        said = f"there is no action {shown!r}" + (f"; did you mean {hint!r}?" if hint else "")
-        return Refused("unknown_action", said)
+        return unknown_action("there is no action", action, (*self.incoming, *more))
 
     def ready(self, value: object) -> tuple[object, str | None]:
         """A value as it goes out, and its action if it is a message, which then is encoded. Raises as `encode`."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors import ChildSpec
-from actors.config import nearest
 
 from .calls import CallSession
 from .commands import Done
@@ -21,6 +20,7 @@ from .connection_messages import AskPermit, Ended, SessionDone
 from .permit_session import PermitSession
 from .reasons import Refused
 from .session import GOODBYE, FrameReady
+from .unknown_names import unknown_action
 from .websocket import ConnectionState
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ class Sessions:
         known = (*self._ticket.wire.actions, *filter(None, self._node.calls))
         if not known:
             return Refused("not_available", "this application has no methods to call")
-        hint = nearest(method, known)
-        said = f"there is no action {method[:64]!r}" + (f"; did you mean {hint!r}?" if hint else "")
-        return Refused("unknown_action", said)
+        return unknown_action("there is no action", method, known)
 
     def ask_identity(self, asked: AskIdentity) -> None:
         """Raises Refused: they cannot be told."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from actors.config import nearest
-
 from .behaviour import Behaviour
+from .close_codes import validate_close
 from .commands import Join, Leave, Reply
 from .handlers import on
-from .reasons import Refused, TopicKindError, WebSocketDisconnect, validate_close
+from .reasons import Refused, TopicKindError, WebSocketDisconnect
 from .receipts import Receipt
 from .schemas import schema_of
 from .topic_messages import Origin
+from .unknown_names import unknown_action
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,15 +196,10 @@ class ChannelHandle(TopicHandle):
         node = self._app.node
         try:
             if event not in self._handlers:
-                raise self._unknown(event)
+                raise unknown_action(f"{self.name} handles no", event, self._handlers)
             return node.commands.handle(self.name, event, data, node.directory.origin_of(who))
         except Refused as error:
             return Receipt.failed(f"handle {event} in {self.name}", error, node.receipt_lost)
-
-    def _unknown(self, event: str) -> Refused:
-        hint = nearest(event, self._handlers)
-        said = f"{self.name} handles no {event!r}" + (f"; did you mean {hint!r}?" if hint else "")
-        return Refused("unknown_action", said)
 
     def on(self, what: str | type, *, limit: Limit | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """

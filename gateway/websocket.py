@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from . import wire_json
+from .close_codes import validate_close
 from .connection_messages import Accept, Adopt, Close, HookFailed, Refuse, Send
 from .events import CommandRefused
 from .handshake import Address, Handshake
@@ -20,7 +21,7 @@ from .intake import Frame, Intake
 from .liveness import Liveness
 from .passage import OPEN
 from .peer import Peer
-from .reasons import NotAccepted, Refused, WebSocketDisconnect, validate_close
+from .reasons import NotAccepted, Refused, WebSocketDisconnect
 from .receipts import Receipt
 from .topic_client import TopicClient
 

@@ -21,38 +21,57 @@ META_TTL = 24 * 3600.0
 MAX_STREAMS = 1_000_000
 """Streams kept, about 1 KiB each while empty; beyond it the one that was idle longest goes, and its epoch with it."""
 
+MAX_BYTES = 1024**3
+"""
+Bytes that all histories keep together. 1 GiB: a thousand topics at the default bound of one. Without it whoever may
+publish to any name fills the memory, a MiB a topic. Beyond, the topic that was silent longest loses what it kept; its
+position goes on, and who comes back to it learns `too_old`.
+"""
+
 MAX_KEYS = 1_000
 """Idempotency keys remembered per topic: what a client can have under way, many times over."""
 
 
 class _Kept:
-    """One stream, when it was last touched, and the keys it has seen."""
+    """One stream, when it was last touched, what it counts against `MAX_BYTES`, and the keys it has seen."""
 
-    __slots__ = ("keys", "stream", "touched")
+    __slots__ = ("counted", "keys", "stream", "touched")
 
     def __init__(self, stream: Stream[Publication], now: float) -> None:
         self.stream = stream
         self.touched = now
+        self.counted = 0
         self.keys: OrderedDict[str, Position] | None = None
 
 
 class MemoryEngine(Engine):
-    """Publish, append and answer are one step. Bounded: by history per topic, by `MAX_STREAMS` over all."""
+    """Publish, append and answer are one step. Bounded: by history per topic, by streams and by bytes over all."""
 
-    def __init__(self, clock: Clock, ids: Ids, *, max_streams: int = MAX_STREAMS, meta_ttl: float = META_TTL) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        ids: Ids,
+        *,
+        max_streams: int = MAX_STREAMS,
+        max_bytes: int = MAX_BYTES,
+        meta_ttl: float = META_TTL,
+    ) -> None:
         self._clock = clock
         self._ids = ids
         self._max_streams = max_streams
         self._meta_ttl = meta_ttl
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._full: OrderedDict[str, _Kept] = OrderedDict()  # those that keep something, longest silent first
 
     def publish(self, call: Call, publication: Publication, key: str | None) -> Position | Repeated:
         kept = self._of(call.topic, call.history)
         if key is None:
-            return kept.stream.append(publication, kept.touched)
+            return self._append(call.topic, kept, publication)
         if kept.keys is not None and key in kept.keys:
             return Repeated(kept.keys[key])
-        position = kept.stream.append(publication, kept.touched)
+        position = self._append(call.topic, kept, publication)
         self._remember(kept, key, position)
         return position
 
@@ -67,17 +86,20 @@ class MemoryEngine(Engine):
         return stream.page(since=since, limit=limit, reverse=reverse, now=self._clock.now())
 
     def clear(self, topic: str) -> None:
-        if topic in self._kept:
-            self._kept[topic].stream.clear()
+        kept = self._kept.get(topic)
+        if kept is not None:
+            kept.stream.clear()
+            self._count(topic, kept)
 
     def clear_all(self) -> None:
-        for kept in self._kept.values():
-            kept.stream.clear()
+        for topic in list(self._full):
+            self.clear(topic)
 
     def sweep(self) -> int:
         now, before = self._clock.now(), len(self._kept)
         for topic, kept in list(self._kept.items()):
             kept.stream.trim(now)
+            self._count(topic, kept)
             if now - kept.touched >= self._meta_ttl and not len(kept.stream):
                 del self._kept[topic]
         return before - len(self._kept)
@@ -90,11 +112,33 @@ class MemoryEngine(Engine):
         if kept is None:
             kept = self._kept[topic] = _Kept(Stream(self._ids.epoch(), history), 0.0)
             if len(self._kept) > self._max_streams:
-                self._kept.popitem(last=False)
+                oldest, gone = self._kept.popitem(last=False)
+                gone.stream.clear()
+                self._count(oldest, gone)
         else:
             self._kept.move_to_end(topic)
         kept.touched = self._clock.now()
         return kept
+
+    def _append(self, topic: str, kept: _Kept, publication: Publication) -> Position:
+        position = kept.stream.append(publication, kept.touched)
+        if kept.stream.size_bytes or kept.counted:
+            self._count(topic, kept)
+            if kept.counted:
+                self._full.move_to_end(topic)
+            while self._bytes > self._max_bytes and len(self._full) > 1:
+                self.clear(next(iter(self._full)))
+        return position
+
+    def _count(self, topic: str, kept: _Kept) -> None:
+        """What a stream keeps now; what a reader has trimmed counts until the next time."""
+        size = kept.stream.size_bytes
+        self._bytes += size - kept.counted
+        kept.counted = size
+        if size:
+            self._full[topic] = kept
+        else:
+            self._full.pop(topic, None)
 
     @staticmethod
     def _remember(kept: _Kept, key: str, position: Position) -> None:

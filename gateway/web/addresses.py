@@ -9,6 +9,7 @@ what a client sends itself stands to the left of what is believed. The first hop
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def client_scheme(peer: str, forwarded_proto: Sequence[str], trusted: TrustedPro
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
+@lru_cache(maxsize=4_096)  # reading one takes 6 us, twice for each connection; 0.3 KiB each
 def read_address(text: str) -> Ip | None:
     """`192.0.2.1`, `2001:db8::1`, each with a port, and with a zone, which is dropped; None for anything else."""
     text = text.strip()

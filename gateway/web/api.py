@@ -26,11 +26,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from actors.config import nearest
-
 from .. import wire_json
 from ..events import ApiRefused
 from ..reasons import InvalidJSON, Refused
+from ..unknown_names import unknown
 from . import api_requests as asked
 from .api_answers import error_of
 from .api_methods import METHODS, Methods
@@ -199,8 +198,7 @@ def _too_large() -> Refused:
 def _unknown(method: str) -> str:
     if not method:
         return "no method is named; write it into the path, as in /api/publish, or the command"
-    hint = nearest(method, (*METHODS, BATCH))
-    return f"there is no method {method[:SHOWN]!r}" + (f"; did you mean {hint!r}?" if hint else "")
+    return unknown("there is no method", method, (*METHODS, BATCH))
 
 
 def _answer(status: int, body: dict[str, object], headers: dict[str, str] | None = None) -> web.Response:

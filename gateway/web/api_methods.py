@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..close_codes import validate_close
 from ..commands import Join, Leave, Published, Reply
 from ..connection_messages import Close
 from ..limits import check_event_name
-from ..reasons import Refused, WebSocketDisconnect, validate_close
+from ..reasons import Refused, WebSocketDisconnect
 from ..receipts import Receipt
 from . import api_answers as answers
 from . import api_requests as asked

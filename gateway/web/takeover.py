@@ -21,11 +21,19 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import WSMsgType
 
+from gateway.close_codes import (
+    INTERNAL_ERROR,
+    LOST,
+    MESSAGE_TOO_BIG,
+    NO_STATUS,
+    PROTOCOL_ERROR,
+    cut_reason,
+    is_sendable,
+    validate_close,
+)
 from gateway.frames import close_frame, pong_frame
-from gateway.reasons import validate_close
 from gateway.sockets import ListenerFactory, SocketListener
 from gateway.web.aiohttp_names import WebSocketError, WebSocketReader, WSMessage
-from gateway.web.closing import INTERNAL_ERROR, LOST, MESSAGE_TOO_BIG, NO_STATUS, PROTOCOL_ERROR, cut, may_be_sent
 from gateway.web.frame_guard import FrameGuard
 
 if TYPE_CHECKING:
@@ -153,7 +161,7 @@ class TakenSocket(asyncio.Protocol):
 
     def close(self, code: int, reason: str = "") -> None:
         if code != NO_STATUS:
-            validate_close(code, cut(reason))
+            validate_close(code, cut_reason(reason))
         if not self.is_open:
             return
         self._send_close(code, reason)
@@ -328,7 +336,7 @@ class TakenSocket(asyncio.Protocol):
     # -- ending ------------------------------------------------------------------------------------------------------
 
     def _close_received(self, code: int, reason: str) -> None:
-        if not may_be_sent(code) and code != NO_STATUS:
+        if not is_sendable(code) and code != NO_STATUS:
             self._fail(PROTOCOL_ERROR, f"close code {code} must not be sent")
             return
         self._peer_close = (code, reason)
@@ -340,7 +348,7 @@ class TakenSocket(asyncio.Protocol):
         """Our close frame, behind everything that was written; from here on the timer runs."""
         self._flush_pongs()
         self.is_open, self.write = False, _ignore
-        reason = cut(reason)
+        reason = cut_reason(reason)
         self.sent_close = (code, reason)
         self._transport.write(close_frame() if code == NO_STATUS else close_frame(code, reason))
         self._arm()

@@ -258,6 +258,7 @@ def test_serve_refuses_bad_settings_before_it_does_anything(arguments: list[str]
         ("chat", 'cannot serve chat: it is not module:name; write "chat:app"'),
         (":app", 'cannot serve :app: it is not module:name; write "chat:app"'),
         ("chat:", 'cannot serve chat:: it is not module:name; write "chat:app"'),
+        ("src/chat.py", 'cannot serve src/chat.py: it is not module:name; write "src.chat:app"'),
         (".chat:app", "cannot serve .chat:app: .chat is a relative name"),
         ("none_such:app", "cannot serve none_such:app: there is no module none_such; start in the directory"),
         ("cli_found.none:app", "cannot serve cli_found.none:app: there is no module cli_found.none"),
@@ -284,7 +285,8 @@ def test_serve_finds_modules_of_the_working_directory_and_exits_with_2(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("source", "error"), [("import none_such_dependency", ModuleNotFoundError), ("1 / 0", ZeroDivisionError)]
+    ("source", "error"),
+    [("import none_such_dependency", ModuleNotFoundError), ("1 / 0", ZeroDivisionError), ("len(5)", TypeError)],
 )
 def test_a_fault_of_the_application_keeps_its_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, error: type[Exception]
@@ -295,6 +297,20 @@ def test_a_fault_of_the_application_keeps_its_traceback(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(error):
         cli.import_app(f"{name}:app")
+
+
+def test_the_traceback_of_an_application_begins_in_it(tmp_path: Path) -> None:
+    """Its own lines and what they called; not ours, click's and Python's on the way there."""
+    (tmp_path / "cli_wrong.py").write_text(
+        "from gateway import Gateway\napp = Gateway()\n@app.ws('/x')\ndef x(ws): ...\n"
+    )
+    done = run("-m", "gateway", "serve", "cli_wrong:app")
+    lines = done.stderr.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert "cli_wrong.py" in lines[1]
+    assert "it is no coroutine function; write `async def`" in lines[-2]
+    assert lines[-1] == "cannot serve cli_wrong:app: importing it raised TypeError; mend the line above"
+    assert done.returncode == 2
 
 
 def test_only_a_gateway_is_served() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
+from gateway.close_codes import validate_close
 from gateway.commands import (
     Broken,
     Done,
@@ -28,7 +29,7 @@ from gateway.commands import (
 from gateway.presence import Presence, PresenceDiff, Present
 from gateway.protocols.phoenix import PhoenixWire
 from gateway.publications import Delivery, PresenceChange, Publication, Sender, encode_payload
-from gateway.reasons import CLOSE_REASONS, Refused, validate_close
+from gateway.reasons import CLOSE_REASONS, Refused
 from gateway.stream import Entry, Position
 from tests.support import phoenix_js
 from tests.support.fake_socket import FakeSocket

@@ -8,6 +8,7 @@ import pickle
 
 import pytest
 
+from gateway.close_codes import validate_close
 from gateway.reasons import (
     CLOSE_REASONS,
     REASONS,
@@ -19,7 +20,6 @@ from gateway.reasons import (
     TopicKindError,
     WebSocketDisconnect,
     WouldStallTopic,
-    validate_close,
 )
 
 CENTRIFUGE_ERRORS = {

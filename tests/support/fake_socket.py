@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from gateway.reasons import validate_close
+from gateway.close_codes import validate_close
 
 if TYPE_CHECKING:
     from gateway.sockets import SocketListener

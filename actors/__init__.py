@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pykka import ActorProxy, traversable
 
-from .actor import Actor, HandlerTable, handles
+from .actor import Actor
 from .blocking import BlockingActor, run_blocking
 from .cell import ActorInfo, ActorRef
 from .clock import Clock
@@ -26,6 +26,8 @@ from .errors import (
     WouldBlockLoop,
 )
 from .future import LoopFuture
+from .handler_table import HandlerTable, handles
+from .in_place import tell_many
 from .mailbox import Mailbox
 from .messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
 from .piping import PipeFailed
@@ -35,7 +37,6 @@ from .supervisor import Child, DynamicSupervisor, Supervisor
 from .system import ActorSystem
 from .timers import Timers
 from .tree import ClassMetrics, TreeNode
-from .turn import tell_many
 from .watchdog import patiently
 
 __all__ = [

@@ -10,8 +10,9 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
-from .actor import Actor, HandlerTable
+from .actor import Actor
 from .errors import BadActor
+from .handler_table import HandlerTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

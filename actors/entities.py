@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .actor import Actor, handles
+from .actor import Actor
 from .errors import ActorDeadError, AskTimeout, MailboxFull
 from .events import ActorFailed, DeadLetter
 from .future import LoopFuture
+from .handler_table import handles
 from .idle import Idle
 from .messages import Ask, Terminated
 from .supervision import DYNAMIC, TRANSIENT, ChildSpec

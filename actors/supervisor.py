@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .actor import Actor, handles
+from .actor import Actor
+from .handler_table import handles
 from .messages import Request
 from .supervision import DYNAMIC, ONE_FOR_ONE, TRANSIENT, ChildSpec
 

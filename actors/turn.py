@@ -4,10 +4,6 @@ One turn of an actor: its system lane, then up to `throughput` messages, then th
 Theory of operation. A turn is a plain function run inside the actor's own context. A handler that is a coroutine is
 stepped right here; if it does not really wait, nothing was created for it. If it does, the turn returns what is left of
 it as a `Suspension`, the runner hosts that, and the actor handles nothing else until it ended (non-reentrant).
-
-Running in place is the one exception to "the sender never runs the receiver": in the end-of-turn hook of a sender, an
-idle receiver whose class declares the handler for it is run at once instead of being queued. It looks like any other
-turn from inside: own context, own counters, its failure goes to its own supervisor.
 """
 
 from __future__ import annotations
@@ -16,14 +12,13 @@ import asyncio
 from contextvars import copy_context
 from functools import partial
 from queue import Empty
-from threading import get_ident
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from .cell import DEAD, RUNNING, ActorRef
 from .dispatcher import Suspension
 from .errors import ActorDeadError
-from .events import AskFailed, DeadLetter, MailboxOverflowed
+from .events import AskFailed, MailboxOverflowed
 from .leftovers import undeliverable
 from .lifecycle import fail, perform
 from .messages import Ask, HighWater, TailStop, Tick
@@ -31,15 +26,10 @@ from .ops import Kill, Notify, Op, StopNow, is_cut_short
 from .stash import Stashed, StashFull, put_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from .dispatcher import Dispatcher
+    from collections.abc import Callable
 
     Cell = ActorRef[Any]
     Handler = Callable[[Any, Any], Any]
-
-IN_PLACE_CHECK = 64
-"""Deliveries in place between two looks at the clock: 64 of about 1 us each are well below a slice of 1 ms."""
 
 
 def take_turn(cell: Cell, throughput: int) -> Suspension | None:
@@ -58,106 +48,6 @@ def take_turn(cell: Cell, throughput: int) -> Suspension | None:
     return suspension
 
 
-def tell_many(refs: Iterable[ActorRef[Any]], message: object) -> None:
-    """
-    Tells every ref the same message: the broadcast primitive.
-
-    Delivery per ref as with `tell`, but what cannot be delivered (a dead actor, a mailbox that refuses) becomes a dead
-    letter or a fact and does not end the broadcast. In the end-of-turn hook of an actor, idle receivers that declare
-    `@handles(..., in_place=True)` for the message's type run before this returns.
-    """
-    snapshot = refs if type(refs) is tuple else tuple(refs)
-    if not snapshot:
-        return
-    dispatcher = snapshot[0]._env.dispatcher
-    if dispatcher.flushing and dispatcher.in_place != "never" and get_ident() == dispatcher.thread:
-        dispatcher.flushing = False  # depth one: what receivers send is queued
-        try:
-            snapshot = snapshot[_run_in_place(dispatcher, snapshot, message) :]
-        finally:
-            dispatcher.flushing = True
-    for ref in snapshot:
-        _tell_or_bury(ref, message)
-
-
-def _tell_or_bury(ref: Cell, message: object) -> None:
-    try:
-        ref.tell(message)
-    except ActorDeadError as error:
-        ref._env.dead_letters.add(DeadLetter(ref, message, error.reason))
-    except RuntimeError:  # MailboxFull: the fact is published where it was refused
-        return
-
-
-def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: object) -> int:  # the hot loop
-    """Runs the receivers one by one; returns how many were dealt with before the slice was used up."""
-    kind, ends, tick, env = type(message), dispatcher.slice_ends, dispatcher.clock.tick, refs[0]._env
-    chance = dispatcher.order if dispatcher.in_place == "random" else None
-    sender = dispatcher.current
-    known: type | None = None
-    handler: Handler | None = None
-    is_whole = False
-    for done, ref in enumerate(refs, 1):
-        cls = ref.actor_class
-        if cls is not known:
-            known, (handler, is_whole) = cls, getattr(cls, "_in_place", {}).get(kind, (None, False))
-        if ref._scheduled or handler is None or ref._env is not env or (chance is not None and chance.random() < 0.5):
-            _tell_or_bury(ref, message)
-        elif not is_whole:
-            _in_place(ref, handler, message)
-        else:  # as `_in_place`, without its calls: half of what a delivery costs
-            ref._scheduled = True
-            ref._accepted += 1
-            if ref._rare is not None:
-                _note_activity(ref)
-            dispatcher.current = ref
-            try:
-                handler(ref._actor, message)
-                ref._handled += 1
-            except BaseException as error:
-                _message_failed(ref, message, error)
-            dispatcher.current = sender
-            if ref._lane or ref._phase != RUNNING:
-                _end_turn(ref)
-            else:
-                ref._scheduled = False
-                if (ref._front or not ref._queue.empty()) and not ref._scheduled:
-                    ref._scheduled = True
-                    dispatcher.schedule(ref)
-        if not done % IN_PLACE_CHECK and tick() >= ends:
-            return done
-    return len(refs)
-
-
-def _in_place(cell: Cell, handler: Handler, message: object) -> None:
-    context = cell._context
-    if context is None:
-        context = cell._context = copy_context()
-    cell._scheduled = True  # on the stack: what it is told meanwhile is queued
-    cell._accepted += 1
-    if cell._rare is not None:
-        _note_activity(cell)
-    dispatcher = cell._env.dispatcher
-    sender, dispatcher.current = dispatcher.current, cell
-    try:
-        context.run(_handle_in_place, handler, cell, message)
-    except BaseException as error:
-        _message_failed(cell, message, error)
-    dispatcher.current = sender
-    _end_turn(cell)
-
-
-def _handle_in_place(handler: Handler, cell: Cell, message: object) -> None:
-    handler(cell._actor, message)
-    cell._handled += 1
-    hook = cell.actor_class._end_of_turn
-    if hook is not None:
-        try:
-            hook(cell._actor)
-        except BaseException as error:
-            fail(cell, error, "on_turn_end")
-
-
 def _turn(cell: Cell, throughput: int) -> Suspension | None:
     if cell._lane:
         suspension = _run_lane(cell)
@@ -166,23 +56,23 @@ def _turn(cell: Cell, throughput: int) -> Suspension | None:
     if cell._phase != RUNNING:
         return None
     if cell._rare is not None and (cell._front or not cell._queue.empty()):
-        _note_activity(cell)
+        note_activity(cell)
     suspension = _run_mailbox(cell, throughput)
     if suspension is None:
         if cell._phase == RUNNING:
             _flush(cell)
-        _end_turn(cell)
+        end_turn(cell)
     return suspension
 
 
-def _note_activity(cell: Cell) -> None:
+def note_activity(cell: Cell) -> None:
     """A user message: neither signals nor stops keep an actor from being idle."""
     for idle in (cell._idle, cell._rest):
         if idle is not None:
             idle.touch()
 
 
-def _end_turn(cell: Cell) -> None:
+def end_turn(cell: Cell) -> None:
     """Nobody looks at the mailbox any more; then look once more, for what came between."""
     if cell._lane:
         cell._env.dispatcher.schedule(cell)
@@ -243,7 +133,7 @@ def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C90
                         return _suspend(cell, message, result, waits_for)
                 handled += 1
         except BaseException as error:
-            _message_failed(cell, message, error)
+            message_failed(cell, message, error)
         if cell._lane:  # whatever ends or suspends this instance comes as an op
             break
     cell._handled += handled
@@ -285,11 +175,11 @@ def _suspend(cell: Cell, message: object, coroutine: Any, waits_for: object) -> 
 def _message_ended(cell: Cell, message: object, value: object, error: BaseException | None) -> None:
     """A suspended handler has returned or raised. Runs in its host, which ends after this."""
     cell._suspension = None
-    _note_activity(cell)
+    note_activity(cell)
     if error is None:
         _answer(cell, message, value)
     else:
-        _message_failed(cell, message, error)
+        message_failed(cell, message, error)
     cell._env.dispatcher.schedule(cell)
 
 
@@ -299,7 +189,7 @@ def _answer(cell: Cell, message: object, value: object) -> None:
         message.reply_to.resolve(value)  # type: ignore[union-attr]
 
 
-def _message_failed(cell: Cell, message: object, error: BaseException) -> None:
+def message_failed(cell: Cell, message: object, error: BaseException) -> None:
     """The message is lost. Its asker, if it has one, gets the error; whether the actor fails too depends on that."""
     if isinstance(error, Stashed):
         full = _put_aside(cell, message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .answers import answer
@@ -9,6 +10,8 @@ from .reasons import Refused
 from .unknown_names import unknown_action
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors import ActorRef
 
     from .behaviour import Behaviour
@@ -23,13 +26,16 @@ class AppCode:
 
     Args:
         seen: Where the answer to an event with a key is kept for who sends it again.
+        watch: Has `look` called after so many seconds.
     """
 
-    def __init__(self, behaviour: type[Behaviour] | None, seen: Seen) -> None:
+    def __init__(self, behaviour: type[Behaviour] | None, seen: Seen, watch: Callable[[float], None]) -> None:
         self.behaviour = behaviour
         self.ref: ActorRef[Any] | None = None
         """The running child; None before it is started and after it was given up."""
         self._seen = seen
+        self._watch = watch
+        self._is_watched = False
         self._handed: dict[ClientEvent, None] = {}
 
     def __len__(self) -> int:
@@ -59,7 +65,26 @@ class AppCode:
         if self.ref is None or not self.ref.is_alive():
             return False
         self.ref.tell(message)
+        if not self._is_watched:
+            self._watch_it()
         return True
+
+    def look(self) -> None:
+        """Ends a handler that has taken too long: it is a failure of the behaviour, and what waits goes on after it."""
+        self._is_watched = False
+        if self.ref is None or not self.ref.is_alive() or self.behaviour is None:
+            return
+        info = self.ref.info()
+        if info.doing_for is not None and info.doing_for >= (self.behaviour.patience or inf):
+            self.ref.kill()
+        if self._handed or info.doing is not None:
+            self._watch_it()
+
+    def _watch_it(self) -> None:
+        """One timer while there is anything to do, not one for each message: it may come a patience late."""
+        if self.behaviour is not None and self.behaviour.patience is not None:
+            self._is_watched = True
+            self._watch(self.behaviour.patience)
 
     def hand_over(self, event: ClientEvent) -> None:
         """One that was sent before under the same key gets the first one's answer, and is not handled again."""

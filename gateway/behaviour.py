@@ -50,6 +50,10 @@ class Behaviour(Actor):
     """Message classes that go out beside those that handlers take: for documents, and for classes that do not say
     themselves that they are messages."""
 
+    patience: ClassVar[float | None] = 30.0
+    """Seconds that one handler may await: nobody else in the topic is served meanwhile. Longer is a failure, ended
+    between one and two of these after it began; the next instance goes on with what waits. None: no limit."""
+
     passes_on: ClassVar[bool] = True
     """Whether an event of a client that no handler takes goes to everybody, as in a topic without app code. With False
     such an event is refused: everything that is published here has been through this class."""

@@ -7,7 +7,6 @@ that needs it, so `--help` and `check` answer at once and work while an applicat
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import os
 import sys
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from actors.config import ConfigError, suggestion
+from actors.config import ConfigError
 
+from .app_target import CannotServe, expect, import_app, put_on_path
 from .config import GatewaySettings
 from .logs import configure_logging
 from .settings_sources import Loaded, load_settings, with_origin
@@ -38,17 +38,6 @@ NOT_THE_AUTHORS = frozenset({__name__.partition(".")[0], "importlib"})
 """Modules whose frames say nothing about an application that cannot be imported, until its first own one."""
 STOP_MARGIN = 5.0
 """Seconds a reloading parent waits beyond the drain before it kills: interpreters need a moment to go."""
-
-
-class CannotServe(Exception):
-    """What was named on the command line is no gateway."""
-
-    def __init__(self, target: str, problem: str, hint: str) -> None:
-        super().__init__(target, problem, hint)
-        self.target, self.problem, self.hint = target, problem, hint
-
-    def __str__(self) -> str:
-        return f"cannot serve {self.target}: {self.problem}; {self.hint}"
 
 
 def _version() -> str:
@@ -128,7 +117,9 @@ def serve(
 @click.option("--print-defaults", is_flag=True, help="Print a file of every setting, with unit and reason.")
 def check(file: Path | None, print_defaults: bool) -> None:
     """
-    Prints the effective settings, where each of them comes from, the tree, and the worst case of restarts.
+    Prints the effective settings, their origin, and the tree.
+
+    Of each setting where it comes from; of the tree what stops when, and the worst case of restarts.
 
     \b
     hubbub check                                    hubbub.toml, or development mode
@@ -156,7 +147,7 @@ def check(file: Path | None, print_defaults: bool) -> None:
 @click.option("--once", is_flag=True, help="Print one frame as plain text and end.")
 def top(url: str, interval: float, once: bool) -> None:
     """
-    Shows a running gateway: its tree, what waits in mailboxes, what is restarted, who is busy.
+    Shows a running gateway: tree, mailboxes, restarts, who is busy.
 
     \b
     hubbub top
@@ -189,7 +180,9 @@ def top(url: str, interval: float, once: bool) -> None:
 @click.option("--url", default="http://127.0.0.1:8001", show_default=True, help="The gateway's admin listener.")
 def why(connection: str | None, principal: str | None, limit: int, url: str) -> None:
     """
-    Tells why a connection ended and what to do about it, or how it is while it is open.
+    Tells why a connection ended, or how an open one is.
+
+    In sentences, with what to do about it.
 
     \b
     hubbub why 6f1f7f8e-3a0c-4f7e-9d0a-0c7d8a5b1e11
@@ -251,12 +244,6 @@ def _serve(app: str | None, file: Path | None, flags: Mapping[str, object]) -> i
     return code
 
 
-def put_on_path(directory: Path) -> None:
-    """Makes the modules in `directory` importable, ahead of all others, as `python -m` does."""
-    if str(directory) not in sys.path:
-        sys.path.insert(0, str(directory))
-
-
 def _find_gateway(target: str) -> Any:
     try:
         found = import_app(target)
@@ -286,51 +273,6 @@ def _default_gateway(settings: GatewaySettings) -> Any:
     from gateway.app import Gateway
 
     return Gateway()
-
-
-def import_app(target: str) -> object:
-    """
-    Returns what `module:name` names.
-
-    Raises:
-        CannotServe: There is no colon, no such module, or no such name in it.
-        Exception: Whatever the module raises while it is imported; that traceback belongs to its author.
-    """
-    module_name, colon, name = target.partition(":")
-    if not (module_name and colon and name):
-        wanted = module_name.removesuffix(".py").replace("/", ".") or "chat"
-        raise CannotServe(target, "it is not module:name", f'write "{wanted}:{name or "app"}"')
-    if module_name.startswith("."):
-        raise CannotServe(target, f"{module_name} is a relative name", f'write "{module_name.lstrip(".")}:{name}"')
-    module = _import(target, module_name)
-    if not hasattr(module, name):
-        known = [public for public in vars(module) if not public.startswith("_")]
-        raise CannotServe(target, f"module {module_name} has no {name}", suggestion(name, known))
-    return getattr(module, name)
-
-
-def _import(target: str, name: str) -> object:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
-            raise  # it exists, and imports something that does not
-        raise CannotServe(
-            target, f"there is no module {error.name}", f"start in the directory that has it; this is {Path.cwd()}"
-        ) from None
-
-
-def expect(found: object, kind: type, target: str) -> object:
-    """
-    Returns `found` if it is a `kind`.
-
-    Raises:
-        CannotServe: It is something else.
-    """
-    if not isinstance(found, kind):
-        what = f"the class {found.__name__}" if isinstance(found, type) else f"of type {type(found).__name__}"
-        raise CannotServe(target, f"it is {what}", f"name an instance of {kind.__name__}")
-    return found
 
 
 def _reload(app: str | None, file: Path | None, flags: Mapping[str, object]) -> int:

@@ -16,6 +16,10 @@ from collections.abc import Iterable
 
 import attrs
 
+MAX_INFO = 4_096
+"""Bytes that a client may say of itself, encoded. Each member is told those of all: 1,000 members with as much as a
+message may have, 64 KiB, would be told 64 GiB."""
+
 
 @attrs.frozen
 class Present:

@@ -37,6 +37,7 @@ from .topic_messages import (
     Flush,
     JoinOverdue,
     LingerOver,
+    LookAtCode,
     Origin,
     Passivate,
     Removed,
@@ -66,9 +67,9 @@ class TopicActor(Actor):
         self._node = node
         self._name = name
         seen, joins = Seen(), PendingJoins()
-        self._code = AppCode(behaviour, seen)
-        self._order = Order(node, name, settings, self.actor_ref, joins, seen)
         this: TopicActor = weakref.proxy(self)  # its parts end with it: no cycle that somebody has to look for
+        self._code = AppCode(behaviour, seen, lambda seconds: this.look_at_code_after(seconds))
+        self._order = Order(node, name, settings, self.actor_ref, joins, seen)
         self._roster = Roster(this, node, self._order, self._code, settings)
         self._admissions = Admissions(this, node, settings, (joins, self._order, self._code, self._roster))
         self._blame = Blame()
@@ -211,6 +212,13 @@ class TopicActor(Actor):
     @handles(LingerOver)
     def linger_over(self, over: LingerOver) -> None:
         self._roster.linger_over(over.key, over.client)
+
+    @handles(LookAtCode)
+    def look_at_code(self, _: LookAtCode) -> None:
+        self._code.look()
+
+    def look_at_code_after(self, seconds: float) -> None:
+        self.timers.once(LookAtCode, LookAtCode(), seconds)
 
     @handles(Settle)
     def settled(self, _: Settle) -> None:

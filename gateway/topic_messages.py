@@ -154,6 +154,11 @@ class JoinOverdue:
 
 
 @attrs.frozen(eq=False)
+class LookAtCode:
+    """The behaviour had something to do a while ago."""
+
+
+@attrs.frozen(eq=False)
 class LingerOver:
     """Somebody who was cut off has not come back in time."""
 

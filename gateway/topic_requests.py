@@ -14,6 +14,7 @@ import attrs
 
 from .commands import Call, Done, Join, Leave, Left, Publish, ReadHistory, ReadPresence, Renew, Renewed
 from .limits import check_event_name, check_topic_name
+from .presence import MAX_INFO
 from .reasons import Refused
 from .shared_buckets import NOBODY
 from .topic_messages import Answer, Origin, Submit
@@ -83,6 +84,7 @@ class TopicRequests:
         """Hands a join to its topic, if this client may and the gateway can. Raises Refused, InvalidToken."""
         settings, earlier = self._settings(command.topic), self._members.subscriptions.get(command.topic)
         self._check_wire(command, earlier)
+        _check_info(command)
         if command.token:
             grant = self._node.topic_grant(command.token, command.topic, self.origin.user)
             command = attrs.evolve(command, info=grant.info or command.info, expires=grant.expires)
@@ -218,6 +220,12 @@ class TopicRequests:
 def _is_stale(join_ref: object, subscription: Subscription) -> bool:
     """Whether it names a membership that has ended; None names none."""
     return join_ref is not None and join_ref != subscription.join.join_ref
+
+
+def _check_info(command: Join) -> None:
+    size = len(command.info or b"")
+    if size > MAX_INFO:
+        raise Refused("limit_exceeded", f"the info has {size} bytes; {MAX_INFO} are allowed: all are told it")
 
 
 def _check_permission(who: str, principal: Principal) -> None:

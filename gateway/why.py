@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .reasons import CLOSE_REASONS
+from .screen_text import printable
 
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
@@ -147,7 +148,7 @@ def _short_who(one: Mapping[str, Any]) -> str:
 
 def plain(text: str) -> str:
     """One line of it that a terminal takes for text."""
-    return "".join(one if one.isprintable() else "?" for one in text[:SHOWN_CHARACTERS])
+    return printable(text[:SHOWN_CHARACTERS])
 
 
 def _size(count: int) -> str:

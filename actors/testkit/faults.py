@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors.actor import Actor, HandlerTable
+from actors.actor import Actor
+from actors.handler_table import HandlerTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,9 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from actors.actor import Actor, handles
+from actors.actor import Actor
 from actors.errors import ActorDeadError
+from actors.handler_table import handles
 from actors.messages import Ask, Terminated
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import structlog
 from actors import SystemFailed
 
 from .collector import Collector
-from .server import CannotListen
+from .listener import CannotListen
 from .tls import CannotUseCertificate
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ What it refuses to know: what is said on a socket. It keeps no list of sockets: 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from .addresses import TrustedProxies, UndeclaredProxies, client_address, client
 from .admin import admin_app
 from .api import Api
 from .headers import Headers
+from .listener import Listener
 from .origin import is_same_origin
 from .server_log import ServerLog
 from .tls import server_context
@@ -52,30 +52,10 @@ CONNECTION_HEADER = "Hubbub-Connection"
 
 NO_QUERY: Mapping[str, str] = MappingProxyType({})
 
-IDLE_WITHIN = 75.0
-"""
-Seconds until a connection without a whole request is closed, a new one or one that is kept alive. Above the 60 s of
-nginx and of AWS' load balancers, which else meet our close with their next request; aiohttp's own is an hour.
-"""
-
-BACKLOG = 4096
-"""Connections that the kernel keeps for us until we take them; Linux' own limit since 5.4."""
-
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
-class CannotListen(OSError):
-    """An address is not to be had: it is in use, or not ours."""
-
-    def __init__(self, address: str, error: OSError) -> None:
-        super().__init__(error.errno, os.strerror(error.errno) if error.errno else str(error))
-        self.address = address
-
-    def __str__(self) -> str:
-        return f"could not listen at {self.address}: {self.strerror}"
 
 
 class WebServer:
@@ -90,9 +70,8 @@ class WebServer:
         self._trusted = TrustedProxies(self._settings.trusted_proxies)
         self._undeclared = UndeclaredProxies(self._trusted)
         self._raw = RawWire()
-        self._runners: list[web.AppRunner] = []
-        self._public: web.AppRunner | None = None
-        self._socket_file: UnixSocket | None = None
+        self._listeners: list[Listener] = []
+        self._public: Listener | None = None
         self.url = ""
         self.admin_url: str | None = None
 
@@ -102,15 +81,14 @@ class WebServer:
         listen = self._settings
         if listens:
             tls = server_context(listen.tls)  # before anything listens: it may be refused
-            if listen.uds:
-                self._socket_file = UnixSocket(listen.uds, int(listen.uds_mode, 8))
-            self._public = await self._serve(self._public_app(), listen.host, listen.port, self._socket_file, tls)
-            self.url = _url_of(self._public, listen.uds, is_tls=tls is not None)
+            file = UnixSocket(listen.uds, int(listen.uds_mode, 8)) if listen.uds else None
+            self._public = await self._listen(self._public_app(), listen.host, listen.port, file, tls)
+            self.url = self._public.url
         address = listen.admin_address
         if address is not None:
             port = address[1] or (listen.port + 1 if listen.port else 0)
-            admin = await self._serve(admin_app(self._app, self._node, self._telemetry), address[0], port)
-            self.admin_url = _url_of(admin)
+            admin = await self._listen(admin_app(self._app, self._node, self._telemetry), address[0], port)
+            self.admin_url = admin.url
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
 
@@ -121,8 +99,7 @@ class WebServer:
     @property
     def port(self) -> int:
         assert self._public is not None
-        address: Any = self._public.addresses[0]
-        return int(address[1]) if isinstance(address, tuple) else 0
+        return self._public.port
 
     async def drain(self) -> None:
         """Stops accepting, then lets everybody go."""
@@ -130,41 +107,26 @@ class WebServer:
         self._node.is_draining = True
         self._node.events.publish(GatewayDraining(len(self._node.directory), settings.timeout))
         if self._public is not None:
-            for site in list(self._public.sites):
-                await site.stop()
+            await self._public.stop_accepting()
         await self._node.drain(settings.timeout * 0.75, settings.spread)
 
     async def stop(self) -> None:
-        for runner in reversed(self._runners):
-            await runner.cleanup()
-        self._runners.clear()
-        if self._socket_file is not None:
-            self._socket_file.remove()
+        for listener in reversed(self._listeners):
+            await listener.end()
+        self._listeners.clear()
 
-    async def _serve(
+    async def _listen(
         self,
         application: web.Application,
         host: str,
         port: int,
         file: UnixSocket | None = None,
         tls: SSLContext | None = None,
-    ) -> web.AppRunner:
-        runner = web.AppRunner(
-            application, access_log=None, handle_signals=False, shutdown_timeout=2.0,
-            keepalive_timeout=IDLE_WITHIN, logger=ServerLog(self._node.events.publish),
-        )  # fmt: skip
-        await runner.setup()
-        self._runners.append(runner)
-        site: web.BaseSite
-        try:
-            if file is not None:
-                site = web.SockSite(runner, file.bind(), backlog=BACKLOG)
-            else:
-                site = web.TCPSite(runner, host, port, backlog=BACKLOG, ssl_context=tls)
-            await site.start()
-        except OSError as error:
-            raise CannotListen(str(file.path) if file is not None else f"{host}:{port}", error) from error
-        return runner
+    ) -> Listener:
+        listener = Listener(application, host, port, ServerLog(self._node.events.publish), file=file, tls=tls)
+        self._listeners.append(listener)
+        await listener.start()
+        return listener
 
     def _public_app(self) -> web.Application:
         application = web.Application()
@@ -327,11 +289,3 @@ class WebServer:
         finally:
             if not taken:
                 ref.stop_now()
-
-
-def _url_of(runner: web.AppRunner, uds: str = "", *, is_tls: bool = False) -> str:
-    if uds:
-        return f"unix:{uds}"
-    address: Any = runner.addresses[0]
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"http{'s' if is_tls else ''}://{host}:{address[1]}"

@@ -567,3 +567,58 @@ async def test_a_room_passes_on_what_it_does_not_handle(system: ActorSystem) -> 
     bob.heard()
     await ada.says("publish", room="room-1", event="sya", payload=1)
     assert [one["payload"] for one in bob.heard()] == [1]
+
+
+class Hanging(Room):
+    """A handler that never comes back, and one that does."""
+
+    patience = 10.0
+
+    @on("hang")
+    async def hang(self, member: Member, data: Any) -> None:
+        await passes(1e6)
+
+    @on("count")
+    def count(self, member: Member, data: Any) -> int:
+        self.state = (self.state or 0) + 1
+        return self.state
+
+
+@pytest.mark.allow_failures("CancelledError")
+async def test_a_handler_that_never_returns_does_not_take_its_room_along(system: ActorSystem) -> None:
+    """It is ended after its patience, its client is answered, and the next instance does what waited behind it."""
+    node = await start_node(system, behaviour=Hanging)
+    ada, bob = Peer(node, "ada"), Peer(node, "bob")
+    for peer in (ada, bob):
+        await peer.joins("room-1")
+        peer.heard()
+    ada.send("publish", room="room-1", event="hang", ref=1)
+    bob.send("publish", room="room-1", event="count", ref=2)
+    await passes(Hanging.patience * 0.9)
+    assert (ada.heard(), bob.heard()) == ([], [])
+    await passes(Hanging.patience * 1.2)
+    ((refused,), (counted,)) = ada.heard(), bob.heard()
+    assert refused["error"]["reason"] == "internal"
+    assert counted["payload"] == 1
+    (again,) = await bob.says("publish", room="room-1", event="count")
+    assert again["payload"] == 2
+    assert (ada.closes, bob.closes) == ([], [])
+
+
+async def test_a_handler_within_its_patience_is_left_alone(system: ActorSystem) -> None:
+    """Also if it is looked at in the middle of its work: only its own time counts, not that of those before it."""
+
+    class Slow(Hanging):
+        @on("wait")
+        async def wait(self, member: Member, data: Any) -> int:
+            await passes(8.0)
+            return int(data)
+
+    node = await start_node(system, behaviour=Slow)
+    ada = Peer(node, "ada")
+    await ada.joins("room-1")
+    ada.heard()
+    for number in range(4):
+        ada.send("publish", room="room-1", event="wait", payload=number)
+    await passes(40.0)
+    assert [one["payload"] for one in ada.heard() if "payload" in one] == [0, 1, 2, 3]

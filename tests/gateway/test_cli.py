@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from actors.config import Leaf
-from gateway import cli
+from gateway import app_target, cli
 from gateway.config import GatewaySettings
 from gateway.settings_sources import TABLES, load_settings, setting_leaves
 from gateway.settings_text import EXAMPLES, assignment, default_lines, table_leaves
@@ -271,8 +271,8 @@ def test_what_cannot_be_imported_is_a_letter(
     """Each way to misname an application says which it was."""
     (tmp_path / "cli_found.py").write_text("gateway = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(cli.CannotServe) as caught:
-        cli.import_app(target)
+    with pytest.raises(app_target.CannotServe) as caught:
+        app_target.import_app(target)
     assert str(caught.value).startswith(said)
 
 
@@ -296,7 +296,7 @@ def test_a_fault_of_the_application_keeps_its_traceback(
     (tmp_path / f"{name}.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(error):
-        cli.import_app(f"{name}:app")
+        app_target.import_app(f"{name}:app")
 
 
 def test_the_traceback_of_an_application_begins_in_it(tmp_path: Path) -> None:
@@ -315,11 +315,11 @@ def test_the_traceback_of_an_application_begins_in_it(tmp_path: Path) -> None:
 
 def test_only_a_gateway_is_served() -> None:
     """A class in place of its instance is the usual slip."""
-    assert cli.expect(5, int, "a:b") == 5
-    with pytest.raises(cli.CannotServe, match="cannot serve a:b: it is of type str; name an instance of int"):
-        cli.expect("x", int, "a:b")
-    with pytest.raises(cli.CannotServe, match="it is the class int"):
-        cli.expect(int, int, "a:b")
+    assert app_target.expect(5, int, "a:b") == 5
+    with pytest.raises(app_target.CannotServe, match="cannot serve a:b: it is of type str; name an instance of int"):
+        app_target.expect("x", int, "a:b")
+    with pytest.raises(app_target.CannotServe, match="it is the class int"):
+        app_target.expect(int, int, "a:b")
 
 
 def test_the_reloaded_command_is_the_same_without_reload() -> None:

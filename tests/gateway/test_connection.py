@@ -24,6 +24,7 @@ from gateway.events import (
 )
 from gateway.function_session import FunctionSession
 from gateway.identity import Principal
+from gateway.presence import MAX_INFO
 from gateway.protocols.native import NativeWire
 from gateway.protocols.raw import RawWire
 from gateway.pulse import SLOT
@@ -31,7 +32,7 @@ from gateway.reasons import WebSocketDisconnect
 from gateway.session import GOODBYE
 from gateway.topic_messages import Answer
 from tests.support.fake_socket import FakeSocket
-from tests.support.peer import KEPT, PLAIN, Peer, changed, passes, settings, settle, start_node
+from tests.support.peer import KEPT, PLAIN, Peer, changed, facts_of, passes, settings, settle, start_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,14 +41,6 @@ if TYPE_CHECKING:
     from gateway.member import Member
     from gateway.node import Node
     from gateway.websocket import WebSocket
-
-
-def facts_of(system: ActorSystem, *kinds: type) -> list[Any]:
-    """Facts of these kinds, from now on."""
-    found: list[Any] = []
-    for kind in kinds:
-        system.events.subscribe(kind, found.append)
-    return found
 
 
 # --- answers and turns
@@ -280,6 +273,8 @@ async def test_an_awaited_send_waits_for_a_slow_reader(system: ActorSystem) -> N
 
 class Deaf(Room):
     """Takes every event and answers none for a long time."""
+
+    patience = None
 
     @on("work")
     async def work(self, member: Member, data: Any) -> None:
@@ -746,3 +741,12 @@ def test_invalid_commands_are_commands() -> None:
     """A wire never raises: what it does not understand it returns."""
     (command,) = NativeWire(says_hello=False).decode("nonsense")
     assert isinstance(command, Invalid)
+
+
+async def test_what_a_client_says_of_itself_has_a_bound(system: ActorSystem) -> None:
+    """Everybody in the topic is told it: what is too long is refused, and the connection goes on."""
+    node = await start_node(system)
+    ada = Peer(node, "ada")
+    (refused,) = await ada.says("join_room", room="kept", info="x" * MAX_INFO)
+    assert refused["error"]["reason"] == "limit_exceeded"
+    await ada.joins("kept", info="x" * (MAX_INFO - 2))

@@ -166,25 +166,3 @@ def test_errors_of_ours_say_what_to_do() -> None:
     assert "could not read members inside a handler of 'chat'" in str(WouldStallTopic("chat", "read members"))
     assert str(WebSocketDisconnect(1001)) == "websocket disconnected with 1001"
     assert str(WebSocketDisconnect(1001, "bye")) == "websocket disconnected with 1001: bye"
-
-
-@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1011, 1012, 1014, 3000, 4000, 4999])
-def test_a_code_that_may_be_sent_passes(code: int) -> None:
-    """RFC 6455 7.4, and 1012-1014 of IANA's registry."""
-    validate_close(code, "x" * 123)
-
-
-@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, -1, True])
-def test_a_code_that_may_not_be_sent_is_refused(code: int) -> None:
-    """1004, 1005, 1006 and 1015 are for reports, the rest belongs to nobody."""
-    with pytest.raises(ValueError, match="may not be sent"):
-        validate_close(code)
-
-
-def test_a_reason_is_measured_in_bytes() -> None:
-    """123 bytes are what a close frame has left, however few characters they are."""
-    validate_close(1000, "é" * 61)
-    with pytest.raises(ValueError, match="124 bytes"):
-        validate_close(1000, "é" * 62)
-    with pytest.raises(ValueError, match="not valid UTF-8"):
-        validate_close(1000, "\ud800")

@@ -12,7 +12,7 @@ from gateway.behaviour import Room
 from gateway.events import RoomLeft, TopicClosed, TopicOpened
 from gateway.reasons import Refused
 from tests.support.late_engine import LateEngine
-from tests.support.peer import KEPT, PLAIN, Peer, changed, passes, settings, settle, start_node
+from tests.support.peer import KEPT, PLAIN, Peer, changed, facts_of, passes, settings, settle, start_node
 
 if TYPE_CHECKING:
     from gateway.member import Member
@@ -28,14 +28,6 @@ def answers(node: Node, topic: str = "kept", count: int | None = None) -> None:
     """The late engine carries out what waits for a topic, and answers."""
     assert isinstance(node.engine, LateEngine)
     node.engine.answer(topic, count)
-
-
-def collected(system: ActorSystem, *kinds: type) -> list[Any]:
-    """Facts of these kinds, from now on."""
-    found: list[Any] = []
-    for kind in kinds:
-        system.events.subscribe(kind, found.append)
-    return found
 
 
 # --- publishing
@@ -81,7 +73,7 @@ async def test_a_dead_member_disturbs_nobody(system: ActorSystem) -> None:
     ada, bob = Peer(node, "ada"), Peer(node, "bob")
     for peer in (ada, bob):
         await peer.joins("kept")
-    closed = collected(system, TopicClosed)
+    closed = facts_of(system, TopicClosed)
     node.commands.publish("kept", "one", "message", exclude="bob")
     node.commands.publish("kept", "two", "message")
     bob.ref.kill()
@@ -179,7 +171,7 @@ async def test_rejoining_replaces_and_loses_nothing(system: ActorSystem) -> None
     """A second join of the same connection ends the first membership and starts another; it is delivered to once."""
     node = await start_node(system)
     ada = Peer(node, "ada")
-    left = collected(system, RoomLeft)
+    left = facts_of(system, RoomLeft)
     await ada.joins("kept")
     await ada.joins("kept")
     node.commands.publish("kept", "x", "message")
@@ -360,7 +352,7 @@ async def test_a_topic_without_presence_says_so(system: ActorSystem) -> None:
 async def test_an_empty_topic_goes_and_its_stream_stays(system: ActorSystem) -> None:
     """Passivation drops the actor; who comes back with a position recovers."""
     node = await start_node(system)
-    facts = collected(system, TopicOpened, TopicClosed)
+    facts = facts_of(system, TopicOpened, TopicClosed)
     ada = Peer(node, "ada")
     begun = await ada.joins("kept")
     ada.send("publish", room="kept", payload="x")
@@ -478,7 +470,7 @@ async def test_a_departure_starts_no_topic(system: ActorSystem) -> None:
     await settle()
     answers(node)
     await settle()
-    opened = collected(system, TopicOpened)
+    opened = facts_of(system, TopicOpened)
     (topic,) = [ref for ref in system.root.walk() if ref.path.startswith("/topics/")]
     topic.stop_now()
     ada.ref.kill()

@@ -11,8 +11,7 @@ import pytest
 
 from gateway.events import ConnectionRefused
 from gateway.publications import MAX_KEY
-from gateway.web import api
-from gateway.web import server as web_server
+from gateway.web import api, listener
 from tests.support.client import connect, settings
 from tests.support.raw_client import PATIENCE, upgrade
 
@@ -61,7 +60,7 @@ async def test_what_is_no_http_is_a_refusal_and_no_failure(
 @pytest.mark.parametrize("begun", BEGUN.values(), ids=BEGUN)
 async def test_who_says_no_whole_request_is_let_go(serve: Any, begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """An open file of ours is not to be had for nothing, and not for an hour."""
-    monkeypatch.setattr(web_server, "IDLE_WITHIN", 0.05)
+    monkeypatch.setattr(listener, "IDLE_WITHIN", 0.05)
     await answer_to(await serve(), begun)
 
 

@@ -8,28 +8,15 @@ from typing import Any
 
 import pytest
 
-from gateway import Gateway, History, Room, WebSocket, WebSocketEndpoint
+from gateway import Gateway, History
 from gateway.events import PublicationDropped
 from gateway.reasons import Refused
 from tests.support.client import connect, settings, when
+from tests.support.listening import PIECE, listening
 from tests.support.raw_client import RawClient
 
 Serve = Any
-PIECE = "x" * 8_000
 KEYS = ("red", "green", "blue")
-
-
-def listening(**topic: Any) -> Gateway:
-    """Raw endpoint `/` whose clients only listen to the room `news`."""
-    app = Gateway()
-    app.topic("news", **topic)(Room)
-
-    @app.ws("/")
-    class Listener(WebSocketEndpoint):
-        async def on_connect(self, ws: WebSocket) -> None:
-            await self.join("news")
-
-    return app
 
 
 async def slow_listener(server: Any) -> RawClient:

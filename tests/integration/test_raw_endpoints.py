@@ -18,18 +18,10 @@ from gateway import (
 )
 from gateway.events import ConnectionClosed, ConnectionRefused
 from gateway.reasons import NotAccepted
-from tests.support.client import Client, connect, refused, settings, when
+from tests.support.client import Box, Client, connect, out_of, refused, settings, when
 from tests.support.raw_client import PATIENCE, RawClient, upgrade
 
 Serve = Any
-
-Box = asyncio.Queue[Any]
-"""What app code saw, for the test to wait for."""
-
-
-async def out_of(box: Box) -> Any:
-    async with asyncio.timeout(PATIENCE):
-        return await box.get()
 
 
 # --- functions: frames

@@ -13,16 +13,10 @@ from actors.config import ConfigError
 from gateway import Gateway, History, Member, Refused, Room, WebSocketEndpoint, on
 from gateway.events import ConnectionClosed, RoomJoined
 from gateway.reasons import TopicKindError
-from tests.support.client import Client, connect, settings, when
+from tests.support.client import Box, Client, connect, out_of, settings, when
 from tests.support.raw_client import PATIENCE
 
 Serve = Any
-Box = asyncio.Queue[Any]
-
-
-async def out_of(box: Box) -> Any:
-    async with asyncio.timeout(PATIENCE):
-        return await box.get()
 
 
 class Counter(Room):

@@ -8,28 +8,14 @@ from typing import Any
 
 import pytest
 
-from gateway import Gateway, History, Room, WebSocket, WebSocketEndpoint
+from gateway import Gateway, History, WebSocket
 from gateway.events import ConnectionClosed, ConsumerSlowed, PublicationDropped
 from gateway.frames import text_frame
-from tests.support.client import connect, settings, when
+from tests.support.client import Box, connect, settings, when
+from tests.support.listening import PIECE, listening
 from tests.support.raw_client import PATIENCE, RawClient, frame
 
 Serve = Any
-Box = asyncio.Queue[Any]
-PIECE = "x" * 8_000
-
-
-def listening(**topic: Any) -> Gateway:
-    """Raw endpoint `/` whose clients only listen to the room `news`."""
-    app = Gateway()
-    app.topic("news", **topic)(Room)
-
-    @app.ws("/")
-    class Listener(WebSocketEndpoint):
-        async def on_connect(self, ws: WebSocket) -> None:
-            await self.join("news")
-
-    return app
 
 
 async def read(client: RawClient, wanted: bytes) -> None:

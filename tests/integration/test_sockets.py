@@ -28,19 +28,13 @@ from gateway.events import ConnectionClosed
 from gateway.middleware import Authenticate, LimitRate
 from gateway.permissions import IsAuthenticated
 from gateway.router import WebSocketRouter
-from tests.support.client import Client, connect, refused, settings, when
+from tests.support.client import Box, Client, connect, out_of, refused, settings, when
 from tests.support.process import ROOT, Process, free_ports
 from tests.support.raw_client import CLOSE, PATIENCE, TEXT, RawClient
 from tests.support.raw_client import frame as client_frame
 from tests.support.seeds import at
 
 Serve = Any
-Box = asyncio.Queue[Any]
-
-
-async def out_of(box: Box) -> Any:
-    async with asyncio.timeout(PATIENCE):
-        return await box.get()
 
 
 async def read_json(client: Client) -> Any:

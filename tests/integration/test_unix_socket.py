@@ -14,7 +14,7 @@ from websockets.asyncio.client import unix_connect
 
 from gateway.events import ConnectionClosed, ConnectionOpened
 from gateway.settings_sources import load_settings
-from gateway.web.server import CannotListen
+from gateway.web.listener import CannotListen
 from tests.support.client import Client, when
 from tests.support.raw_client import PATIENCE
 

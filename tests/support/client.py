@@ -25,6 +25,15 @@ from .raw_client import PATIENCE
 
 SUBPROTOCOL = Subprotocol("gateway.v1")
 
+Box = asyncio.Queue[Any]
+"""What app code saw, for the test to wait for."""
+
+
+async def out_of(box: Box) -> Any:
+    """The next thing that app code saw."""
+    async with asyncio.timeout(PATIENCE):
+        return await box.get()
+
 
 def settings(**variables: str) -> GatewaySettings:
     """Development mode on a port of the system's choice; `LIMITS__BURST="5"` is `gateway.limits.burst`."""

@@ -56,6 +56,14 @@ def settings(topics: dict[str, TopicSettings] | None = None, **limits: Any) -> G
     return GatewaySettings(topics=chosen, gateway=ListenSettings(limits=Limits(**limits)))
 
 
+def facts_of(system: ActorSystem, *kinds: type) -> list[Any]:
+    """Facts of these kinds, from now on."""
+    found: list[Any] = []
+    for kind in kinds:
+        system.events.subscribe(kind, found.append)
+    return found
+
+
 async def start_node(
     system: ActorSystem,
     chosen: GatewaySettings | None = None,

@@ -1,0 +1,71 @@
+"""MODULE:APP of the command line: where it is looked for, and what it may be."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from actors.config import suggestion
+
+
+class CannotServe(Exception):
+    """What was named on the command line is no gateway."""
+
+    def __init__(self, target: str, problem: str, hint: str) -> None:
+        super().__init__(target, problem, hint)
+        self.target, self.problem, self.hint = target, problem, hint
+
+    def __str__(self) -> str:
+        return f"cannot serve {self.target}: {self.problem}; {self.hint}"
+
+
+def put_on_path(directory: Path) -> None:
+    """Makes the modules in `directory` importable, ahead of all others, as `python -m` does."""
+    if str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))
+
+
+def import_app(target: str) -> object:
+    """
+    Returns what `module:name` names.
+
+    Raises:
+        CannotServe: There is no colon, no such module, or no such name in it.
+        Exception: Whatever the module raises while it is imported; that traceback belongs to its author.
+    """
+    module_name, colon, name = target.partition(":")
+    if not (module_name and colon and name):
+        wanted = module_name.removesuffix(".py").replace("/", ".") or "chat"
+        raise CannotServe(target, "it is not module:name", f'write "{wanted}:{name or "app"}"')
+    if module_name.startswith("."):
+        raise CannotServe(target, f"{module_name} is a relative name", f'write "{module_name.lstrip(".")}:{name}"')
+    module = _import(target, module_name)
+    if not hasattr(module, name):
+        known = [public for public in vars(module) if not public.startswith("_")]
+        raise CannotServe(target, f"module {module_name} has no {name}", suggestion(name, known))
+    return getattr(module, name)
+
+
+def _import(target: str, name: str) -> object:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
+            raise  # it exists, and imports something that does not
+        raise CannotServe(
+            target, f"there is no module {error.name}", f"start in the directory that has it; this is {Path.cwd()}"
+        ) from None
+
+
+def expect(found: object, kind: type, target: str) -> object:
+    """
+    Returns `found` if it is a `kind`.
+
+    Raises:
+        CannotServe: It is something else.
+    """
+    if not isinstance(found, kind):
+        what = f"the class {found.__name__}" if isinstance(found, type) else f"of type {type(found).__name__}"
+        raise CannotServe(target, f"it is {what}", f"name an instance of {kind.__name__}")
+    return found

@@ -1,0 +1,99 @@
+"""What a gateway listens at: its addresses, from the first bind to the last connection that is let go."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from .server_log import ServerLog
+    from .unix_socket import UnixSocket
+
+IDLE_WITHIN = 75.0
+"""
+Seconds until a connection without a whole request is closed, a new one or one that is kept alive. Above the 60 s of
+nginx and of AWS' load balancers, which else meet our close with their next request; aiohttp's own is an hour.
+"""
+
+BACKLOG = 4096
+"""Connections that the kernel keeps for us until we take them; Linux' own limit since 5.4."""
+
+
+class CannotListen(OSError):
+    """An address is not to be had: it is in use, or not ours."""
+
+    def __init__(self, address: str, error: OSError) -> None:
+        super().__init__(error.errno, os.strerror(error.errno) if error.errno else str(error))
+        self.address = address
+
+    def __str__(self) -> str:
+        return f"could not listen at {self.address}: {self.strerror}"
+
+
+class Listener:
+    """
+    One application at one address. HTTP, TLS and keep-alive are aiohttp's.
+
+    Args:
+        file: A Unix socket, which then is listened at instead of the address.
+        log: What aiohttp says of requests.
+    """
+
+    def __init__(
+        self,
+        application: web.Application,
+        host: str,
+        port: int,
+        log: ServerLog,
+        *,
+        file: UnixSocket | None = None,
+        tls: SSLContext | None = None,
+    ) -> None:
+        self._host, self._port, self._file, self._tls = host, port, file, tls
+        self._runner = web.AppRunner(
+            application, access_log=None, handle_signals=False, shutdown_timeout=2.0,
+            keepalive_timeout=IDLE_WITHIN, logger=log,
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        """Raises CannotListen; `end` has to be called all the same."""
+        await self._runner.setup()
+        try:
+            await self._site().start()
+        except OSError as error:
+            at = str(self._file.path) if self._file is not None else f"{self._host}:{self._port}"
+            raise CannotListen(at, error) from error
+
+    def _site(self) -> web.BaseSite:
+        if self._file is not None:
+            return web.SockSite(self._runner, self._file.bind(), backlog=BACKLOG)
+        return web.TCPSite(self._runner, self._host, self._port, backlog=BACKLOG, ssl_context=self._tls)
+
+    @property
+    def port(self) -> int:
+        """The one that was bound; 0 at a Unix socket."""
+        address: Any = self._runner.addresses[0]
+        return int(address[1]) if isinstance(address, tuple) else 0
+
+    @property
+    def url(self) -> str:
+        if self._file is not None:
+            return f"unix:{self._file.path}"
+        address: Any = self._runner.addresses[0]
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        return f"http{'' if self._tls is None else 's'}://{host}:{address[1]}"
+
+    async def stop_accepting(self) -> None:
+        """Nobody new; who is connected stays."""
+        for site in list(self._runner.sites):
+            await site.stop()
+
+    async def end(self) -> None:
+        """Lets go of everybody, and of the file."""
+        await self._runner.cleanup()
+        if self._file is not None:
+            self._file.remove()

@@ -224,7 +224,7 @@ def _refuse_contradictions(settings: GatewaySettings, origins: Mapping[str, str]
     if listen.uds and unused:
         fact, hint = f"gateway.uds is {shown(listen.uds)}, so nothing would listen there", "keep one of them"
         raise ConfigError(unused[0], fact, hint, origin=origins[unused[0]])
-    if implied and not listen.uds and not _is_loopback(listen.host):
+    if implied and not listen.uds and not is_loopback(listen.host):
         fact = f"{shown(listen.host)} is not loopback, and without a file every topic is open to anyone"
         hint = "write a file that declares topics, or set HUBBUB_DEVELOPMENT=true if that is what you want"
         raise ConfigError("gateway.host", fact, hint, origin=origins.get("gateway.host", ""))
@@ -236,7 +236,8 @@ def _is_meant(path: str, settings: GatewaySettings, origins: Mapping[str, str]) 
     return path in origins and (value != default or not origins[path].startswith("file "))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

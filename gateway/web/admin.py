@@ -24,8 +24,10 @@ from aiohttp import web
 
 from actors import Actor, ActorDeadError, AskTimeout, handles
 
+from .origin import is_local_name
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from actors import ActorInfo, TreeNode
     from actors.tree import By
@@ -60,8 +62,20 @@ class Probe(Actor):
         return question
 
 
-def admin_app(app: Gateway, node: Node, telemetry: Telemetry) -> web.Application:
-    application = web.Application()
+@web.middleware
+async def only_local_names(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """A page that has its own name point at this machine (DNS rebinding) may not read what is here."""
+    if not is_local_name(request.headers.get("Host")):
+        words = "could not answer: Host is none of this machine's; ask localhost or its address"
+        return web.Response(status=403, text=f"{words}\n")
+    return await handler(request)
+
+
+def admin_app(app: Gateway, node: Node, telemetry: Telemetry, *, is_at_home: bool) -> web.Application:
+    """`is_at_home`: whether it is for this machine alone."""
+    application = web.Application(middlewares=[only_local_names] if is_at_home else [])
     handlers = Admin(app, node, telemetry)
     application.router.add_get("/live", handlers.live)
     application.router.add_get("/ready", handlers.ready)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -32,6 +33,26 @@ def is_same_origin(
     ours = _address(public_url or f"{scheme or origin.partition(':')[0]}://{host or ''}")
     is_other_scheme = not public_url and scheme is not None and origin.partition(":")[0] != scheme
     return asking is not None and asking == ours and not is_other_scheme
+
+
+def is_local_name(host: str | None) -> bool:
+    """
+    Whether a `Host` names this machine as it calls itself: `localhost`, a name below that, or an address.
+
+    Any other name is somebody's choice of what it means. A page of `evil.example` that has its own name point at
+    127.0.0.1 is of the same origin as what it finds there (DNS rebinding), so a listener that is meant for this machine
+    alone takes no such names.
+    """
+    try:
+        name = urlsplit(f"//{host or ''}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name) is not None
+    except ValueError:
+        return False
 
 
 def _address(url: str) -> tuple[str, int] | None:

@@ -18,6 +18,7 @@ from ..events import ConnectionClosed, ConnectionRefused, GatewayDraining, Gatew
 from ..identity import ANONYMOUS
 from ..protocols.raw import RawWire
 from ..reasons import InvalidToken, Refused
+from ..settings_sources import is_loopback
 from ..shared_buckets import key_of
 from ..sockets import SocketLimits
 from ..telemetry import Telemetry
@@ -29,7 +30,7 @@ from .admin import admin_app
 from .api import Api
 from .headers import Headers
 from .listener import Listener
-from .origin import is_same_origin
+from .origin import is_local_name, is_same_origin
 from .server_log import ServerLog
 from .tls import server_context
 from .unix_socket import UnixSocket
@@ -70,6 +71,9 @@ class WebServer:
         self._trusted = TrustedProxies(self._settings.trusted_proxies)
         self._undeclared = UndeclaredProxies(self._trusted)
         self._raw = RawWire()
+        listen = self._settings
+        self._is_at_home = node.settings.development and not listen.uds and is_loopback(listen.host)
+        """Whether it is one person's on one machine, who has not said what its name is."""
         self._listeners: list[Listener] = []
         self._public: Listener | None = None
         self.url = ""
@@ -87,7 +91,8 @@ class WebServer:
         address = listen.admin_address
         if address is not None:
             port = address[1] or (listen.port + 1 if listen.port else 0)
-            admin = await self._listen(admin_app(self._app, self._node, self._telemetry), address[0], port)
+            application = admin_app(self._app, self._node, self._telemetry, is_at_home=is_loopback(address[0]))
+            admin = await self._listen(application, address[0], port)
             self.admin_url = admin.url
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
@@ -205,6 +210,8 @@ class WebServer:
         said = request.headers.getall("X-Forwarded-Proto", ())
         scheme = client_scheme(request.remote or "", said, self._trusted, is_tls=request.secure)
         listen = self._settings
+        if self._is_at_home and not listen.public_url and not is_local_name(request.headers.get("Host")):
+            return origin in listen.allowed_origins or "*" in listen.allowed_origins
         return is_same_origin(origin, request.headers.get("Host"), listen.allowed_origins, listen.public_url, scheme)
 
     def address_of(self, request: web.Request) -> str:

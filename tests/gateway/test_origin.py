@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.web.origin import is_same_origin
+from gateway.web.origin import is_local_name, is_same_origin
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,27 @@ def test_the_public_url_goes_before_the_host_header() -> None:
 def test_any_header_is_answered(origin: str, host: str | None) -> None:
     """Never a traceback, whatever a client writes."""
     assert is_same_origin(origin, host, (), "") in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8000", True),
+        ("chat.localhost:8000", True),
+        ("127.0.0.1:8000", True),
+        ("[::1]:8000", True),
+        ("192.0.2.7", True),
+        ("evil.example", False),
+        ("evil.example:8000", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("notlocalhost", False),
+        ("", False),
+        (None, False),
+        ("[", False),
+    ],
+)
+def test_only_this_machines_own_names_are_local(host: str | None, is_local: bool) -> None:
+    """An address cannot be made to point elsewhere; a name can."""
+    assert is_local_name(host) is is_local

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -106,3 +107,18 @@ async def test_a_key_against_doubles_is_no_place_to_keep_things(serve: Any) -> N
     body = json.dumps({"channel": "public:k", "data": 1, "idempotency_key": "k" * (MAX_KEY + 1)}).encode()
     answer = await answer_to(server, POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     assert b'"code":107' in answer
+
+
+@pytest.mark.parametrize(("name", "status"), [("evil.example", b"403"), ("localhost", b"101"), ("127.0.0.1", b"101")])
+async def test_a_name_that_was_made_to_point_here_opens_nothing(demo_server: Any, name: str, status: bytes) -> None:
+    """DNS rebinding: a page of `evil.example`, which resolves to loopback, is of the same origin as what it finds."""
+    host = f"{name}:{demo_server.app.server.port}"
+    asked = upgrade("/ws", f"Origin: http://{host}", host=host)
+    assert (await answer_to(demo_server, asked, only_head=True)).split()[1] == status
+    admin = urlsplit(demo_server.admin_url).port
+    reader, writer = await asyncio.open_connection("127.0.0.1", admin)
+    writer.write(f"GET /live HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(PATIENCE):
+        answer = await reader.read()
+    writer.close()
+    assert answer.split()[1] == (b"403" if status == b"403" else b"200")

@@ -7,6 +7,7 @@ from typing import Final
 NO_STATUS: Final = 1005
 LOST: Final = 1006
 PROTOCOL_ERROR: Final = 1002
+POLICY_VIOLATION: Final = 1008
 MESSAGE_TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011
 

@@ -26,12 +26,14 @@ from gateway.close_codes import (
     LOST,
     MESSAGE_TOO_BIG,
     NO_STATUS,
+    POLICY_VIOLATION,
     PROTOCOL_ERROR,
     cut_reason,
     is_sendable,
     validate_close,
 )
 from gateway.frames import close_frame, pong_frame
+from gateway.limits import TokenBucket
 from gateway.sockets import ListenerFactory, SocketListener
 from gateway.web.aiohttp_names import WebSocketError, WebSocketReader, WSMessage
 from gateway.web.frame_guard import FrameGuard
@@ -48,6 +50,10 @@ Bytes fed between two questions for credit: at most 682 frames, 0.7 ms. A read c
 
 FRAMES_PER_TURN: Final = 1024
 """Frames of one socket in one turn of the loop: about 1 ms. Credit does not see frames that never become a message."""
+
+PINGS_PER_SECOND: Final = 20.0
+PING_BURST: Final = 200
+"""Pings of one client: clients send one in 10 to 60 s. They take no token, as messages do, and each is answered."""
 
 TEXT: Final = WSMsgType.TEXT
 BINARY: Final = WSMsgType.BINARY
@@ -84,6 +90,7 @@ class TakenSocket(asyncio.Protocol):
         "_ignoring",
         "_listener",
         "_peer_close",
+        "_pings",
         "_pongs",
         "_reader",
         "_rest",
@@ -116,6 +123,7 @@ class TakenSocket(asyncio.Protocol):
         self._held = False  # the listener has no credit
         self._turn_due = False
         self._ignoring = False
+        self._pings: TokenBucket | None = None
         self._pongs: list[bytes] | None = None
         self._peer_close: tuple[int, str] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -317,6 +325,11 @@ class TakenSocket(asyncio.Protocol):
 
     def _ping_received(self, data: bytes) -> None:
         """Answers leave joined at the end of the slice; a congested peer gets the newest only (RFC 6455 5.5.3)."""
+        if self._pings is None:
+            self._pings = TokenBucket(PINGS_PER_SECOND, PING_BURST)
+        if self._pings.take(self._factory.loop.time()) > 0.0:
+            self._fail(POLICY_VIOLATION, "too many pings")
+            return
         pong = pong_frame(data)
         if self._pongs is None or self.is_congested:
             self._pongs = [pong]

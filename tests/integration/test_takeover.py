@@ -18,6 +18,7 @@ from aiohttp.web_protocol import RequestHandler
 from gateway.frames import binary_frame, ping_frame, text_frame
 from gateway.sockets import Socket, SocketLimits
 from gateway.web.socket_factory import TCP_NOTSENT_LOWAT
+from gateway.web.takeover import PING_BURST
 from tests.support.raw_client import BINARY, CLOSE, PATIENCE, PING, PONG, TEXT, Frame, RawClient, close, frame, upgrade
 from tests.support.raw_server import PLAIN_WIRES, WIRES, Recorder, Server, Wire, named, when
 
@@ -373,6 +374,24 @@ def test_every_ping_is_answered_by_the_socket_itself(wire: Wire) -> None:
         assert [await client.frame() for _ in payloads] == [Frame(PONG, payload) for payload in payloads]
         await listener.until(lambda heard: heard == [("text", "after")])
         client.abort()
+
+    wire.play(scenario)
+
+
+@every_wire
+def test_nobody_pings_without_end(wire: Wire) -> None:
+    """Pings take no token: a flood of them is answered up to the burst, and then closed with 1008."""
+
+    async def scenario(server: Server) -> None:
+        client, listener = await server.open()
+        client.send(frame(b"", PING) * (PING_BURST + 100))
+        frames = [await client.frame()]
+        while frames[-1].opcode == PONG:
+            frames.append(await client.frame())
+        assert len(frames) >= PING_BURST
+        assert listener.socket.sent_close == (1008, "too many pings")
+        await client.aclose()
+        await listener.end()
 
     wire.play(scenario)
 

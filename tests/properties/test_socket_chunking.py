@@ -63,10 +63,13 @@ class Pipe(asyncio.Transport):
 
 
 class Loop:
-    """The two things a socket asks of its loop: a turn later, which `run` gives, and a deadline, which never comes."""
+    """What a socket asks of its loop: the time, a turn later, which `run` gives, and a deadline, which never comes."""
 
     def __init__(self) -> None:
         self.soon: list[Callable[[], None]] = []
+
+    def time(self) -> float:
+        return 0.0
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         self.soon.append(callback)

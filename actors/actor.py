@@ -24,6 +24,7 @@ from .supervision import ONE_FOR_ONE, TRANSIENT, ChildSpec, SupervisorSpec
 from .timers import Timers
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
@@ -260,6 +261,12 @@ class Actor(pykka.Actor):
 
     def _start_actor_loop(self) -> None:
         raise BadActor("the dispatcher runs this actor; nothing starts a loop for it")
+
+    def claim(self, task: asyncio.Task[Any]) -> None:
+        """Says that a task runs code of this actor: if it blocks the loop, the watchdog says whose. Loop thread."""
+        claimed = self.actor_ref._env.dispatcher.claimed
+        claimed[task] = self.actor_ref
+        task.add_done_callback(claimed.pop)
 
     def _run_hook(self, hook: Callable[..., Any], *args: object) -> Any:
         """Runs one of the hooks above; a blocking actor runs it on its thread."""

@@ -154,6 +154,8 @@ class Dispatcher:
         self.on_host: Callable[[], None] | None = None
         """Called when a handler has been suspended and a host begins."""
         self.hosts: dict[asyncio.Task[None], Any] = {}
+        self.claimed: dict[asyncio.Task[Any], Any] = {}
+        """Tasks that run code of an actor beside its handlers, and whose."""
         self._owner: asyncio.Task[None] | None = None
         self._parked: asyncio.Future[None] | None = None
         self._waking = False

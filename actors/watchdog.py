@@ -73,12 +73,12 @@ class Watchdog:
                 self._name_blocked(now[1])
 
     def _on_stack(self) -> Any:
-        """The cell whose code runs now: in its turn, or further on in a handler that was suspended before."""
+        """The cell whose code runs now: in its turn, in a handler that was suspended, or in a task of its own."""
         dispatcher = self._dispatcher
         if dispatcher.current is not None:
             return dispatcher.current
         task: Any = asyncio.current_task(dispatcher.loop)
-        return dispatcher.hosts.get(task)
+        return dispatcher.hosts.get(task) or dispatcher.claimed.get(task)
 
     def _ask_for_beat(self) -> bool:
         """The same cell twice may be chance; a loop that does not answer is blocked. False when it is closed."""

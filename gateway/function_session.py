@@ -47,6 +47,7 @@ class FunctionSession(Session):
     def on_start(self) -> None:
         if self.ws._gone is None:  # else it was made for the last word only
             self._task = asyncio.get_running_loop().create_task(self._run(), name=f"endpoint {self.ws.path}")
+            self.claim(self._task)
 
     async def _run(self) -> None:
         error: BaseException | None = None

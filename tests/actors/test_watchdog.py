@@ -135,6 +135,15 @@ class Blocking(Actor):
     async def on_receive(self, message: str) -> None:
         if message == "later":
             await asyncio.sleep(0)
+        if message == "in a task":
+            task = asyncio.ensure_future(self.in_a_task())
+            self.claim(task)
+            await task
+        else:
+            self.block_the_loop()
+
+    async def in_a_task(self) -> None:
+        await asyncio.sleep(0)
         self.block_the_loop()
 
     def block_the_loop(self) -> None:
@@ -143,7 +152,7 @@ class Blocking(Actor):
 
 
 @pytest.mark.actors(real_time=True, dispatcher=DispatcherSettings(stuck_warn=0.05))
-@pytest.mark.parametrize("message", ["at once", "later"])
+@pytest.mark.parametrize("message", ["at once", "later", "in a task"])
 async def test_a_handler_that_blocks_the_loop_is_named_while_it_does(
     system: ActorSystem, tripwires: Any, message: str
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from actors import Actor, handles
 
-from .events import EngineRestarted
+from .events import EngineRestarted, HistoriesGaveWay
 
 if TYPE_CHECKING:
     from .node import Node
@@ -18,9 +18,13 @@ class EngineKeeper(Actor):
     SWEEP = 60.0
     """Seconds; what nobody uses any more takes its memory at most so much longer than its own time."""
 
+    BREATH = 0.01
+    """Seconds between two portions of a sweep, in which others have their turn."""
+
     def __init__(self, node: Node) -> None:
         super().__init__()
         self._node = node
+        self._said = node.engine.given_way
 
     def on_start(self) -> None:
         self.timers.fixed_delay("sweep", self.SWEEP, self.SWEEP)
@@ -30,4 +34,10 @@ class EngineKeeper(Actor):
 
     @handles(float)
     def sweep(self, _: float) -> None:
-        self._node.engine.sweep()
+        engine = self._node.engine
+        engine.sweep()
+        if not engine.is_swept:
+            self.timers.once("rest", self.BREATH, self.BREATH)
+        elif engine.given_way > self._said:
+            self._node.events.publish(HistoriesGaveWay(engine.given_way - self._said))
+            self._said = engine.given_way

@@ -180,6 +180,13 @@ class EngineRestarted:
 
 
 @attrs.frozen
+class HistoriesGaveWay:
+    """So many topics have lost what they kept, within the last minute, because all together kept too much."""
+
+    topics: int
+
+
+@attrs.frozen
 class GatewayStarted:
     url: str
     admin_url: str | None
@@ -212,6 +219,7 @@ Fact = (
     | HeartbeatMissed
     | ReceiptFailed
     | EngineRestarted
+    | HistoriesGaveWay
     | GatewayStarted
     | GatewayDraining
 )

@@ -26,6 +26,7 @@ second and kind, with how many there were since the last line (`count`), and cou
     heartbeat.missed         debug             heartbeats_missed_total
     receipt.failed           warning, sampled  receipts_failed_total
     engine.restarted         warning           -
+    histories.gave_way       warning           histories_gave_way_total
     actor.failed             error             actors_failed_total
     actor.restarted          warning           actors_restarted_total
     actor.stopped            -                 -
@@ -136,6 +137,7 @@ CATALOGUE: dict[type, Words] = {
     events.HeartbeatMissed: Words("heartbeat.missed", "debug", "heartbeats_missed"),
     events.ReceiptFailed: Words("receipt.failed", "warning", "receipts_failed", sampled=True),
     events.EngineRestarted: Words("engine.restarted", "warning"),
+    events.HistoriesGaveWay: Words("histories.gave_way", "warning", "histories_gave_way"),
     ActorFailed: Words("actor.failed", "error", "actors_failed"),
     ActorRestarted: Words("actor.restarted", "warning", "actors_restarted"),
     ActorStopped: Words("actor.stopped", None, subscribed=False),

@@ -73,4 +73,18 @@ class Engine(ABC):
 
     @abstractmethod
     def sweep(self) -> int:
-        """Lets go of what has been idle too long; returns how many streams went. Called once a minute."""
+        """
+        Lets go of what has been idle too long, among a portion of the streams; returns how many went.
+
+        A round, which is begun once a minute, takes as many calls as it takes until `is_swept`.
+        """
+
+    @property
+    @abstractmethod
+    def is_swept(self) -> bool:
+        """Whether the last call has ended a round."""
+
+    @property
+    @abstractmethod
+    def given_way(self) -> int:
+        """How many histories were forgotten so far to make room for others."""

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.testkit import TestProbe
+from gateway.engine_keeper import EngineKeeper
+from gateway.engines import memory
 from gateway.engines.base import Call, Engine, Pending, Repeated
 from gateway.engines.memory import MAX_KEYS, MemoryEngine
+from gateway.events import HistoriesGaveWay
 from gateway.ids import Ids
 from gateway.publications import Publication
 from gateway.reasons import Refused
 from gateway.stream import History, Position
 from gateway.topic_messages import EngineAnswer
 from tests.support.late_engine import LateEngine
-from tests.support.peer import passes
+from tests.support.peer import passes, start_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -273,3 +276,30 @@ async def test_late_answers_come_in_the_order_of_the_questions(system: ActorSyst
     answers = [await probe.expect_type(EngineAnswer) for _ in range(20)]
     assert [one.token for one in answers] == list(range(20))
     assert [one.result.offset for one in answers] == list(range(1, 21))
+
+
+async def test_a_sweep_looks_at_a_portion_at_a_time(system: ActorSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million streams at once would hold up everybody; a round ends all the same, and forgets what it should."""
+    monkeypatch.setattr(memory, "SWEPT", 3)
+    node = await start_node(system, engine=lambda node: MemoryEngine(node.clock, node.ids, meta_ttl=10.0))
+    for number in range(8):
+        await node.commands.publish(f"plain-{number}", 1, save=True)
+    for number in range(8):
+        node.engine.clear(f"plain-{number}")
+    assert isinstance(node.engine, MemoryEngine)
+    assert len(node.engine) == 8
+    await passes(EngineKeeper.SWEEP + EngineKeeper.BREATH / 2)
+    assert len(node.engine) == 5
+    await passes(1.0)
+    assert (len(node.engine), node.engine.is_swept) == (0, True)
+
+
+async def test_a_history_that_gives_way_is_a_fact(system: ActorSystem) -> None:
+    """With the next sweep, and once: how many topics have lost what they kept."""
+    node = await start_node(system, engine=lambda node: MemoryEngine(node.clock, node.ids, max_bytes=1_000))
+    facts: list[HistoriesGaveWay] = []
+    system.events.subscribe(HistoriesGaveWay, facts.append)
+    for number in range(5):
+        await node.commands.publish(f"kept-{number}", "x" * 300)
+    await passes(2 * EngineKeeper.SWEEP + 1)
+    assert [fact.topics for fact in facts] == [4]

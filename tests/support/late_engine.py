@@ -55,6 +55,14 @@ class LateEngine(Engine):
     def sweep(self) -> int:
         return self.inner.sweep()
 
+    @property
+    def is_swept(self) -> bool:
+        return self.inner.is_swept
+
+    @property
+    def given_way(self) -> int:
+        return self.inner.given_way
+
     def __len__(self) -> int:
         return len(self.inner)
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actors.config import suggestion
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+NOT_THE_AUTHORS = frozenset({__name__.partition(".")[0], "importlib"})
+"""Modules whose frames say nothing about an application that cannot be imported, until its first own one."""
 
 
 class CannotServe(Exception):
@@ -69,3 +76,10 @@ def expect(found: object, kind: type, target: str) -> object:
         what = f"the class {found.__name__}" if isinstance(found, type) else f"of type {type(found).__name__}"
         raise CannotServe(target, f"it is {what}", f"name an instance of {kind.__name__}")
     return found
+
+
+def author_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Returns the rest of `trace` that begins in what was imported, without the way there: ours, click's, Python's."""
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] in NOT_THE_AUTHORS:
+        trace = trace.tb_next
+    return trace

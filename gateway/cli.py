@@ -13,14 +13,13 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from actors.config import ConfigError
 
-from .app_target import CannotServe, expect, import_app, put_on_path
+from .app_target import CannotServe, author_frames, expect, import_app, put_on_path
 from .config import GatewaySettings
 from .logs import configure_logging
 from .settings_sources import Loaded, load_settings, with_origin
@@ -34,8 +33,6 @@ BAD_INPUT = 2
 """The exit code for what the person who called can mend; the same that click uses for a wrong flag."""
 NOTHING_KNOWN = 1
 """The exit code of `why` for a connection that nobody remembers."""
-NOT_THE_AUTHORS = frozenset({__name__.partition(".")[0], "importlib"})
-"""Modules whose frames say nothing about an application that cannot be imported, until its first own one."""
 STOP_MARGIN = 5.0
 """Seconds a reloading parent waits beyond the drain before it kills: interpreters need a moment to go."""
 
@@ -255,13 +252,6 @@ def _find_gateway(target: str) -> Any:
     from gateway.app import Gateway
 
     return expect(found, Gateway, target)
-
-
-def author_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Returns the rest of `trace` that begins in what was imported, without the way there: ours, click's, Python's."""
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] in NOT_THE_AUTHORS:
-        trace = trace.tb_next
-    return trace
 
 
 def _default_gateway(settings: GatewaySettings) -> Any:

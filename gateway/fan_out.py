@@ -91,9 +91,7 @@ class FanOut:
             if member is None:
                 continue
             theirs.add(member.connection)
-            kept = [
-                (item, frame) for item, frame in zip(items, frames, strict=True) if not _is_not_for(item, member)
-            ]
+            kept = [(item, frame) for item, frame in zip(items, frames, strict=True) if not _is_not_for(item, member)]
             deliver = self._deliver([item for item, _ in kept], [frame for _, frame in kept])
             if deliver.joined:
                 tell_many((member.connection,), deliver)
@@ -140,7 +138,5 @@ def beyond(items: list[Item], position: Position, client: str, user: str) -> lis
     known = [number for number, item in enumerate(items) if (offset_of(item) or position.offset + 1) <= position.offset]
     start = known[-1] + 1 if known else 0
     return [
-        item
-        for item in items[start:]
-        if isinstance(item, Delivery) and not is_excluded(item.publication, client, user)
+        item for item in items[start:] if isinstance(item, Delivery) and not is_excluded(item.publication, client, user)
     ]

@@ -32,7 +32,6 @@ def user_key(user: str) -> str:
     return f"\0user:{user}"
 
 
-
 @quick(unsafe_hash=True)
 class Sender:
     """The client a publication came from; app code has none."""

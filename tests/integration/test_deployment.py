@@ -145,7 +145,7 @@ async def test_a_connection_has_the_address_of_its_client(tmp_path: Path) -> Non
             ada = await native(stack, nginx, headers={"X-Forwarded-For": "203.0.113.9"})
             await phoenix(stack, nginx, "eve")
             await ada.close()
-            closed = json.loads(await process.line_with(f'"connection": "{ada.id}", "principal": "ada"'))
+            closed = json.loads(await process.line_with(f'"connection":"{ada.id}","principal":"ada"'))
         assert (closed["event"], closed["address"]) == ("connection.closed", CLIENT)
         about = await known_to(process, ada.id)
         assert about is not None

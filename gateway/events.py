@@ -166,7 +166,7 @@ class HeartbeatMissed:
 
 @attrs.frozen
 class ReceiptFailed:
-    """An act of app code failed and nobody awaited its receipt."""
+    """An act of app code failed and nobody awaited its receipt; none for what a gateway that stops has refused."""
 
     act: str
     error: BaseException

@@ -258,8 +258,9 @@ class Node:
             return  # the tree's own deadlines end what is left
 
     def receipt_lost(self, act: str, error: BaseException) -> None:
-        """Nobody waits for the answer any more, and it was a refusal."""
-        self.events.publish(ReceiptFailed(act, error))
+        """Nobody waits for the answer any more, and it was a refusal; those of a gateway that stops are expected."""
+        if not (isinstance(error, Refused) and error.reason == "shutting_down"):
+            self.events.publish(ReceiptFailed(act, error))
 
     async def stop(self) -> None:
         self.is_draining = True

@@ -28,7 +28,7 @@ from gateway.presence import MAX_INFO
 from gateway.protocols.native import NativeWire
 from gateway.protocols.raw import RawWire
 from gateway.pulse import SLOT
-from gateway.reasons import WebSocketDisconnect
+from gateway.reasons import Refused, WebSocketDisconnect
 from gateway.session import GOODBYE
 from gateway.topic_messages import Answer
 from tests.support.fake_socket import FakeSocket
@@ -677,6 +677,19 @@ async def test_a_receipt_that_fails_unawaited_is_a_fact(system: ActorSystem) -> 
     await settle()
     await settle()
     assert [fact.act for fact in failed] == ["join bad,name"]
+
+
+async def test_what_is_refused_because_the_gateway_stops_is_no_fact(system: ActorSystem) -> None:
+    """Every farewell of app code is, at every stop; who awaits it is told."""
+    node = await start_node(system)
+    failed = facts_of(system, ReceiptFailed)
+    node.is_draining = True
+    node.commands.publish("kept", "somebody left", "message")
+    await settle()
+    await settle()
+    assert failed == []
+    with pytest.raises(Refused, match="shutting_down"):
+        await node.commands.publish("kept", "somebody left", "message")
 
 
 async def test_drain_lets_everybody_go_and_refuses_commands(system: ActorSystem) -> None:

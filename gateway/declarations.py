@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from actors import ChildSpec
+from actors.config import ConfigError
 
 from .declared_topics import DeclaredTopics
 from .heartbeat import Heartbeat
@@ -147,7 +148,7 @@ class Declarations(Hooked):
         Raises:
             ConfigError: The pattern is none, or a value is out of its range. ValueError: It is declared already.
         """
-        parsed = TopicPattern(pattern)
+        parsed = _pattern(pattern)
         given = {
             "history": history, "slow": slow, "max_members": max_members, "presence": presence,
             "presence_grace": presence_grace, "join": join, "publish": publish,
@@ -155,6 +156,8 @@ class Declarations(Hooked):
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
 
         def add(behaviour: type[Room]) -> type[Room]:
+            if not hasattr(behaviour, "limits"):  # a function, as `app.ws` would take it
+                raise TypeError(f"could not declare topic {pattern!r} with {behaviour!r}: it is no class of Room")
             self.topics.add(parsed, behaviour, changes)
             return behaviour
 
@@ -174,7 +177,7 @@ class Declarations(Hooked):
         Raises:
             ConfigError: The pattern is none. ValueError: It has one already. TypeError: It cannot be asked.
         """
-        parsed = TopicPattern(pattern)
+        parsed = _pattern(pattern)
 
         def add(permission: Asked) -> Asked:
             self.topics.permit(parsed, permission)
@@ -224,7 +227,7 @@ class Declarations(Hooked):
         self.calls[method] = handler
         return handler
 
-    def static(self, prefix: str, directory: Path) -> None:
+    def static(self, prefix: str, directory: Path | str) -> None:
         """
         Serves the files of a directory and those below it under `prefix`, `index.html` at the prefix itself.
 
@@ -248,3 +251,10 @@ class Declarations(Hooked):
     @property
     def has_http(self) -> bool:
         return bool(self._http)
+
+
+def _pattern(text: str) -> TopicPattern:
+    try:
+        return TopicPattern(text)
+    except ConfigError as error:
+        raise error.within(f"the topic pattern {text!r}") from None

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import mimetypes
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 MAX_STATIC = 1_000
 """Files one call of `static` may serve: a page and its parts, not a file server."""
 
 
-def pages_of(prefix: str, directory: Path) -> dict[str, tuple[Path, str]]:
+def pages_of(prefix: str, directory: Path | str) -> dict[str, tuple[Path, str]]:
     """
     URL path to (file, content type), `index.html` at the prefix itself as well.
 
@@ -21,6 +18,7 @@ def pages_of(prefix: str, directory: Path) -> dict[str, tuple[Path, str]]:
     """
     if not prefix.startswith("/"):
         raise ValueError(f'could not serve {directory} under {prefix!r}: a path starts with "/"')
+    directory = Path(directory)
     found = sorted(path for path in directory.rglob("*") if path.is_file()) if directory.is_dir() else []
     if not 0 < len(found) <= MAX_STATIC:
         raise ValueError(

@@ -79,7 +79,10 @@ def main() -> None:
     options.add_argument("--url", default="http://127.0.0.1:8000")
     given = options.parse_args()
     password = os.environ.get("CHAT_PASSWORD") or getpass.getpass(f"Password of {given.name}: ")
-    asyncio.run(talk(given.url, given.room, given.name, password))
+    try:
+        asyncio.run(talk(given.url, given.room, given.name, password))
+    except aiohttp.ClientConnectionError as error:
+        sys.exit(f"could not talk to {given.url}: {error}")
 
 
 if __name__ == "__main__":

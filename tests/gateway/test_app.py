@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from actors.config import ConfigError
 from gateway import Gateway
 
 
@@ -69,3 +70,12 @@ def test_what_needs_a_running_gateway_says_so() -> None:
     for act in (lambda: len(app.connections), app.rooms.names, app.clear_history, app.close_all):
         with pytest.raises(RuntimeError, match="'demo': the gateway is not running"):
             act()
+
+
+def test_a_topic_that_cannot_be_declared_is_named() -> None:
+    """A pattern that is none, and code that is no room."""
+    app = Gateway()
+    with pytest.raises(ConfigError, match=r"cannot read the topic pattern 'a:\{x': a \* is only allowed last"):
+        app.topic("a:{x")
+    with pytest.raises(TypeError, match=r"could not declare topic 'a:\{x\}' with .*: it is no class of Room"):
+        app.topic("a:{x}")(lambda member: None)  # type: ignore[arg-type,return-value]

@@ -71,6 +71,15 @@ async def test_files_below_the_directory_are_served_below_the_prefix(tmp_path: P
             assert (await browser.get(path))[0] == 404
 
 
+def test_a_directory_may_be_a_text(tmp_path: Path) -> None:
+    """As people write it at first; and one that is not there is a letter."""
+    app = Gateway()
+    app.static("/", str(site(tmp_path, index_html="<p>home")))
+    assert set(app.pages) == {"/", "/index.html"}
+    with pytest.raises(ValueError, match="could not serve none_such: it has 0 files"):
+        app.static("/", "none_such")
+
+
 async def test_the_root_may_be_the_prefix(tmp_path: Path) -> None:
     """The page of a product is at /; endpoints and /ws stay where they are."""
     app = Gateway()

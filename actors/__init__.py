@@ -27,7 +27,7 @@ from .errors import (
 )
 from .future import LoopFuture
 from .handler_table import HandlerTable, handles
-from .in_place import tell_many
+from .in_place import tell_many, tell_some
 from .mailbox import Mailbox
 from .messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
 from .piping import PipeFailed
@@ -86,5 +86,6 @@ __all__ = [
     "patiently",
     "run_blocking",
     "tell_many",
+    "tell_some",
     "traversable",
 ]

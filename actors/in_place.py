@@ -40,17 +40,32 @@ def tell_many(refs: Iterable[ActorRef[Any]], message: object) -> None:
     `@handles(..., in_place=True)` for the message's type run before this returns.
     """
     snapshot = refs if type(refs) is tuple else tuple(refs)
-    if not snapshot:
-        return
-    dispatcher = snapshot[0]._env.dispatcher
-    if dispatcher.flushing and dispatcher.in_place != "never" and get_ident() == dispatcher.thread:
-        dispatcher.flushing = False  # depth one: what receivers send is queued
-        try:
-            snapshot = snapshot[_run_in_place(dispatcher, snapshot, message) :]
-        finally:
-            dispatcher.flushing = True
-    for ref in snapshot:
+    for ref in snapshot[tell_some(snapshot, message) :]:
         _tell_or_bury(ref, message)
+
+
+def tell_some(refs: tuple[ActorRef[Any], ...], message: object, start: int = 0) -> int:
+    """
+    As `tell_many`, for a sender that can go on later: stops when the slice of its turn is used up.
+
+    What is left is the sender's to tell, before anything else that it tells these refs: at the end of its next turn, or
+    by `tell_many`. A broadcast to thousands then runs all of them in place, and others have their turns in between.
+
+    Returns:
+        How many of `refs` were told, with those before `start`; outside of an end-of-turn hook all of them.
+    """
+    if start >= len(refs):
+        return start
+    dispatcher = refs[start]._env.dispatcher
+    if not (dispatcher.flushing and dispatcher.in_place != "never" and get_ident() == dispatcher.thread):
+        for ref in refs[start:]:
+            _tell_or_bury(ref, message)
+        return len(refs)
+    dispatcher.flushing = False  # depth one: what receivers send is queued
+    try:
+        return start + _run_in_place(dispatcher, refs[start:] if start else refs, message)
+    finally:
+        dispatcher.flushing = True
 
 
 def _tell_or_bury(ref: Cell, message: object) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors import ActorRef, tell_many
+import attrs
+
+from actors import ActorRef, tell_many, tell_some
 
 from .members import Members, Membership, excluded
 from .outbox import Entry, SlowPolicy
@@ -26,6 +28,15 @@ if TYPE_CHECKING:
 NOBODY: frozenset[str] = frozenset()
 
 
+@attrs.define(eq=False)
+class Unfinished:
+    """What a slice was too short for: these are told before anything newer."""
+
+    refs: tuple[ActorRef[Any], ...]
+    deliver: Deliver
+    told: int
+
+
 class FanOut:
     """
     The members of a topic and what is pending for them.
@@ -40,6 +51,7 @@ class FanOut:
         self._slow = slow
         self._now = now
         self._pending: list[Item] = []
+        self._unfinished: list[Unfinished] = []
         self.members = Members()
 
     def add(self, item: Item) -> None:
@@ -47,10 +59,33 @@ class FanOut:
 
     @property
     def is_pending(self) -> bool:
-        return bool(self._pending)
+        return bool(self._pending or self._unfinished)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether some members were told what others are still to be told."""
+        return bool(self._unfinished)
 
     def flush(self) -> list[Item]:
-        """Tells every member what is pending; returns it."""
+        """Tells every member what is pending; returns it. Membership may change afterwards."""
+        items = self.flush_slice()
+        for rest in self._unfinished:
+            tell_many(rest.refs[rest.told :], rest.deliver)
+        self._unfinished.clear()
+        return items
+
+    def flush_slice(self) -> list[Item]:
+        """
+        As `flush`, at the end of a turn and within its slice: a room of thousands is told over several turns.
+
+        Until it is told whole, nothing newer is begun. Returns what was begun.
+        """
+        while self._unfinished:
+            rest = self._unfinished[0]
+            rest.told = tell_some(rest.refs, rest.deliver, rest.told)
+            if rest.told < len(rest.refs):
+                return []
+            del self._unfinished[0]
         items, self._pending = self._pending, []
         groups = self.members.groups
         if items and groups:
@@ -79,7 +114,9 @@ class FanOut:
             refs = self._tell_apart(refs, items, frames, apart)
         deliver = self._deliver(items, frames)
         if deliver.joined:
-            tell_many(refs, deliver)
+            told = 0 if self._unfinished else tell_some(refs, deliver)
+            if told < len(refs):
+                self._unfinished.append(Unfinished(refs, deliver, told))
 
     def _tell_apart(
         self, refs: tuple[ActorRef[Any], ...], items: list[Item], frames: list[bytes], apart: list[str]

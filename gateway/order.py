@@ -162,10 +162,19 @@ class Order:
     # --- what goes out
 
     def flush(self) -> None:
-        """Tells the members what is pending."""
-        if not self._fan_out.is_pending:
-            return
-        items = self._fan_out.flush()
+        """Tells the members what is pending, all of them: what reads or changes membership or position may follow."""
+        if self._fan_out.is_pending:
+            self._note(self._fan_out.flush())
+
+    def end_turn(self) -> None:
+        """As `flush`, but a large room is told over several turns, with those of others in between."""
+        if self._fan_out.is_pending:
+            self._note(self._fan_out.flush_slice())
+            if self._fan_out.is_unfinished and not self._flush_asked and self._ref.is_alive():
+                self._flush_asked = True
+                ActorRef.tell(self._ref, Flush())
+
+    def _note(self, items: list[Item]) -> None:
         self._joins.note(items)
         if self._node.events.wants(MessagePublished):
             self._count(items)

@@ -110,7 +110,7 @@ class TopicActor(Actor):
             self.actor_ref.stop_now()
 
     def on_turn_end(self) -> None:
-        self._order.flush()
+        self._order.end_turn()
 
     def on_undelivered(self, messages: list[object]) -> None:
         """Told while it ended: the next incarnation of the topic gets what members asked, in order."""
@@ -222,7 +222,8 @@ class TopicActor(Actor):
 
     @handles(Settle)
     def settled(self, _: Settle) -> None:
-        """The end of this turn tells members what is pending; what they are told after that comes after it."""
+        """Members have been told what is pending; what they are told after that comes after it."""
+        self._order.flush()
 
     @handles(Flush)
     def flush_asked(self, _: Flush) -> None:

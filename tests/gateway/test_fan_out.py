@@ -1,0 +1,80 @@
+"""A room that is too large for one slice: told over several turns, and nobody can tell."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actors.settings import DispatcherSettings
+from tests.support.peer import Peer, start_node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors import ActorSystem
+
+SHORT = DispatcherSettings(slice=1e-4)
+"""Seconds: the shortest that is taken; with 300 members a publication takes many of them."""
+
+MEMBERS = 300
+
+
+async def joined(peers: list[Peer], room: str) -> None:
+    """All of them are members."""
+    for peer in peers:
+        peer.send("join_room", room=room)
+    await until(lambda: all(peer.socket.texts() for peer in peers))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """In real time, of which a slice is a part."""
+    async with asyncio.timeout(20.0):
+        while not condition():  # noqa: ASYNC110  # nobody says so
+            await asyncio.sleep(0)
+
+
+def told(peer: Peer) -> int:
+    """Frames so far; the first is the answer to the join."""
+    return len(peer.socket.texts()) - 1
+
+
+def offsets(peer: Peer) -> list[int | None]:
+    return [offset for offset, _ in peer.events()]
+
+
+@pytest.mark.actors(real_time=True, dispatcher=SHORT)
+async def test_everybody_is_told_everything_in_order_over_many_turns(system: ActorSystem) -> None:
+    """What is newer is not begun before what is older is told whole."""
+    node = await start_node(system)
+    peers = [Peer(node, f"p{number}") for number in range(MEMBERS)]
+    await joined(peers, "kept")
+    for number in range(10):
+        node.commands.publish("kept", number)
+        await asyncio.sleep(0)
+    await until(lambda: told(peers[-1]) >= 10)
+    for peer in peers:
+        assert offsets(peer) == list(range(1, 11))
+
+
+@pytest.mark.actors(real_time=True, dispatcher=SHORT)
+async def test_who_leaves_or_joins_meanwhile_has_everything_until_and_from_then(system: ActorSystem) -> None:
+    """Changing who is there finishes what was begun: a leave comes after what was said before it, a join before the
+    next."""
+    node = await start_node(system)
+    peers = [Peer(node, f"p{number}") for number in range(MEMBERS)]
+    await joined(peers, "kept")
+    late = Peer(node, "late")
+    node.commands.publish("kept", "before")
+    await until(lambda: told(peers[0]) == 1)
+    assert told(peers[-1]) == 0, "it was told in one slice: nothing is shown"
+    peers[-2].send("leave_room", room="kept")
+    late.send("join_room", room="kept")
+    await until(lambda: told(late) == 0 and told(peers[-2]) == 2)
+    node.commands.publish("kept", "after")
+    await until(lambda: told(late) == 1 and told(peers[-1]) == 2)
+    assert offsets(late) == [2]
+    assert offsets(peers[-1]) == [1, 2]
+    left = [one.get("status") or one.get("action") for one in peers[-2].socket.objects()]
+    assert left == ["joined", "event", "left"]

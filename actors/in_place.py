@@ -95,7 +95,7 @@ def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: objec
             _in_place(ref, handler, message)
         else:  # as `_in_place`, without its calls: half of what a delivery costs
             ref._scheduled = True
-            ref._accepted += 1
+            ref._accepted = accepted = ref._accepted + 1
             if ref._rare is not None:
                 note_activity(ref)
             dispatcher.current = ref
@@ -109,7 +109,8 @@ def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: objec
                 end_turn(ref)
             else:
                 ref._scheduled = False
-                if (ref._front or not ref._queue.empty()) and not ref._scheduled:
+                # told meanwhile? its count is at hand, its queue would have to be fetched from memory
+                if (ref._accepted != accepted or ref._front) and not ref._scheduled:
                     ref._scheduled = True
                     dispatcher.schedule(ref)
         if not done % IN_PLACE_CHECK and tick() >= ends:

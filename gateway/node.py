@@ -99,6 +99,8 @@ class Node:
         self.system = system or self._make_system()
         self.pulse: Pulse | None = None
         self.is_draining = False
+        self.publications = 0
+        """Accepted by topics of this process so far."""
         self.numbers = itertools.count(1)
         """Of calls to the engine and of joins under way: unique in this process, whoever asked."""
         self.behaviour_for = behaviour_for

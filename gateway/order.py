@@ -176,7 +176,9 @@ class Order:
 
     def _note(self, items: list[Item]) -> None:
         self._joins.note(items)
-        if self._node.events.wants(MessagePublished):
+        node = self._node
+        node.publications += sum(type(item) is Delivery for item in items)
+        if node.events.wants(MessagePublished):
             self._count(items)
 
     def ask_for_flush(self) -> None:

@@ -20,7 +20,7 @@ second and kind, with how many there were since the last line (`count`), and cou
     history.recovered        debug             recoveries_total{recovered}
     command.refused          debug             commands_refused_total{reason}
     message.dropped          debug, sampled    messages_dropped_total
-    publication.accepted     -                 publications_total
+    publication.accepted     -                 -
     publication.dropped      warning, sampled  publications_dropped_total{policy}
     consumer.slowed          info, sampled     consumers_slowed_total
     heartbeat.missed         debug             heartbeats_missed_total
@@ -38,14 +38,15 @@ second and kind, with how many there were since the last line (`count`), and cou
     message.unhandled        warning, sampled  messages_unhandled_total
     letter.undelivered       debug, sampled    letters_undelivered_total{reason}
 
-`actor.stopped` is not subscribed to: the runtime does not even make that fact while nobody asks for it, and a gateway
-ends an actor or two per connection, which `connection.closed` says already.
+`actor.stopped` and `publication.accepted` are not subscribed to: such a fact is not even made while nobody asks for it.
+The one would say what `connection.closed` says already, the other would cost more than 1 us for each publication.
 
 Read when asked for, and kept by nobody:
 
     connections_open                      connections that are open
     topics_live                           topics with an actor
     messages_queued                       messages in all mailboxes
+    publications_total                    that topics accepted
     ready                                 1 if new connections are welcome
     loop_lag_seconds                      worst of the last 15 samples, one per second
     gc_pause_seconds_total                in which the process stood still to look for garbage
@@ -131,7 +132,7 @@ CATALOGUE: dict[type, Words] = {
     events.HistoryRecovered: Words("history.recovered", "debug", "recoveries", "recovered"),
     events.CommandRefused: Words("command.refused", "debug", "commands_refused", "reason"),
     events.MessageDropped: Words("message.dropped", "debug", "messages_dropped", sampled=True),
-    events.MessagePublished: Words("publication.accepted", None, "publications"),
+    events.MessagePublished: Words("publication.accepted", None, subscribed=False),
     events.PublicationDropped: Words("publication.dropped", "warning", "publications_dropped", "policy", sampled=True),
     events.ConsumerSlowed: Words("consumer.slowed", "info", "consumers_slowed", sampled=True),
     events.HeartbeatMissed: Words("heartbeat.missed", "debug", "heartbeats_missed"),

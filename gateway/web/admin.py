@@ -146,7 +146,7 @@ class Admin:
             "failed": sum(one.failed for one in classes),
             "restarts": sum(one.restarts for one in classes),
             "gave_up": telemetry.total("supervisor.gave_up"),
-            "published": telemetry.total("publication.accepted"),
+            "published": node.publications,
             "loop_lag": telemetry.lag.last,
             "loop_lag_worst": telemetry.lag.worst,
         }

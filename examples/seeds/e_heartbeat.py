@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from aiohttp import web
-
 from gateway import Gateway, HeartbeatConfig, WebSocket, WebSocketRouter
 
 # Initialize WebSocket route

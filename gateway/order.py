@@ -170,9 +170,8 @@ class Order:
         """As `flush`, but a large room is told over several turns, with those of others in between."""
         if self._fan_out.is_pending:
             self._note(self._fan_out.flush_slice())
-            if self._fan_out.is_unfinished and not self._flush_asked and self._ref.is_alive():
-                self._flush_asked = True
-                ActorRef.tell(self._ref, Flush())
+            if self._fan_out.is_unfinished:
+                self._ask()
 
     def _note(self, items: list[Item]) -> None:
         self._joins.note(items)
@@ -183,9 +182,12 @@ class Order:
 
     def ask_for_flush(self) -> None:
         """In a turn of its own the end of it delivers; in anybody else's the topic tells itself to have one."""
-        if self._flush_asked or not self._fan_out.is_pending or self._node.is_current(self._ref):
-            return
-        if self._ref.is_alive():  # one that ends has nobody left to deliver to
+        if self._fan_out.is_pending and not self._node.is_current(self._ref):
+            self._ask()
+
+    def _ask(self) -> None:
+        """For a turn, at the end of which the rest is told. One that ends has nobody left to deliver to."""
+        if not self._flush_asked and self._ref.is_alive():
             self._flush_asked = True
             ActorRef.tell(self._ref, Flush())  # past any bound: it is asked for once, and waited for
 

@@ -56,11 +56,15 @@ async def test_a_part_that_restarted_is_live_and_one_that_is_gone_is_not(serve: 
     counted = await samples(server)
     assert counted["hubbub_actors_restarted_total", ()] == 1
     root = server.app.node.system.root
-    while root.is_alive():
+
+    def is_over() -> bool:
+        """Kills it again whenever it is back."""
         for ref in root.children():
             if ref.path == "/engine":
                 ref.kill()
-        await asyncio.sleep(0.001)
+        return not root.is_alive()
+
+    await when(is_over, "the end of the root's budget")
     status, said = await get(server.admin_url + "/live")
     assert status == 503
     assert "/engine is gone" in said["problems"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import NoReturn
 
 import attrs
 import pytest
@@ -54,15 +55,21 @@ class Environment:
     project: Path
 
     def install(self, *what: str) -> None:
-        """Skips the test where there is nothing to install from."""
+        """Skips the test where there is nothing to install from; in CI there has to be."""
         command = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what]
         done = run(command, self.project, INSTALL_WITHIN)
         if done.returncode:
-            pytest.skip(f"pip could not install {what}: {done.stdout.strip().splitlines()[-1]}")
+            give_up(f"pip could not install {what}: {done.stdout.strip().splitlines()[-1]}")
 
     def pytest(self, *arguments: str) -> str:
         """What it prints."""
         return run([str(self.python), "-m", "pytest", "-p", "no:cacheprovider", *arguments], self.project).stdout
+
+
+def give_up(why: str) -> NoReturn:
+    if "CI" in os.environ:
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def run(command: list[str], directory: Path, timeout: float = RUN_WITHIN) -> subprocess.CompletedProcess[str]:
@@ -101,7 +108,7 @@ def wheel(environment: Environment, home: Path) -> Path:
     done = run(command, home, INSTALL_WITHIN)
     built = list(home.glob("*.whl"))
     if not built and "No matching distribution" in done.stdout:
-        pytest.skip(f"pip could not get what a wheel is built with: {done.stdout.strip().splitlines()[-1]}")
+        give_up(f"pip could not get what a wheel is built with: {done.stdout.strip().splitlines()[-1]}")
     assert built, done.stdout
     return built[0]
 

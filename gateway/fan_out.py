@@ -114,7 +114,7 @@ class FanOut:
             refs = self._tell_apart(refs, items, frames, apart)
         deliver = self._deliver(items, frames)
         if deliver.joined:
-            told = 0 if self._unfinished else tell_some(refs, deliver)
+            told = tell_some(refs, deliver)
             if told < len(refs):
                 self._unfinished.append(Unfinished(refs, deliver, told))
 

@@ -236,3 +236,45 @@ async def test_receivers_of_another_system_run_on_their_own_loop(system: ActorSy
     await asyncio.wait_for(done.wait(), 10)
     elsewhere[0].stop_now()
     assert threads == [await asyncio.wait_for(running, 10)]
+
+
+class AtOnce(Actor):
+    """Has a function of its own for running in place, which is its whole turn; it tells itself something meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: list[object] = []
+
+    def deliver_at_once(self, message: Delivery) -> None:
+        self.got.append(("at once", message.number))
+        self.actor_ref.tell("told meanwhile")
+        if message.number < 0:
+            raise ValueError(message.number)
+
+    @handles(Delivery, in_place=deliver_at_once)
+    def deliver(self, message: Delivery) -> None:
+        self.got.append(("queued", message.number))
+
+    @handles(str)
+    def note(self, message: str) -> None:
+        self.got.append(message)
+
+
+async def test_what_a_receiver_is_told_while_it_runs_in_place_is_handled_after_it(system: ActorSystem) -> None:
+    """Also by itself, and also where the function for running in place is the whole turn: nobody else looks again."""
+    receiver = system.spawn(AtOnce)
+    await _publish(system, [receiver])
+    await asyncio.sleep(0.1)
+    assert receiver._actor.got == [("at once", 0), "told meanwhile"]  # a question would have it looked at again
+
+
+@pytest.mark.allow_failures("ValueError")
+async def test_what_is_the_whole_turn_fails_as_a_turn_does(system: ActorSystem) -> None:
+    """Its supervisor mends it; the next one gets what was told meanwhile, and the sender goes on."""
+    receiver, other = system.spawn(AtOnce), system.spawn(Receiver)
+    topic = system.spawn(Topic, [receiver, other])
+    topic.tell(Publish(-1))
+    await asyncio.sleep(0.1)
+    assert receiver.info().restarts == 1
+    assert receiver._actor.got == ["told meanwhile"]
+    assert other._actor.got == [-1]

@@ -108,3 +108,14 @@ async def test_who_leaves_makes_room_at_once(system: ActorSystem) -> None:
     )  # fmt: skip
     answers = {frame[1]: frame[4]["status"] for frame in frames if frame[3] == "phx_reply"}
     assert answers == {"3": "ok", "4": "ok", "5": "ok", "6": "ok", "7": "error"}
+
+
+async def test_whoever_drains_lets_people_leave(system: ActorSystem) -> None:
+    """Endpoints and clients clean up after themselves; only what is new is refused."""
+    node = await start_node(system)
+    ada = Phoenix(node)
+    await ada.pushes(["1", "1", "kept", "phx_join", {}])
+    node.is_draining = True
+    frames = await ada.pushes(["1", "2", "kept", "phx_leave", {}], ["3", "3", "kept", "phx_join", {}])
+    answers = {frame[1]: frame[4]["status"] for frame in frames if frame[3] == "phx_reply"}
+    assert answers == {"2": "ok", "3": "error"}

@@ -1,0 +1,237 @@
+"""The end of a connection: exactly once, whatever ended it, and nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.endpoint import WebSocketEndpoint
+from gateway.events import ConnectionClosed, ConnectionOpened, RoomLeft
+from gateway.protocols.native import NativeWire
+from gateway.reasons import WebSocketDisconnect
+from gateway.session import GOODBYE
+from gateway.topic_messages import Answer
+from tests.support.endpoint_peer import endpoint_peer, opened
+from tests.support.fake_socket import FakeSocket
+from tests.support.peer import Peer, facts_of, passes, settle, start_node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors import ActorSystem
+    from gateway.node import Node
+    from gateway.websocket import WebSocket
+
+
+class Recorder(WebSocketEndpoint):
+    """Joins a room, keeps its ends, and may fail."""
+
+    ends: list[int]
+    lasts: float = 0.0
+
+    async def on_connect(self, ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.join("kept")
+
+    async def on_receive(self, ws: WebSocket, data: Any) -> None:
+        if data == "bug":
+            raise RuntimeError(data)
+        if data == "close":
+            await ws.close(4321, "enough")
+
+    async def on_disconnect(self, ws: WebSocket, code: int) -> None:
+        self.ends.append(code)
+        await passes(self.lasts)
+
+
+def recorder(lasts: float = 0.0) -> type[Recorder]:
+    return type("Recording", (Recorder,), {"ends": [], "lasts": lasts})
+
+
+ENDINGS: dict[str, Callable[[Node, Peer], Any]] = {
+    "client closes": lambda node, peer: peer.socket.end(1000, "bye", True),
+    "transport is lost": lambda node, peer: peer.socket.end(),
+    "app closes": lambda node, peer: peer.socket.feed("close"),
+    "app fails": lambda node, peer: peer.socket.feed("bug"),
+    "server closes": lambda node, peer: node.directory.close(peer.client, "disconnected", "app"),
+    "drain": lambda node, peer: asyncio.get_running_loop().create_task(node.drain(10, 1)),
+    "session is killed": lambda node, peer: next(iter(peer.ref.children())).kill(),
+    "machine is killed": lambda node, peer: peer.ref.kill(),
+    "machine is stopped": lambda node, peer: peer.ref.stop_now(),
+    "machine fails": lambda node, peer: peer.ref.tell(Answer(None, None)),  # type: ignore[arg-type]
+    "system is stopped": lambda node, peer: asyncio.get_running_loop().create_task(node.stop()),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.allow_failures("RuntimeError", "AttributeError")
+async def test_an_accepted_connection_ends_once(system: ActorSystem, ending: str) -> None:
+    """One `ConnectionClosed`, one `on_disconnect`, one departure, whatever ended it."""
+    node = await start_node(system)
+    endpoint = recorder()
+    peer = endpoint_peer(node, endpoint)
+    await opened(peer)
+    left = facts_of(system, RoomLeft)
+    assert node.live.size("kept") == 1
+    ENDINGS[ending](node, peer)
+    await passes(20)
+    assert len(peer.closes) == 1
+    assert len(endpoint.ends) == 1
+    assert [fact.topic for fact in left] == ["kept"]
+    assert node.live.size("kept") == 0
+    assert len(node.directory) == 0
+
+
+@pytest.mark.parametrize("how", ["stop_now", "kill"])
+async def test_a_machine_that_is_stopped_or_killed_ends_once(system: ActorSystem, how: str) -> None:
+    """One `ConnectionClosed`, one departure, the socket closed."""
+    node = await start_node(system)
+    ada = Peer(node, "ada")
+    await ada.joins("kept")
+    left = facts_of(system, RoomLeft)
+    getattr(ada.ref, how)()
+    await passes(1)
+    assert (ada.closed.ended_by, ada.socket.sent_close[0] if ada.socket.sent_close else None) == ("shutdown", 3001)
+    assert len(left) == 1
+
+
+class Faulty(NativeWire):
+    """Fails on a word."""
+
+    def decode(self, data: str | bytes) -> Any:
+        if "bug" in str(data):
+            raise RuntimeError("a bug of the wire")
+        return super().decode(data)
+
+
+@pytest.mark.allow_failures("RuntimeError")
+async def test_a_bug_of_a_wire_ends_one_connection_once(system: ActorSystem) -> None:
+    """The client gets 3004, its topics and the log learn it, and everybody else goes on."""
+    node = await start_node(system)
+    ada, bob = Peer(node, "ada", wire=Faulty(says_hello=False)), Peer(node, "bob")
+    for peer in (ada, bob):
+        await peer.joins("kept")
+    left = facts_of(system, RoomLeft)
+    ada.socket.feed("bug", '{"action":"ping"}')
+    await settle()
+    assert (ada.closed.ended_by, ada.socket.sent_close) == ("crash", (3004, "internal server error"))
+    assert [fact.connection for fact in left] == ["ada"]
+    node.commands.publish("kept", "on", "message")
+    await settle()
+    assert [payload for _, payload in bob.events()] == ["on"]
+
+
+@pytest.mark.parametrize(("lasts", "ends_after"), [(2.0, 2.0), (100.0, GOODBYE)])
+async def test_a_membership_ends_after_the_last_word(system: ActorSystem, lasts: float, ends_after: float) -> None:
+    """It lasts until `on_disconnect` has returned, and at most 5 s and a margin of 1 s."""
+    node = await start_node(system)
+    peer = endpoint_peer(node, recorder(lasts))
+    await opened(peer)
+    left: list[float] = []
+    system.events.subscribe(RoomLeft, lambda _: left.append(node.now()))
+    gone = node.now()
+    peer.socket.end()
+    await passes(ends_after - 0.1)
+    assert (left, node.live.size("kept")) == ([], 1)
+    await passes(1.3)
+    assert ends_after <= round(left[0] - gone, 3) <= ends_after + 1.01
+    assert len(peer.closes) == 1
+    await passes(10)
+
+
+async def test_a_function_learns_its_end_by_the_exception(system: ActorSystem) -> None:
+    """`receive` raises WebSocketDisconnect with the peer's code; what came before it is received first."""
+    node = await start_node(system)
+    seen: list[Any] = []
+
+    async def endpoint(ws: WebSocket) -> None:
+        await ws.accept()
+        try:
+            while True:
+                seen.append(await ws.receive_text())
+        except WebSocketDisconnect as gone:
+            seen.append((gone.code, gone.reason))
+
+    peer = endpoint_peer(node, endpoint)
+    await opened(peer)
+    peer.socket.feed("one", "two")
+    peer.socket.end(1001, "reload", True)
+    await settle()
+    assert seen == ["one", "two", (1001, "reload")]
+    assert (peer.closed.code, peer.closed.ended_by) == (1001, "client")
+
+
+async def test_an_upgrade_that_is_refused_is_no_connection(system: ActorSystem) -> None:
+    """No opened, no closed, nothing left."""
+    node = await start_node(system)
+    facts = facts_of(system, ConnectionOpened, ConnectionClosed)
+
+    async def endpoint(ws: WebSocket) -> None:
+        ws.refuse(401, "who are you")
+
+    peer = endpoint_peer(node, endpoint)
+    verdict = await peer.ticket.verdict
+    assert (verdict.status, verdict.text) == (401, "who are you")
+    peer.ref.stop_now()
+    await settle()
+    assert (facts, len(node.directory)) == ([], 0)
+
+
+async def test_drain_lets_everybody_go_and_refuses_commands(system: ActorSystem) -> None:
+    """Everybody is told to come back later; what was accepted is delivered; new commands are refused."""
+    node = await start_node(system)
+    peers = [Peer(node, f"p{number}") for number in range(5)]
+    for peer in peers:
+        await peer.joins("kept")
+        peer.heard()
+    node.commands.publish("kept", "last", "message")
+    begun = node.now()
+    draining = asyncio.get_running_loop().create_task(node.drain(15, 2))
+    await settle()
+    late = await peers[0].says("publish", room="kept", payload="late") if peers[0].socket.is_open else []
+    assert [one["error"]["reason"] for one in late if "error" in one] in (["shutting_down"], [])
+    await draining
+    assert node.now() - begun <= 2.1
+    assert {peer.closed.code for peer in peers} == {3001}
+    assert all([payload for _, payload in peer.events()] in (["last"], []) for peer in peers[1:])
+    assert len(node.directory) == 0
+
+
+async def test_a_peer_that_does_not_answer_the_close_ends_too(system: ActorSystem) -> None:
+    """The socket bounds the closing handshake; the machine waits for it and reports once."""
+    node = await start_node(system)
+    peer = Peer(node, "ada", socket=FakeSocket(answers_close=False))
+    await peer.joins("kept")
+    node.directory.close("ada", "reconnect", "app")
+    await passes(1)
+    assert peer.closes == []
+    peer.socket.end()
+    await settle()
+    assert (peer.closed.code, peer.closed.ended_by) == (3011, "app")
+
+
+async def test_one_clients_end_is_nobody_elses(system: ActorSystem) -> None:
+    """A hundred come and go in every way; one that stays notices only who came and went."""
+    node = await start_node(system)
+    stays = Peer(node, "stays")
+    await stays.joins("kept")
+    for number in range(100):
+        peer = Peer(node, f"p{number}")
+        peer.send("join_room", room="kept")
+        if number % 3:
+            await settle()
+        if number % 5 == 0:
+            peer.ref.kill()
+        elif number % 5 == 1:
+            peer.socket.feed(*["{"] * 10)
+        else:
+            peer.socket.end(1000 + number % 2, "", True)
+    await passes(1)
+    stays.heard()
+    node.commands.publish("kept", "still here", "message")
+    await settle()
+    assert [payload for _, payload in stays.events()] == ["still here"]
+    assert node.live.size("kept") == 1
+    assert len(node.directory) == 1

@@ -1,0 +1,150 @@
+"""App code that decides who may join: slow, refusing or failing, and clients that do not wait for it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.behaviour import Room
+from gateway.reasons import Refused
+from tests.support.peer import Peer, passes, settle, start_node
+
+if TYPE_CHECKING:
+    from actors import ActorSystem
+    from gateway.member import Member
+
+
+class Asked(Room):
+    """Joins are allowed by the test, through `answers`."""
+
+    answers: dict[str, Any]
+
+    async def on_join(self, member: Member, params: object) -> object:
+        answer = self.answers[member.id]
+        return await answer() if callable(answer) else answer
+
+
+def room_answering(**answers: Any) -> type[Asked]:
+    return type("Answering", (Asked,), {"answers": answers})
+
+
+async def _after(seconds: float, result: object = None) -> object:
+    await passes(seconds)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+async def test_a_slow_on_join_is_timed_out(system: ActorSystem) -> None:
+    """After 3 s the client is answered `timed_out`; an answer that comes later makes nobody a member."""
+    node = await start_node(system, behaviour=room_answering(ada=partial(_after, 4.0), bob="hi"))
+    ada, bob = Peer(node, "ada"), Peer(node, "bob")
+    ada.send("join_room", room="room", ref=1)
+    await passes(2.9)
+    assert ada.heard() == []
+    await passes(0.2)
+    assert ada.heard()[0]["error"]["reason"] == "timed_out"
+    await passes(2)
+    assert node.live.size("room") == 0
+    assert (await bob.joins("room"))["response"] == "hi"
+
+
+async def test_on_join_refuses(system: ActorSystem) -> None:
+    """The reason of the app code reaches the client; it may ask again."""
+    answers = {"ada": partial(_after, 0.0, Refused("full", "no more chairs"))}
+    node = await start_node(system, behaviour=room_answering(**answers))
+    ada = Peer(node, "ada")
+    for _ in range(2):
+        ada.send("join_room", room="room", ref=1)
+        await passes(0.1)
+        (refused,) = ada.heard()
+        assert (refused["error"]["reason"], refused["error"]["message"]) == ("full", "no more chairs")
+    assert node.live.size("room") == 0
+
+
+@pytest.mark.allow_failures("ValueError", "NotCharged")
+async def test_on_join_raises(system: ActorSystem) -> None:
+    """The client learns `internal`; the next one is let in by the next life of the behaviour."""
+    answers = {"ada": partial(_after, 0.0, ValueError("a bug")), "bob": None}
+    node = await start_node(system, behaviour=room_answering(**answers))
+    ada, bob = Peer(node, "ada"), Peer(node, "bob")
+    ada.send("join_room", room="room")
+    await passes(0.1)
+    assert ada.heard()[0]["error"]["reason"] == "internal"
+    await bob.joins("room")
+
+
+async def test_leaving_while_on_join_decides_ends_outside(system: ActorSystem) -> None:
+    """The leave is obeyed although the join was not answered; the late yes changes nothing."""
+    node = await start_node(system, behaviour=room_answering(ada=partial(_after, 1.0)))
+    ada = Peer(node, "ada")
+    ada.send("join_room", room="room", ref=1)
+    ada.send("leave_room", room="room", ref=2)
+    await passes(2)
+    assert {one["ref"]: one["status"] for one in ada.heard()} == {1: "error", 2: "left"}
+    assert node.live.size("room") == 0
+    ada.send("join_room", room="room", ref=3)
+    await passes(2)
+    assert ada.heard()[0]["status"] == "joined"
+
+
+async def test_going_while_on_join_decides_leaves_no_ghost(system: ActorSystem) -> None:
+    """A connection that ended while its join was decided never becomes a member."""
+    node = await start_node(system, behaviour=room_answering(ada=partial(_after, 1.0)))
+    ada = Peer(node, "ada")
+    ada.send("join_room", room="room")
+    await settle()
+    ada.socket.end()
+    await passes(2)
+    assert node.live.size("room") == 0
+    assert len(ada.closes) == 1
+
+
+async def test_rejoining_while_on_join_decides_ends_in_one_membership(system: ActorSystem) -> None:
+    """Both joins are decided and answered; one membership is left, and it ends with the connection."""
+    node = await start_node(system, behaviour=room_answering(ada=partial(_after, 1.0)))
+    ada = Peer(node, "ada")
+    ada.send("join_room", room="room", ref=1)
+    ada.send("join_room", room="room", ref=2)
+    await passes(5)
+    told = {one["ref"]: one["status"] for one in ada.heard() if "ref" in one}
+    assert told[2] == "joined"
+    assert node.live.size("room") == 1
+    ada.socket.end()
+    await settle()
+    assert node.live.size("room") == 0
+
+
+async def test_a_refused_rejoin_leaves_both_sides_of_one_mind(system: ActorSystem) -> None:
+    """Who is refused when it joins again is out, at the topic as at the connection: no member nobody can end."""
+    calls: list[int] = []
+
+    async def once() -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            raise Refused("once", "only once")
+
+    node = await start_node(system, behaviour=room_answering(ada=once))
+    ada = Peer(node, "ada")
+    await ada.joins("room")
+    (refused,) = await ada.says("join_room", room="room")
+    assert refused["error"]["reason"] == "once"
+    assert node.live.size("room") == 0
+    ada.socket.end()
+    await settle()
+    assert ada.closed.topics == ()
+
+
+async def test_a_join_that_waits_when_the_topic_ends_is_answered(system: ActorSystem) -> None:
+    """Nobody waits for a topic that is gone."""
+    node = await start_node(system, behaviour=room_answering(ada=partial(_after, 2.0)))
+    ada = Peer(node, "ada")
+    ada.send("join_room", room="room", ref=1)
+    await settle()
+    (topic,) = [ref for ref in system.root.walk() if ref.path.startswith("/topics/") and "behaviour" not in ref.path]
+    topic.stop_now()
+    await passes(8)
+    assert len([one for one in ada.heard() if one.get("ref") == 1]) == 1
+    assert node.live.size("room") == 0

@@ -1,0 +1,136 @@
+"""Rooms and their handles over real sockets: typed messages, members, history, ends."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from gateway import Gateway, History, Member, Principal, Room, WebSocket, message, on
+from tests.support.client import connect, when
+from tests.support.typed import Said
+
+Serve = Callable[..., Awaitable[Any]]
+
+
+def table() -> Gateway:
+    app = Gateway()
+
+    @message
+    class Move:
+        column: int
+
+    @app.topic("game:{game}", history=History(size=10, ttl=60.0), presence=True)
+    class Game(Room):
+        @on(Move)
+        async def move(self, member: Member, message: Move) -> Any:
+            return self.broadcast(message, exclude=member)
+
+    return app
+
+
+async def test_a_room_takes_messages_from_every_wire(serve: Serve) -> None:
+    """Native clients publish the event of its action; what is wrong with it is answered there."""
+    server = await serve(table)
+    async with connect(server.ws()) as ada, connect(server.ws()) as bob:
+        for client in (ada, bob):
+            await client.join("game:1")
+        wrong = await ada.publish("game:1", {"column": "x"}, event="move")
+        assert (wrong["error"]["reason"], wrong["error"]["field"]) == ("bad_request", "column")
+        assert (await ada.publish("game:1", {"column": 3}, event="move"))["offset"] == 1
+        event = await bob.event()
+        assert (event["event"], event["payload"]) == ("move", {"action": "move", "column": 3})
+
+
+async def test_a_room_handle_joins_and_leaves_by_whoever_is_meant(serve: Serve) -> None:
+    """A WebSocket, a member or an id; one that is gone is an error of the receipt."""
+    app = table()
+    sockets: list[WebSocket] = []
+
+    @app.ws("/plain")
+    async def plain(ws: WebSocket) -> None:
+        await ws.accept()
+        sockets.append(ws)
+        async for _ in ws:
+            pass
+
+    server = await serve(app)
+    room = app.room("game:1")
+    async with connect(server.ws("/plain")) as client:
+        await when(lambda: bool(sockets))
+        (ws,) = sockets
+        await room.join(ws)
+        assert [member.id for member in await room.members()] == [client.id]
+        (member,) = await room.members()
+        await room.leave(member)
+        assert room.size == 0
+        await room.join(client.id)
+        assert room.size == 1
+    await when(lambda: room.size == 0, "the room to be left")
+    with pytest.raises(Exception, match="connection lost"):
+        await room.join(ws)
+
+
+async def test_a7_a_room_handle_shows_and_clears_its_history(serve: Serve) -> None:
+    """In order with what is published around it; positions go on."""
+    server = await serve(table)
+    room = server.app.room("game:1")
+    first = await room.broadcast(Said(user="a", text="1"))
+    room.broadcast("2")
+    room.broadcast("3", save_history=False)
+    kept = await room.history()
+    assert [(one.publication.event, one.offset) for one in kept.entries] == [("said", 1), ("message", 2)]
+    assert [one.offset for one in (await room.history(since=first.position)).entries] == [2]
+    assert [one.offset for one in (await room.history(limit=1, reverse=True)).entries] == [2]
+    room.broadcast("3.5")
+    room.clear_history()
+    room.broadcast("4")
+    assert [one.offset for one in (await room.history()).entries] == [4]
+    assert (await room.presence()).members == ()
+
+
+async def test_c5_closing_a_room_ends_memberships_and_no_connection(serve: Serve) -> None:
+    """Each member is told the reason; who was told before hears that first."""
+    server = await serve(table)
+    room = server.app.room("game:1")
+    async with connect(server.ws()) as ada, connect(server.ws()) as bob:
+        for client in (ada, bob):
+            await client.join("game:1")
+        room.broadcast("last")
+        assert await room.close("over") == 2
+        assert room.size == 0
+        for client in (ada, bob):
+            assert (await client.event())["payload"] == "last"
+            told = await client.next()
+            while told.get("action") == "presence":
+                told = await client.next()
+            assert (told["action"], told["reason"], told["retry"]) == ("unsubscribed", "over", False)
+            assert (await client.ask(action="ping")).keys() >= {"timestamp"}
+        assert await room.close() == 0
+
+
+async def test_c5_close_all_closes_the_connections_of_the_members(serve: Serve) -> None:
+    """With the code that is given, and nobody else's."""
+    server = await serve(table)
+    room = server.app.room("game:1")
+    with pytest.raises(ValueError, match="1005"):
+        room.close_all(1005)
+    async with connect(server.ws()) as ada, connect(server.ws()) as other:
+        await ada.join("game:1")
+        assert await room.close_all(4321, "enough") == 1
+        assert await ada.closed() == (4321, "enough")
+        assert (await other.ask(action="ping")).keys() >= {"timestamp"}
+    await when(lambda: room.size == 0, "the room to be empty")
+
+
+async def test_a_principal_is_excluded_on_all_its_connections(serve: Serve) -> None:
+    """From a handle as from inside; also from what is replayed."""
+    server = await serve(table)
+    room = server.app.room("game:1")
+    async with connect(server.ws()) as ada:
+        await ada.join("game:1")
+        room.broadcast(1, exclude=Principal("somebody"))
+        room.broadcast(2, exclude=[ada.id])
+        room.broadcast(3)
+        assert await ada.payloads(2) == [1, 3]

@@ -1,0 +1,33 @@
+"""A raw client whose connection has app code: what it takes to start one, and to bring up its socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.endpoint_session import EndpointSession
+from gateway.function_session import FunctionSession
+from gateway.protocols.raw import RawWire
+from tests.support.peer import Peer, settle
+
+if TYPE_CHECKING:
+    from gateway.node import Node
+    from gateway.websocket import WebSocket
+
+
+def endpoint_peer(node: Node, endpoint: Any, name: str = "ada") -> Peer:
+    """A raw connection with app code; `opened` brings up its socket."""
+
+    def start(machine: Any, ws: WebSocket) -> Any:
+        if isinstance(endpoint, type):
+            return machine.spawn_session(EndpointSession, ws, endpoint)
+        return machine.spawn_session(FunctionSession, ws, endpoint, {})
+
+    return Peer(node, name, wire=RawWire(), session=start, says_goodbye=isinstance(endpoint, type))
+
+
+async def opened(peer: Peer) -> None:
+    """The verdict is 101, and the socket is handed over."""
+    await settle()
+    assert peer.ticket.verdict.done()
+    peer.open()
+    await settle()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
-from actors import Actor, ActorDeadError, ChildSpec, SupervisorSpec, Terminated, handles
+from actors import Actor, ChildSpec, SupervisorSpec, Terminated, handles
 
 from .admissions import Admissions
 from .answers import answer
@@ -113,20 +113,9 @@ class TopicActor(Actor):
         self._order.end_turn()
 
     def on_undelivered(self, messages: list[object]) -> None:
-        """Told while it ended: the next incarnation of the topic gets what members asked, in order."""
-        for message in messages:
-            if isinstance(message, Submit):
-                self._pass_on(message)
-            elif isinstance(message, Depart):
-                self._node.live.tell_if_live(self._name, message)
-
-    def _pass_on(self, submit: Submit) -> None:
-        try:
-            self._node.live.tell(self._name, submit)
-        except Refused as error:
-            answer(submit.origin, submit.command.reply, error)
-        except ActorDeadError:  # the tree is going down
-            answer(submit.origin, submit.command.reply, Refused("shutting_down"))
+        """Told while it ended: the next topic of that name gets what members asked, in order."""
+        theirs = [message for message in messages if isinstance(message, Submit | Depart)]
+        self._node.live.hand_over(self._name, theirs)
 
     def _end(self, reason: str) -> None:
         """Nobody is a member any longer, and nobody waits for an answer."""
@@ -307,7 +296,7 @@ class TopicActor(Actor):
 
     @handles(Passivate)
     def passivate(self, _: Passivate) -> None:
-        """Goes for good if nothing is under way and nothing waits; from this step on the name is free."""
+        """Goes for good if nothing is under way and nothing waits."""
         if self._roster or self._admissions:
             return
         if self._order.is_waiting or self._code or self.actor_ref.counts().queued:

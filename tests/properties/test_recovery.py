@@ -8,7 +8,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from actors import ActorSystem
@@ -293,7 +293,15 @@ def _check_one_order(runs: list[list[tuple[int | None, Any]]]) -> None:
             assert shared == sorted(shared), f"two orders: {one} and {other}"
 
 
+AFTER_AN_END = [
+    *[("publish", "ada", False)] * 2, *[("relay", "ada", False)] * 6, ("leave", "bob", False), ("stop", "", False),
+    *[("publish", "ada", False)] * 2, ("turn", "", False), ("join", "bob", False),
+]  # fmt: skip
+"""What a topic was told before it ended comes before what is said while it ends."""
+
+
 @settings(max_examples=150)
+@example(steps=AFTER_AN_END, late=False, seed=2, in_place="never")
 @given(
     st.lists(STEPS, min_size=15, max_size=60),
     st.booleans(),

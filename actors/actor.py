@@ -67,8 +67,7 @@ class Actor(pykka.Actor):
     """Where pykka's `start` puts actors of this class; `spawn` does not need it."""
 
     _handlers: ClassVar[HandlerTable]
-    _in_place: ClassVar[dict[type, tuple[Callable[[Any, Any], Any], bool]]]
-    """The function, and whether it is a whole turn by itself."""
+    _in_place: ClassVar[dict[type, Callable[[Any, Any], Any]]]
     _end_of_turn: ClassVar[Callable[[Any], None] | None]
     _has_on_start: ClassVar[bool]
     _has_on_signal: ClassVar[bool]
@@ -82,7 +81,7 @@ class Actor(pykka.Actor):
     def _learn(cls) -> None:
         """Reads the class once, so that a turn looks up one dict."""
         declared = dict(BUILT_IN)
-        in_place: dict[type, tuple[Callable[[Any, Any], Any], bool]] = {}
+        in_place: dict[type, Callable[[Any, Any], Any]] = {}
         for base in reversed(cls.__mro__):
             for name, function in vars(base).items():
                 kinds, quick = getattr(function, "_handles", ((), False))
@@ -91,7 +90,7 @@ class Actor(pykka.Actor):
                     declared[kind] = handler
                     in_place.pop(kind, None)
                     if quick and handler is function:
-                        in_place[kind] = (handler, False) if quick is True else (quick, True)
+                        in_place[kind] = handler
         table = HandlerTable(declared)
         table.high_water = float("inf") if cls.mailbox.high_water is None else cls.mailbox.high_water
         cls._handlers, cls._in_place = table, in_place
@@ -216,6 +215,20 @@ class Actor(pykka.Actor):
         if ref._idle is not None:
             ref._idle.cancel()
         ref._idle = idle
+
+    def shortcut(self, way: Callable[[Any], object] | None) -> None:
+        """
+        Leaves a function that a broadcast calls instead of telling this actor, with what the broadcast carries.
+
+        It is called where the handler would be run in place, and must do all that the handler and the end of the turn
+        would; that is no turn: nothing is seen of it but in `counts`, and it keeps nobody from being idle. What it
+        raises fails this actor. It goes with this instance, or when it is taken back; a class without handlers that
+        are declared `in_place` has none.
+
+        Args:
+            way: Quick, on the loop's thread, in the sender's context. None: it is taken back.
+        """
+        self._actor_ref._shortcut = way if self._in_place else None
 
     @property
     def timers(self) -> Timers:

@@ -41,7 +41,7 @@ from .rare import Rare
 from .supervision import ONE_FOR_ONE, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextvars import Context
 
     from .dispatcher import Suspension
@@ -115,6 +115,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "_queue",
         "_rare",
         "_scheduled",
+        "_shortcut",
+        "_shortcuts",
         "_spec",
         "_suspension",
         "actor_class",
@@ -154,6 +156,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._actor: Any = None
         self._phase = STARTING
         self._scheduled = True
+        self._shortcut: Callable[[Any], object] | None = None
+        self._shortcuts = 0
         self._above_water = False
         self._incarnation = 0
         self._accepted = self._handled = self._failed = self._lost = 0
@@ -283,6 +287,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """pykka's proxy: methods and attributes as futures; works on after a restart."""
         return Proxy(actor_ref=self)
 
+    def close_shortcut(self) -> None:
+        """What its actor has left there is not used any more (see `Actor.shortcut`). Loop thread only."""
+        self._shortcut = None
+
     def put(self, envelope: Envelope[Any]) -> None:
         """pykka's inbox protocol, for code that puts envelopes by hand."""
         if envelope.reply_to is None:
@@ -317,7 +325,13 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
     def counts(self) -> Counts:
         """What became of its messages; exact between its turns."""
-        return Counts(self._accepted, self._handled, self._failed, self._lost, self._queued())
+        shortcuts = self._shortcuts
+        return Counts(self._accepted + shortcuts, self._handled + shortcuts, self._failed, self._lost, self._queued())
+
+    @property
+    def shortcuts(self) -> int:
+        """Deliveries that went by its shortcut (see `Actor.shortcut`); among those handled in `counts`."""
+        return self._shortcuts
 
     def info(self) -> ActorInfo:
         """A snapshot for people; costs nothing until asked for."""

@@ -108,6 +108,7 @@ def strip(cell: Cell) -> None:
 def drop_instance(cell: Cell) -> None:
     """The instance goes; its ref may get another."""
     actor, cell._actor = cell._actor, None
+    cell._shortcut = None
     if actor is not None:
         actor._release()
 

@@ -20,17 +20,12 @@ MAX_KNOWN_TYPES = 1024
 """Message types remembered per actor class; beyond that a type is looked up anew each time."""
 
 
-def handles(*message_types: type, in_place: bool | Callable[[Any, Any], None] = False) -> Callable[[F], F]:
+def handles(*message_types: type, in_place: bool = False) -> Callable[[F], F]:
     """
     Marks a method as the handler of these message types: the exact type first, then along its MRO.
 
     With `in_place`, an idle actor may be run by its sender inside `tell_many` (see `turn`): the method must be a plain
-    function, quick, and must not mind that messages it sends are queued.
-
-    Args:
-        in_place: Or a function `(self, message)` that does what the handler and the end-of-turn hook would, in one: the
-            quickest a delivery can be. It runs in the sender's context, so it must neither set nor read a context
-            variable.
+    function, quick, and must not mind that messages it sends are queued. Quicker still is a shortcut: `Actor.shortcut`.
     """
 
     def mark(function: F) -> F:

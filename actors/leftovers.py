@@ -91,4 +91,6 @@ def _settle(cell: Cell) -> None:
     handled, cell._handled = cell._handled, 0
     failed, cell._failed = cell._failed, 0
     lost, cell._lost = cell._lost, 0
-    cell._env.ledger.settle(cell.actor_class.__qualname__, accepted, handled, failed, lost)
+    shortcuts, cell._shortcuts = cell._shortcuts, 0
+    name = cell.actor_class.__qualname__
+    cell._env.ledger.settle(name, accepted + shortcuts, handled + shortcuts, failed, lost)

@@ -69,7 +69,7 @@ def metrics_of(refs: Iterable[ActorRef[Any]], ledger: Ledger) -> dict[str, Class
         sums = living[label]
         sums[0] += 1
         sums[1] += ref._queued()
-        sums[2] += ref._handled
+        sums[2] += ref._handled + ref._shortcuts
         sums[3] += ref._failed
         sums[4] += _restarts(ref)
     return {name: _metrics(living[name], account) for name, account in ledger.accounts().items()}
@@ -86,7 +86,7 @@ def _restarts(ref: ActorRef[Any]) -> int:
 
 _MEASURES: dict[By, Callable[[ActorRef[Any]], int]] = {
     "mailbox": lambda ref: ref._queued(),
-    "handled": lambda ref: ref._handled,
+    "handled": lambda ref: ref._handled + ref._shortcuts,
     "failed": lambda ref: ref._failed,
     "restarts": _restarts,
 }

@@ -70,7 +70,7 @@ class FanOut:
         """Tells every member what is pending; returns it. Membership may change afterwards."""
         items = self.flush_slice()
         for rest in self._unfinished:
-            tell_many(rest.refs[rest.told :], rest.deliver)
+            tell_many(rest.refs[rest.told :], rest.deliver, rest.deliver.joined)
         self._unfinished.clear()
         return items
 
@@ -82,7 +82,7 @@ class FanOut:
         """
         while self._unfinished:
             rest = self._unfinished[0]
-            rest.told = tell_some(rest.refs, rest.deliver, rest.told)
+            rest.told = tell_some(rest.refs, rest.deliver, rest.told, rest.deliver.joined)
             if rest.told < len(rest.refs):
                 return []
             del self._unfinished[0]
@@ -106,7 +106,7 @@ class FanOut:
         """To one member alone, in order with what the others get."""
         deliver = self._deliver(items, [member.variant.frame(item) for item in items])
         if deliver.joined:
-            tell_many((member.connection,), deliver)
+            tell_many((member.connection,), deliver, deliver.joined)
 
     def _tell(self, variant: Variant, refs: tuple[ActorRef[Any], ...], items: list[Item], apart: list[str]) -> None:
         frames = [variant.frame(item) for item in items]
@@ -114,7 +114,7 @@ class FanOut:
             refs = self._tell_apart(refs, items, frames, apart)
         deliver = self._deliver(items, frames)
         if deliver.joined:
-            told = tell_some(refs, deliver)
+            told = tell_some(refs, deliver, carried=deliver.joined)
             if told < len(refs):
                 self._unfinished.append(Unfinished(refs, deliver, told))
 
@@ -131,7 +131,7 @@ class FanOut:
             kept = [(item, frame) for item, frame in zip(items, frames, strict=True) if not _is_not_for(item, member)]
             deliver = self._deliver([item for item, _ in kept], [frame for _, frame in kept])
             if deliver.joined:
-                tell_many((member.connection,), deliver)
+                tell_many((member.connection,), deliver, deliver.joined)
         return tuple(ref for ref in refs if ref not in theirs)
 
     def _deliver(self, items: list[Item], frames: list[bytes]) -> Deliver:

@@ -37,7 +37,11 @@ class Inlet:
         return not self._credit.is_spent
 
     def congested(self) -> None:
-        """The machine looks at the socket itself before it writes."""
+        """The machine looks at the socket itself before it writes; topics, which write past it, do not."""
+        self._ref.close_shortcut()
+
+    def shut(self) -> None:
+        self._ref.close_shortcut()
 
     def writable(self) -> None:
         self._tell(Writable())

@@ -9,12 +9,14 @@ decides nothing about closing: it says that it overflowed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .outbox import Entry, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from actors import ActorRef
 
     from .limits import Limits
     from .sockets import Socket
@@ -26,6 +28,12 @@ WRITE_AHEAD = 64 * 1024
 
 class Host(Protocol):
     """What the connection machine hears from it."""
+
+    @property
+    def actor_ref(self) -> ActorRef[Any]: ...
+
+    def shortcut(self, way: Callable[[bytes], None] | None) -> None:
+        """What topics may write with from now on, past the machine and its turns."""
 
     def reader_is_slow(self) -> None:
         """The transport is full for the first time; an outbox was made."""
@@ -53,9 +61,9 @@ class Outlet:
         "_now",
         "_out",
         "_out_bytes",
+        "_written",
         "muted",
         "outbox",
-        "sent",
         "socket",
     )
 
@@ -70,8 +78,7 @@ class Outlet:
         self._is_over = self._is_held = False
         self.outbox: Outbox | None = None
         self.socket: Socket | None = None
-        self.sent = 0
-        """Frames that left, or were joined into what left."""
+        self._written = 0
 
     def open(self, socket: Socket) -> None:
         """The 101 is out; what was said before it leaves first."""
@@ -80,11 +87,17 @@ class Outlet:
         if self.outbox is not None:
             self._host.reader_is_slow()
 
+    @property
+    def sent(self) -> int:
+        """Frames that left; what a topic had for its members in one turn counts as one, if it did not have to wait."""
+        return self._written + self._host.actor_ref.shortcuts
+
     def hold(self) -> None:
         """Everything waits, under the bounds of the outbox, until `release`: something else has to leave first."""
         self._is_held = True
         if self.outbox is None:
             self.outbox = self._make_outbox()
+            self._look()
 
     def release(self, frames: Iterable[bytes]) -> None:
         """These first, then what waited; one answer may go ahead of a transport that says stop."""
@@ -94,7 +107,7 @@ class Outlet:
         self._is_held = False
         if self.socket is not None:
             self._out.extend(frames)
-            self.sent += len(self._out)
+            self._written += len(self._out)
             self.flush()
         self.go_on()
         if self.outbox is not None:
@@ -103,10 +116,11 @@ class Outlet:
     def end(self) -> Socket | None:
         """Nothing leaves any more; returns the socket, the first time."""
         socket, self.socket, self._is_over = self.socket, None, True
+        self._look()
         return socket
 
     def deliver(self, message: Deliver) -> None:
-        """The hot path: one call per member and turn of a topic."""
+        """What a topic has for its members; by the shortcut, unless something is in its way."""
         socket = self.socket
         if self.muted and message.entries[0].topic in self.muted:
             return
@@ -114,7 +128,7 @@ class Outlet:
         if socket is not None and self.outbox is None and not socket.is_congested:
             self._out.append(message.joined)
             self._out_bytes += len(message.joined)
-            self.sent += len(message.entries)
+            self._written += 1
         elif not self._is_over:
             for entry in message.entries:
                 self._hold(entry)
@@ -127,7 +141,7 @@ class Outlet:
             if socket is not None and self.outbox is None and not socket.is_congested:
                 self._out.append(frame)
                 self._out_bytes += len(frame)
-                self.sent += 1
+                self._written += 1
             elif not self._is_over:
                 self._hold(Entry(frame, self._now(), None, None, None, "disconnect"))
 
@@ -147,14 +161,17 @@ class Outlet:
     def go_on(self) -> None:
         """The transport has room: writes from the outbox until it has none; the outbox goes when it is empty."""
         socket, outbox = self.socket, self.outbox
+        if outbox is None:
+            self._look()
         if socket is None or outbox is None or self._is_held:
             return
         while outbox and not socket.is_congested:
             frames = outbox.take(WRITE_AHEAD)
-            self.sent += len(frames)
+            self._written += len(frames)
             socket.write(b"".join(frames))
         if not outbox:
             self.outbox = None
+            self._look()
 
     @property
     def is_behind(self) -> bool:
@@ -181,6 +198,7 @@ class Outlet:
     def mute(self, topic: str, generation: int) -> None:
         """Nothing of this topic leaves any more, neither what waits nor what is on its way, until `unmute`."""
         self.muted[topic] = generation
+        self._look()
         if self.outbox is not None:
             self.outbox.forget(topic)
 
@@ -188,15 +206,25 @@ class Outlet:
         """That membership is over; what comes now is of another one."""
         if self.muted.get(topic) == generation:
             del self.muted[topic]
+            self._look()
 
     def is_muted(self, topic: str) -> bool:
         return topic in self.muted
+
+    def _look(self) -> None:
+        """Topics take the shortcut to the socket as long as nothing waits, and nothing is to be left out."""
+        socket = self.socket
+        if socket is None or self.outbox is not None or self.muted or socket.is_congested or not socket.is_open:
+            self._host.shortcut(None)
+        else:
+            self._host.shortcut(socket.write)
 
     def _hold(self, entry: Entry) -> None:
         if entry.topic in self.muted:  # since an entry before it in the same delivery
             return
         if self.outbox is None:
             self.outbox = self._make_outbox()
+            self._look()
             if self.socket is not None:
                 self._host.reader_is_slow()
         verdict = self.outbox.push(entry, self._now())

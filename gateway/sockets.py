@@ -159,6 +159,9 @@ class SocketListener(Protocol):
     def congested(self) -> None:
         """The transport is full. Also told at once, if it was full when it was taken over."""
 
+    def shut(self) -> None:
+        """A close frame is out, or the transport gone: what is written from here on goes nowhere. At most once."""
+
     def writable(self) -> None:
         """The transport has room again; follows every `congested`, unless the socket closes before."""
 

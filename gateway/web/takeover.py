@@ -70,6 +70,7 @@ class Nobody:
     def bytes_received(self, data: bytes) -> None: ...
     def pong_received(self, data: bytes) -> None: ...
     def congested(self) -> None: ...
+    def shut(self) -> None: ...
     def writable(self) -> None: ...
     def closed(self, code: int, reason: str, clean: bool) -> None: ...
     def has_credit(self) -> bool:
@@ -177,7 +178,7 @@ class TakenSocket(asyncio.Protocol):
         self._go_on()
 
     def abort(self) -> None:
-        self.is_open, self.write = False, _ignore
+        self._shut()
         self._ignore_input()
         self._transport.abort()
 
@@ -210,7 +211,7 @@ class TakenSocket(asyncio.Protocol):
             self._tell(self._listener.writable)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open, self.write = False, _ignore
+        self._shut()
         self._ignore_input()
         if self._timer is not None:
             self._timer.cancel()
@@ -360,17 +361,23 @@ class TakenSocket(asyncio.Protocol):
     def _send_close(self, code: int, reason: str) -> None:
         """Our close frame, behind everything that was written; from here on the timer runs."""
         self._flush_pongs()
-        self.is_open, self.write = False, _ignore
+        self._shut()
         reason = cut_reason(reason)
         self.sent_close = (code, reason)
         self._transport.write(close_frame() if code == NO_STATUS else close_frame(code, reason))
         self._arm()
 
+    def _shut(self) -> None:
+        """Nothing is written any more; who writes without asking hears it at once."""
+        if self.is_open:
+            self.is_open, self.write = False, _ignore
+            self._tell(self._listener.shut)
+
     def _end(self) -> None:
         """
         Lets the transport flush and close; bounded by the timer, for a peer that does not read never lets it flush.
         """
-        self.is_open, self.write = False, _ignore
+        self._shut()
         self._ignore_input()
         self._arm()
         if not self._transport.is_closing():

@@ -238,43 +238,120 @@ async def test_receivers_of_another_system_run_on_their_own_loop(system: ActorSy
     assert threads == [await asyncio.wait_for(running, 10)]
 
 
-class AtOnce(Actor):
-    """Has a function of its own for running in place, which is its whole turn; it tells itself something meanwhile."""
+# --- by a shortcut
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.got: list[object] = []
 
-    def deliver_at_once(self, message: Delivery) -> None:
-        self.got.append(("at once", message.number))
+class Carrier(Topic):
+    """What it broadcasts carries its number."""
+
+    def on_turn_end(self) -> None:
+        pending, self.pending = self.pending, []
+        for delivery in pending:
+            tell_many(self.receivers, delivery, delivery.number)
+
+
+class Short(Receiver):
+    """Has a shortcut while it is open; notes which way something came."""
+
+    def on_start(self) -> None:
+        self.shortcut(self.arrive)
+
+    def arrive(self, number: int) -> None:
+        self.got.append(number + 100)
         self.actor_ref.tell("told meanwhile")
-        if message.number < 0:
-            raise ValueError(message.number)
-
-    @handles(Delivery, in_place=deliver_at_once)
-    def deliver(self, message: Delivery) -> None:
-        self.got.append(("queued", message.number))
+        if number < 0:
+            raise ValueError(number)
 
     @handles(str)
     def note(self, message: str) -> None:
-        self.got.append(message)
+        self.got.append(-1)
+
+    @handles(float)
+    async def wait(self, message: float) -> None:
+        await asyncio.sleep(message)
+
+    @handles(bool)
+    def close(self, message: bool) -> None:
+        self.shortcut(None)
 
 
-async def test_what_a_receiver_is_told_while_it_runs_in_place_is_handled_after_it(system: ActorSystem) -> None:
-    """Also by itself, and also where the function for running in place is the whole turn: nobody else looks again."""
-    receiver = system.spawn(AtOnce)
-    await _publish(system, [receiver])
+async def _carry(system: ActorSystem, receivers: list[Any], *numbers: int) -> None:
+    topic = system.spawn(Carrier, receivers)
+    for number in numbers:
+        topic.tell(Publish(number))
     await asyncio.sleep(0.1)
-    assert receiver._actor.got == [("at once", 0), "told meanwhile"]  # a question would have it looked at again
+
+
+async def test_what_a_broadcast_carries_goes_by_the_shortcut_of_an_idle_receiver(system: ActorSystem) -> None:
+    """It counts as handled; what the receiver is told by it is handled after it, in a turn."""
+    receiver = system.spawn(Short)
+    await asyncio.sleep(0.1)
+    await _carry(system, [receiver], 1)
+    assert receiver._actor.got == [101, -1]
+    assert (receiver.shortcuts, receiver.counts().accepted, receiver.counts().handled) == (1, 2, 2)
+    assert system.metrics()[Short.__qualname__].handled == 2
+    await _publish(system, [receiver])  # carries nothing
+    await asyncio.sleep(0.1)
+    assert receiver._actor.got == [101, -1, 0]
+    assert receiver.shortcuts == 1
+
+
+async def test_a_busy_receiver_s_shortcut_is_not_taken(system: ActorSystem) -> None:
+    """What waits already comes first: order is the same with and without."""
+    receiver = system.spawn(Short)
+    await asyncio.sleep(0.1)
+    receiver.tell(0.05)
+    await asyncio.sleep(0.01)
+    await _carry(system, [receiver], 1)
+    assert receiver._actor.got == [1]
+
+
+async def test_a_shortcut_that_was_taken_back_is_not_taken(system: ActorSystem) -> None:
+    """By the actor itself, or by whoever sees that the way is blocked."""
+    receivers: list[Any] = [system.spawn(Short), system.spawn(Short)]
+    await asyncio.sleep(0.1)
+    receivers[0].tell(True)
+    receivers[1].close_shortcut()
+    await asyncio.sleep(0.1)
+    await _carry(system, receivers, 1)
+    assert [ref._actor.got for ref in receivers] == [[1], [1]]
+
+
+async def test_without_a_handler_in_place_there_is_no_shortcut(system: ActorSystem) -> None:
+    """It stands for one: a class that may not be run in place is not gone round either."""
+
+    class Plain(Short):
+        @handles(Delivery)
+        def deliver(self, message: Delivery) -> None:
+            super().deliver(message)
+
+    receiver = system.spawn(Plain)
+    await asyncio.sleep(0.1)
+    await _carry(system, [receiver], 1)
+    assert receiver._actor.got == [1]
+
+
+@pytest.mark.parametrize("in_place", ["never", "always"])
+async def test_in_place_never_means_no_shortcut_either(system: ActorSystem, in_place: Any) -> None:
+    """The setting of the system decides."""
+    system.env.dispatcher.in_place = in_place
+    receiver = system.spawn(Short)
+    await asyncio.sleep(0.1)
+    await _carry(system, [receiver], 1)
+    assert receiver._actor.got == ([101, -1] if in_place == "always" else [1])
 
 
 @pytest.mark.allow_failures("ValueError")
-async def test_what_is_the_whole_turn_fails_as_a_turn_does(system: ActorSystem) -> None:
-    """Its supervisor mends it; the next one gets what was told meanwhile, and the sender goes on."""
-    receiver, other = system.spawn(AtOnce), system.spawn(Receiver)
-    topic = system.spawn(Topic, [receiver, other])
-    topic.tell(Publish(-1))
+async def test_a_shortcut_fails_as_its_actor_does(system: ActorSystem) -> None:
+    """Its supervisor mends it, and the next instance leaves its own; the sender and the others go on."""
+    receiver, other = system.spawn(Short), system.spawn(Receiver)
     await asyncio.sleep(0.1)
+    failing = receiver._actor
+    await _carry(system, [receiver, other], -1, 2)
     assert receiver.info().restarts == 1
-    assert receiver._actor.got == ["told meanwhile"]
-    assert other._actor.got == [-1]
+    assert failing.got == [99]
+    assert receiver._actor.got == [-1, 2]  # told meanwhile; what comes while it is mended is queued
+    assert (receiver.counts().failed, receiver.shortcuts) == (1, 0)
+    assert other._actor.got == [-1, 2]
+    await _carry(system, [receiver], 3)
+    assert receiver._actor.got == [-1, 2, 103, -1]

@@ -39,6 +39,41 @@ async def test_a_congested_member_queues_and_nobody_else_notices(system: ActorSy
     assert ada.socket.writes_while_congested == 0
 
 
+async def test_topics_write_past_the_machine_only_while_nothing_is_in_the_way(system: ActorSystem) -> None:
+    """Not before the 101, not while something waits, not of a topic that is left out, not after the close frame."""
+    node = await start_node(system)
+    ada = Peer(node, "ada")
+    ada.socket._answers_close = False
+    await ada.joins("kept")
+
+    async def ways() -> int:
+        """How many of one broadcast went past it."""
+        before = ada.ref.shortcuts
+        node.commands.publish("kept", "x", "message")
+        await settle()
+        return ada.ref.shortcuts - before
+
+    assert await ways() == 1
+    ada.socket.stall()
+    assert await ways() == 0
+    ada.socket.flow(room=1)
+    await settle()
+    assert await ways() == 0  # it took one frame and is full again
+    ada.socket.flow()
+    await settle()
+    assert await ways() == 1
+    ada.ref._actor._outlet.mute("other", 1)
+    assert await ways() == 0
+    ada.ref._actor._outlet.unmute("other", 1)
+    assert await ways() == 1
+    assert [offset for offset, _ in ada.events()] == list(range(1, 7))
+    node.directory.close("ada", "shutdown", "shutdown")
+    await settle()
+    assert ada.socket.sent_close is not None
+    assert await ways() == 0
+    assert ada.socket.writes_while_congested == 0
+
+
 async def test_a_reader_that_takes_a_little_at_a_time_loses_nothing(system: ActorSystem) -> None:
     """Stalling again and again, with room for some hundred bytes, keeps the order and every frame."""
     node = await start_node(system)

@@ -92,6 +92,7 @@ class Ear:
         self.socket = socket
         self.share = self.left = share
         self.heard: list[tuple[Any, ...]] = []
+        self.shuts = 0
 
     def has_credit(self) -> bool:
         return self.left > 0
@@ -113,6 +114,10 @@ class Ear:
 
     def congested(self) -> None:
         self.heard.append(("congested",))
+
+    def shut(self) -> None:
+        assert not self.socket.is_open
+        self.shuts += 1
 
     def writable(self) -> None:
         self.heard.append(("writable",))
@@ -148,6 +153,7 @@ def play(
             settle(loop, pipe, ears[0])
     settle(loop, pipe, ears[0])
     taken.connection_lost(None)
+    assert ears[0].shuts == 1
     return ears[0].heard, pipe.written, taken.sent_close
 
 

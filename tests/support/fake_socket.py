@@ -81,12 +81,13 @@ class FakeSocket:
         if not self.is_open:
             return
         validate_close(code, reason)
-        self.is_open, self.sent_close = False, (code, reason)
+        self.sent_close = (code, reason)
+        self._shut()
         if self._answers_close:
             asyncio.get_running_loop().call_soon(self.end, code, reason, True)
 
     def abort(self) -> None:
-        self.is_open = False
+        self._shut()
         asyncio.get_running_loop().call_soon(self.end, 1006, "", False)
 
     # --- what the peer and the network do
@@ -120,10 +121,16 @@ class FakeSocket:
 
     def end(self, code: int = 1006, reason: str = "", clean: bool = False) -> None:
         """The transport is gone; the first call counts."""
-        self.is_open = False
+        self._shut()
         if not self._has_closed and self.listener is not None:
             self._has_closed = True
             self.listener.closed(code, reason, clean)
+
+    def _shut(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            if self.listener is not None:
+                self.listener.shut()
 
     # --- what arrived
 

@@ -32,6 +32,8 @@ class Recorder:
         self.socket = socket
         self.credit = credit
         self.heard: list[Heard] = []
+        self.shuts = 0
+        """How often it was told that nothing may be written any more."""
         self._waiting: asyncio.Event = asyncio.Event()
 
     def _note(self, *what: Any) -> None:
@@ -58,6 +60,9 @@ class Recorder:
     def congested(self) -> None:
         self._note("congested")
 
+    def shut(self) -> None:
+        self.shuts += 1
+
     def writable(self) -> None:
         self._note("writable")
 
@@ -77,6 +82,7 @@ class Recorder:
         heard = await self.until(lambda heard: heard and any(what[0] == "closed" for what in heard))
         await asyncio.sleep(0)
         assert [what[0] for what in heard].index("closed") == len(heard) - 1
+        assert self.shuts == 1
         return heard[-1]
 
     @property

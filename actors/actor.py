@@ -68,7 +68,6 @@ class Actor(pykka.Actor):
 
     _handlers: ClassVar[HandlerTable]
     _in_place: ClassVar[dict[type, Callable[[Any, Any], Any]]]
-    _end_of_turn: ClassVar[Callable[[Any], None] | None]
     _has_on_start: ClassVar[bool]
     _has_on_signal: ClassVar[bool]
     _takes_undelivered: ClassVar[bool]
@@ -94,7 +93,7 @@ class Actor(pykka.Actor):
         table = HandlerTable(declared)
         table.high_water = float("inf") if cls.mailbox.high_water is None else cls.mailbox.high_water
         cls._handlers, cls._in_place = table, in_place
-        cls._end_of_turn = cls._overridden("on_turn_end")
+        table.end_of_turn = cls._overridden("on_turn_end")
         cls._has_on_start = cls._overridden("on_start") is not None
         cls._has_on_signal = cls._overridden("on_signal") is not None
         cls._takes_undelivered = cls._overridden("on_undelivered") is not None

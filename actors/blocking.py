@@ -114,7 +114,7 @@ class BlockingActor(Actor):
     @classmethod
     def _learn(cls) -> None:
         super()._learn()
-        if cls._in_place or cls._end_of_turn is not None:
+        if cls._in_place or cls._handlers.end_of_turn is not None:
             raise BadActor(f"{cls.__name__} cannot run in place or use on_turn_end: it is a BlockingActor")
         handlers = [handler for handler in cls._handlers.values() if handler is not None]
         for function in (*handlers, *(getattr(cls, hook) for hook in HOOKS)):

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from .dispatcher import Suspension
     from .environment import Environment
+    from .handler_table import HandlerTable
     from .idle import Idle
     from .piping import Pipes
     from .supervision import ExitReason, RestartRecord
@@ -119,6 +120,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "_shortcuts",
         "_spec",
         "_suspension",
+        "_table",
         "actor_class",
     )
     _aside: Rare[deque[Any]] = Rare()
@@ -146,6 +148,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     ) -> None:
         # pykka's __init__ is not called: it costs 8.7 us and 2-5 KB (uuid4, Event, Queue, eager f-strings)
         self.actor_class = actor_class
+        self._table: HandlerTable = getattr(actor_class, "_handlers", None)  # type: ignore[assignment]  # none: pykka's
         self._env = env
         self._parent = parent
         self._name = name

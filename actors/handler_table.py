@@ -44,6 +44,8 @@ class HandlerTable(dict[type, "Callable[[Any, Any], Any] | None"]):
     """Message type to function. A missing type is resolved along its MRO, then to `on_receive`, and remembered."""
 
     high_water: float = float("inf")
+    end_of_turn: Callable[[Any], None] | None = None
+    """The hook of the class, if it has one: here, for a turn has the table at hand."""
 
     def __init__(self, declared: dict[type, Callable[[Any, Any], Any] | None]) -> None:
         super().__init__(declared)

@@ -138,7 +138,7 @@ def _in_place(cell: Cell, handler: Handler, message: object) -> None:
 def _handle_in_place(handler: Handler, cell: Cell, message: object) -> None:
     handler(cell._actor, message)
     cell._handled += 1
-    hook = cell.actor_class._end_of_turn
+    hook = cell._table.end_of_turn
     if hook is not None:
         try:
             hook(cell._actor)

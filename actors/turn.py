@@ -48,76 +48,33 @@ def take_turn(cell: Cell, throughput: int) -> Suspension | None:
     return suspension
 
 
-def _turn(cell: Cell, throughput: int) -> Suspension | None:
+def _turn(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C901  # the hot loop: calls would cost more
     if cell._lane:
         suspension = _run_lane(cell)
         if suspension is not None:
             return suspension
     if cell._phase != RUNNING:
         return None
-    if cell._rare is not None and (cell._front or not cell._queue.empty()):
+    queue, actor, front, table = cell._queue, cell._actor, cell._front, cell._table
+    waiting, known = len(front) if front else queue.qsize(), table.known
+    if waiting > table.high_water or cell._above_water:
+        _watch_water(cell, waiting, table.high_water)
+    if waiting and cell._rare is not None:
         note_activity(cell)
-    suspension = _run_mailbox(cell, throughput)
-    if suspension is None:
-        if cell._phase == RUNNING:
-            _flush(cell)
-        end_turn(cell)
-    return suspension
-
-
-def note_activity(cell: Cell) -> None:
-    """A user message: neither signals nor stops keep an actor from being idle."""
-    for idle in (cell._idle, cell._rest):
-        if idle is not None:
-            idle.touch()
-
-
-def end_turn(cell: Cell) -> None:
-    """Nobody looks at the mailbox any more; then look once more, for what came between."""
-    if cell._lane:
-        cell._env.dispatcher.schedule(cell)
-    elif cell._phase == RUNNING:
-        cell._scheduled = False
-        if (not cell._queue.empty() or cell._front) and not cell._scheduled:
-            cell._scheduled = True
-            cell._env.dispatcher.schedule(cell)
-
-
-def _flush(cell: Cell) -> None:
-    hook: Handler | None = cell.actor_class._end_of_turn
-    if hook is None:
-        return
-    dispatcher = cell._env.dispatcher
-    dispatcher.flushing = True
-    try:
-        hook(cell._actor)  # type: ignore[call-arg]
-    except BaseException as error:
-        fail(cell, error, "on_turn_end")
-    finally:
-        dispatcher.flushing = False
-
-
-def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C901  # the hot loop: calls would cost more
-    queue, actor, front = cell._queue, cell._actor, cell._front
-    get, handlers = queue.get_nowait, cell.actor_class._handlers
-    known, waiting = handlers.known, queue.qsize()
-    if front:  # taken up from the stash: before everything else
-        get, waiting = front.popleft, len(front)
-    if waiting > handlers.high_water or cell._above_water:
-        _watch_water(cell, waiting, handlers.high_water)
-    handled = 0
-    for _ in range(min(waiting, throughput)):
-        try:
-            message = get()
+    left, handled = waiting if waiting < throughput else throughput, 0
+    while left:
+        left -= 1
+        try:  # what was taken up from the stash comes before everything else
+            message = front.popleft() if front else queue.get_nowait()
         except Empty:  # a sender made room in a full mailbox
             break
         try:
             try:
                 handler = known[type(message)]
             except KeyError:
-                handler = handlers.learn(type(message))
+                handler = table.learn(type(message))
             if handler is None:  # an envelope, a tick or a stop: it counts for itself
-                suspension = _unwrap(cell, handlers, message)
+                suspension = _unwrap(cell, table, message)
                 if suspension is not None:
                     cell._handled += handled
                     return suspension
@@ -137,7 +94,40 @@ def _run_mailbox(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C90
         if cell._lane:  # whatever ends or suspends this instance comes as an op
             break
     cell._handled += handled
+    if table.end_of_turn is not None and cell._phase == RUNNING:
+        _flush(cell, table.end_of_turn)
+    end_turn(cell)
     return None
+
+
+def note_activity(cell: Cell) -> None:
+    """A user message: neither signals nor stops keep an actor from being idle."""
+    for name in ("_idle", "_rest") if cell._rare is not None else ():
+        idle = cell._rare.get(name)  # type: ignore[union-attr]  # its descriptor would cost more
+        if idle is not None:
+            idle.touch()
+
+
+def end_turn(cell: Cell) -> None:
+    """Nobody looks at the mailbox any more; then look once more, for what came between."""
+    if cell._lane:
+        cell._env.dispatcher.schedule(cell)
+    elif cell._phase == RUNNING:
+        cell._scheduled = False
+        if (not cell._queue.empty() or cell._front) and not cell._scheduled:
+            cell._scheduled = True
+            cell._env.dispatcher.schedule(cell)
+
+
+def _flush(cell: Cell, hook: Callable[[Any], None]) -> None:
+    dispatcher = cell._env.dispatcher
+    dispatcher.flushing = True
+    try:
+        hook(cell._actor)
+    except BaseException as error:
+        fail(cell, error, "on_turn_end")
+    finally:
+        dispatcher.flushing = False
 
 
 def _unwrap(cell: Cell, handlers: dict[type, Handler | None], message: Any) -> Suspension | None:

@@ -157,7 +157,7 @@ def _message_in_hand(frame: FrameType | None, cell: Any) -> str:
     if cell._doing is not None:
         return _type_of(cell._doing)
     while frame is not None:
-        if frame.f_code.co_name in ("_run_mailbox", "_run_in_place", "_in_place") and "message" in frame.f_locals:
+        if frame.f_code.co_name in ("_turn", "_run_in_place", "_in_place") and "message" in frame.f_locals:
             return _type_of(frame.f_locals["message"])
         frame = frame.f_back
     return "a hook"

@@ -97,7 +97,7 @@ class StruckTable(HandlerTable):
     def __init__(self, plain: HandlerTable, struck: Callable[[Any], Any]) -> None:
         super().__init__({kind: None for kind, handler in plain.items() if handler is None})
         self._plain, self._struck = plain, struck
-        self.high_water = plain.high_water
+        self.high_water, self.end_of_turn = plain.high_water, plain.end_of_turn
 
     def __missing__(self, kind: type) -> Callable[[Any, Any], Any] | None:
         handler = self._plain[kind]

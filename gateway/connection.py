@@ -25,6 +25,7 @@ from .clearance import Clearance
 from .commands import Join
 from .connection_messages import Close, Due, Kick, Opened, Received, SocketClosed, Writable
 from .deadlines import Deadlines
+from .deliver import Deliver
 from .ending import Ending
 from .events import ConnectionIdentified, ConnectionOpened
 from .farewell import Farewell
@@ -37,7 +38,7 @@ from .pinging import Pinging
 from .reception import Reception
 from .replies import Replies
 from .sessions import Sessions
-from .topic_messages import Answer, Deliver, Origin, Removed
+from .topic_messages import Answer, Origin, Removed
 from .topic_requests import TopicRequests
 
 if TYPE_CHECKING:

@@ -131,10 +131,11 @@ class WebSocketEndpoint:
         Raises:
             ValueError: Neither a room is given nor does `rooms()` name one.
         """
-        ready, action = type(self)._typed.messages.ready(payload)
-        names = self._room_names() if room is None else (room,)
+        ready, action = self._typed.messages.ready(payload)
         publish = self.ws._node.commands.publish
-        sent = [publish(name, ready, action, exclude, save_history) for name in names]
+        if room is not None:
+            return publish(room, ready, action, exclude, save_history)
+        sent = [publish(name, ready, action, exclude, save_history) for name in self._room_names()]
         return sent[0] if len(sent) == 1 else Receipt.all(sent)
 
     async def members(self, room: str) -> tuple[Member, ...]:
@@ -193,7 +194,7 @@ class WebSocketEndpoint:
 
     def _receive(self, frame: Frame) -> Any:
         """One frame, in order. Raises what a handler raises, and Refused for what `on_receive` cannot be given."""
-        typed = type(self)._typed
+        typed = self._typed
         return typed.take(self, frame) if typed else self._take(frame)
 
     def _take(self, frame: Frame) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from actors import handles
@@ -14,7 +15,7 @@ from .session import FrameReady, Session
 from .websocket import ConnectionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from .endpoint import WebSocketEndpoint
     from .passage import Passage
@@ -45,24 +46,46 @@ class EndpointSession(Session):
 
     @handles(FrameReady)
     def frame_ready(self, _: FrameReady) -> Any:
-        return self._take() if self.ws._has_frame() else None
+        intake = self.ws._intake
+        if intake.is_touched:
+            return self._take() if intake.has_any else None
+        return self._hand_over(intake.take()) if intake.frames else None
+
+    def _hand_over(self, frame: Frame) -> Any:
+        """The hot path: with nothing in between there is no coroutine, unless the endpoint's own handler is one."""
+        try:
+            outcome = self._endpoint._receive(frame)
+        except Exception as error:
+            return self._failed(error)
+        return self._finish(outcome) if isinstance(outcome, CoroutineType) else None
+
+    async def _finish(self, handling: Awaitable[object]) -> None:
+        try:
+            await handling
+        except Exception as error:
+            await self._failed(error)
 
     async def _take(self) -> None:
         """One frame: as it came, or one that a `receive` in a handler brought through the middleware and left."""
-        ws = self.ws
+        intake = self.ws._intake
         try:
-            passed = await ws._intake.take_passed() if ws._intake.has_passing else None
+            passed = await intake.take_passed() if intake.has_passing else None
             if passed is not None:
                 await result(self._endpoint._receive(passed))
-            elif ws._intake.frames:
-                await self._receive(ws, ws._intake.take())
-        except WebSocketDisconnect:
-            return
-        except Refused as error:
-            self._answer(error)
-        except InvalidData as error:
-            self._answer(Refused("bad_request", f"the message is {error.fact}"))
+            elif intake.frames:
+                await self._receive(self.ws, intake.take())
         except Exception as error:
+            await self._failed(error)
+
+    async def _failed(self, error: Exception) -> None:
+        """What a handler has raised: that the client is gone, an answer to it, or a failure. Raises what is left."""
+        if isinstance(error, WebSocketDisconnect):
+            return
+        if isinstance(error, Refused):
+            self._answer(error)
+        elif isinstance(error, InvalidData):
+            self._answer(Refused("bad_request", f"the message is {error.fact}"))
+        else:
             await self._recover(error)
 
     def on_receive(self, message: Any) -> Any:

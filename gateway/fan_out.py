@@ -13,19 +13,16 @@ import attrs
 
 from actors import ActorRef, tell_many, tell_some
 
+from .deliver import Deliver, offset_of
 from .members import Members, Membership, excluded
-from .outbox import Entry, SlowPolicy
-from .publications import Delivery, Item, is_excluded, user_key
-from .topic_messages import Deliver
+from .publications import NOBODY, Delivery, Item, is_excluded, user_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .outbox import SlowPolicy
     from .protocols.base import Variant
     from .stream import Position
-
-
-NOBODY: frozenset[str] = frozenset()
 
 
 @attrs.define(eq=False)
@@ -135,28 +132,7 @@ class FanOut:
         return tuple(ref for ref in refs if ref not in theirs)
 
     def _deliver(self, items: list[Item], frames: list[bytes]) -> Deliver:
-        now, slow, name = self._now(), self._slow, self._name
-        entries = []
-        for item, frame in zip(items, frames, strict=True):
-            if frame:
-                key = key_of(item) if slow == "conflate" else None
-                entries.append(Entry(frame, now, name, offset_of(item), key, slow))
-        return Deliver(frames[0] if len(frames) == 1 else b"".join(frames), tuple(entries))
-
-
-def offset_of(item: Item) -> int | None:
-    """None: ephemeral, or no publication."""
-    return item.position.offset if isinstance(item, Delivery) and item.position is not None else None
-
-
-def key_of(item: Item) -> str | None:
-    """What it is the latest value of: as its publisher says, else one value per event and sender."""
-    if not isinstance(item, Delivery):
-        return None
-    publication = item.publication
-    if publication.conflate is not None or publication.sender is None:
-        return publication.conflate
-    return f"{publication.event}\0{publication.sender.client}"
+        return Deliver(self._name, items, frames, self._now(), self._slow)
 
 
 def _is_not_for(item: Item, member: Membership) -> bool:

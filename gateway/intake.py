@@ -74,12 +74,13 @@ class Intake:
         taken: Called with the size of each frame that is taken from the queue: its credit comes back.
     """
 
-    __slots__ = ("_gone", "_is_touched", "_passed", "_passing", "_taken", "_waiter", "_ws", "frames")
+    __slots__ = ("_gone", "_passed", "_passing", "_taken", "_waiter", "_ws", "frames", "is_touched")
 
     def __init__(self, ws: WebSocket, taken: Callable[[int], None]) -> None:
         self._ws = ws
         self._taken = taken
-        self._is_touched = ws._passage.touches_messages
+        self.is_touched = ws._passage.touches_messages
+        """Whether middleware or hooks look at messages before the endpoint does."""
         self._gone: WebSocketDisconnect | None = None
         self._passed: list[Frame] = []
         self._passing: asyncio.Task[None] | None = None
@@ -145,7 +146,7 @@ class Intake:
     def _is_ready(self) -> bool:
         if self._passed:
             return True
-        return bool(self.frames) and self._passing is None and not self._is_touched
+        return bool(self.frames) and self._passing is None and not self.is_touched
 
     async def _pass_on(self) -> None:
         if self._passing is None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from actors import ActorRef
 
+    from .deliver import Deliver
     from .limits import Limits
     from .sockets import Socket
-    from .topic_messages import Deliver
 
 WRITE_AHEAD = 64 * 1024
 """Bytes handed to a transport at once when it has room again: its own high-water mark, so that it may say stop."""
@@ -122,7 +122,7 @@ class Outlet:
     def deliver(self, message: Deliver) -> None:
         """What a topic has for its members; by the shortcut, unless something is in its way."""
         socket = self.socket
-        if self.muted and message.entries[0].topic in self.muted:
+        if self.muted and message.topic in self.muted:
             return
         self._make_way()
         if socket is not None and self.outbox is None and not socket.is_congested:

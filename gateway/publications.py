@@ -95,6 +95,10 @@ class PresenceChange:
 Item = Delivery | PresenceChange
 
 
+NOBODY: frozenset[str] = frozenset()
+"""Who does not get it, mostly."""
+
+
 def encode_payload(payload: object) -> tuple[bytes, Kind]:
     """
     Bytes stay bytes, a `str` is a text, everything else becomes JSON.
@@ -118,6 +122,8 @@ def event_named(event: str | None, payload: object) -> str:
 
 def clients(who: object) -> frozenset[str]:
     """What `exclude` takes, as names: a connection or its id, a member, a principal for all its own, or several."""
+    if who == ():
+        return NOBODY
     if isinstance(who, str):
         return frozenset((who,))
     if isinstance(who, Principal):

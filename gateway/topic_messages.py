@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from .commands import Reply, Result, TopicCommand
     from .identity import Principal
-    from .outbox import Entry
     from .protocols.base import Variant
     from .publications import Publication
 
@@ -68,16 +67,6 @@ class Answer:
 
     reply: Reply
     result: Result
-
-
-@attrs.define(eq=False)
-class Deliver:
-    """What a topic has for one of its members since the last turn."""
-
-    joined: bytes
-    """All frames in order, for a member whose socket takes them."""
-    entries: tuple[Entry, ...]
-    """The same one by one, for the outbox of one whose socket does not."""
 
 
 @attrs.frozen(eq=False)

@@ -8,16 +8,18 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.deliver import Deliver
 from gateway.frames import text_frame
 from gateway.limits import Limits
 from gateway.outbox import Entry
 from gateway.outlet import Outlet
-from gateway.topic_messages import Deliver
+from gateway.publications import Delivery, Publication
 from tests.support.fake_socket import FakeSocket
 
 KERNEL = 2_000
 """Bytes a peer that reads nothing takes all the same."""
 LIMITS = Limits(outbox_bytes=10_000)
+SHOUT = Delivery(Publication("topic", b"{}", 0.0, "json", "shout", None, frozenset()), None)
 
 
 @attrs.define
@@ -58,7 +60,7 @@ def test_a_turn_keeps_no_more_than_the_bound_of_the_outbox_for_a_peer_that_does_
         frame = text_frame(b"x" * size)
         said += len(frame)
         if is_delivery:
-            outlet.deliver(Deliver(frame, (Entry(frame, 0.0, "topic", None, None, "disconnect"),)))
+            outlet.deliver(Deliver("topic", [SHOUT], [frame], 0.0, "disconnect"))
         else:
             outlet.put((frame,))
     outlet.flush()

@@ -16,11 +16,12 @@ from actors.dispatcher import InPlace
 from actors.testkit import run
 from gateway.behaviour import Room, on
 from gateway.commands import Handled, Join, Leave, Publish, Published, ReadHistory, ReadPresence, Reply
+from gateway.deliver import Deliver
 from gateway.identity import Principal
 from gateway.protocols.native import NativeWire
 from gateway.reasons import Refused
 from gateway.stream import History, Position
-from gateway.topic_messages import Answer, Deliver, Depart, Origin, Removed, Submit
+from gateway.topic_messages import Answer, Depart, Origin, Removed, Submit
 from tests.support.fake_socket import FakeSocket
 from tests.support.joins import a_join
 from tests.support.peer import KEPT, changed, settle, start_node

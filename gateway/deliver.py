@@ -1,0 +1,71 @@
+"""What a topic has for a member at the end of a turn: one write, or frame by frame for an outbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .outbox import Entry
+from .publications import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .outbox import SlowPolicy
+    from .publications import Item
+
+
+@attrs.define(eq=False)
+class Deliver:
+    """
+    One object for all members that read the same bytes. Nothing in it changes once it is told.
+
+    Args:
+        items: What came, in order.
+        frames: Each as this wire shows it; empty if it does not.
+        at: When it was accepted for delivery, monotonic seconds.
+        slow: What the outbox of a congested member may do with it.
+    """
+
+    topic: str
+    items: Sequence[Item]
+    frames: Sequence[bytes]
+    at: float
+    slow: SlowPolicy
+    joined: bytes = attrs.field(init=False)
+    """All frames in order, for a member whose socket takes them; empty if there is nothing to see."""
+    _entries: tuple[Entry, ...] | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        frames = self.frames
+        self.joined = frames[0] if len(frames) == 1 else b"".join(frames)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The same one by one, for the outbox of a member whose socket is full; made for the first of them."""
+        if self._entries is None:
+            self._entries = tuple(
+                Entry(frame, self.at, self.topic, offset_of(item), self._key(item), self.slow)
+                for item, frame in zip(self.items, self.frames, strict=True)
+                if frame
+            )
+        return self._entries
+
+    def _key(self, item: Item) -> str | None:
+        return key_of(item) if self.slow == "conflate" else None
+
+
+def offset_of(item: Item) -> int | None:
+    """None: ephemeral, or no publication."""
+    return item.position.offset if isinstance(item, Delivery) and item.position is not None else None
+
+
+def key_of(item: Item) -> str | None:
+    """What it is the latest value of: as its publisher says, else one value per event and sender."""
+    if not isinstance(item, Delivery):
+        return None
+    publication = item.publication
+    if publication.conflate is not None or publication.sender is None:
+        return publication.conflate
+    return f"{publication.event}\0{publication.sender.client}"

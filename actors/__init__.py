@@ -27,7 +27,7 @@ from .errors import (
 )
 from .future import LoopFuture
 from .handler_table import HandlerTable, handles
-from .in_place import tell_many, tell_some
+from .in_place import by_shortcut, tell_many, tell_some
 from .mailbox import Mailbox
 from .messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
 from .piping import PipeFailed
@@ -82,6 +82,7 @@ __all__ = [
     "Timers",
     "TreeNode",
     "WouldBlockLoop",
+    "by_shortcut",
     "handles",
     "patiently",
     "run_blocking",

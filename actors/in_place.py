@@ -71,6 +71,27 @@ def tell_some(refs: tuple[ActorRef[Any], ...], message: object, start: int = 0, 
         dispatcher.flushing = True
 
 
+def by_shortcut(ref: ActorRef[Any], carried: object) -> bool:
+    """
+    Takes the shortcut of one receiver (see `Actor.shortcut`), in order with all that it was told before. Any thread.
+
+    Returns:
+        False if there is none, if it is not idle, or if this is not the loop's thread: then it has to be told.
+    """
+    shortcut, dispatcher = ref._shortcut, ref._env.dispatcher
+    if shortcut is None or ref._scheduled or dispatcher.in_place == "never" or get_ident() != dispatcher.thread:
+        return False
+    if dispatcher.in_place == "random" and dispatcher.order is not None and dispatcher.order.random() < 0.5:
+        return False
+    try:
+        shortcut(carried)
+        ref._shortcuts += 1
+    except BaseException as error:
+        ref._accepted += 1
+        message_failed(ref, carried, error)
+    return True
+
+
 def _tell_or_bury(ref: Cell, message: object) -> None:
     try:
         ref.tell(message)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from actors import Actor, ActorRef, ChildSpec, Terminated, handles
+from actors import Actor, ActorRef, ChildSpec, Terminated, by_shortcut, handles
 
 from .awaited_sends import SendOverdue
 from .commands import Join, Leave, Publish
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .farewell import Farewell
     from .identification import Identification
     from .memberships import Memberships
+    from .publications import Kind
     from .reception import Reception
     from .replies import Replies
     from .sessions import Sessions
@@ -69,6 +70,16 @@ class AppHost(Actor):
     def taken(self, size_bytes: int) -> None:
         """Its session has taken a frame; also between turns of this machine."""
         self._replies.give(size_bytes)
+
+    def send_at_once(self, payload: bytes, kind: Kind) -> bool:
+        """App code sends to its own client, past this machine and its turns if nothing is in the way; whether it is."""
+        if self._ending.has_begun:
+            return False
+        try:
+            frames = self._ticket.wire.message(payload, kind)
+        except Refused:  # the machine says so
+            return False
+        return by_shortcut(self.actor_ref, b"".join(frames))
 
     def spawn_session(self, session_class: type[Actor], *args: Any) -> ActorRef[Any]:
         return self.spawn(session_class, *args, name="session", spec=ChildSpec(restart="temporary"))

@@ -191,6 +191,11 @@ class Node:
             found = self._beats[key] = _BEATS[kind](key[1])
         return found
 
+    @property
+    def turn(self) -> int:
+        """A number that is another one in each turn of an actor."""
+        return self.system.env.dispatcher.turns
+
     def is_current(self, ref: ActorRef[Any]) -> bool:
         """Whether this actor's own turn is running."""
         return self.system.env.dispatcher.current is ref

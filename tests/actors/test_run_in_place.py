@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from actors import Actor, ActorSystem, handles, tell_many
+from actors import Actor, ActorSystem, by_shortcut, handles, tell_many
 from actors.clock import VirtualClock
 
 
@@ -355,3 +355,29 @@ async def test_a_shortcut_fails_as_its_actor_does(system: ActorSystem) -> None:
     assert other._actor.got == [-1, 2]
     await _carry(system, [receiver], 3)
     assert receiver._actor.got == [-1, 2, 103, -1]
+
+
+async def test_one_shortcut_can_be_taken_outside_of_a_broadcast(system: ActorSystem) -> None:
+    """By whoever would tell the receiver alone: only if it is idle, has one, and the caller is on the loop's thread."""
+    receiver, plain = system.spawn(Short), system.spawn(Receiver)
+    assert not by_shortcut(receiver, 1)  # it has not started
+    await asyncio.sleep(0.1)
+    assert by_shortcut(receiver, 1)
+    assert not by_shortcut(receiver, 2)  # told meanwhile, and that waits
+    assert not by_shortcut(plain, 1)
+    await asyncio.sleep(0.1)
+    assert receiver._actor.got == [101, -1]
+    assert not await asyncio.to_thread(by_shortcut, receiver, 3)
+    system.env.dispatcher.in_place = "never"
+    assert not by_shortcut(receiver, 4)
+    assert (receiver.shortcuts, receiver.counts().handled) == (1, 2)
+
+
+@pytest.mark.allow_failures("ValueError")
+async def test_a_shortcut_that_fails_outside_of_a_broadcast_fails_its_actor_alone(system: ActorSystem) -> None:
+    """Nothing is raised in the sender, and nothing has to be told any more."""
+    receiver = system.spawn(Short)
+    await asyncio.sleep(0.1)
+    assert by_shortcut(receiver, -1)
+    await asyncio.sleep(0.1)
+    assert (receiver.info().restarts, receiver.counts().failed) == (1, 1)

@@ -169,7 +169,8 @@ async def test_c6_a_router_answers_and_is_looked_up(gateway: Serve) -> None:
     async with gateway(c_router.app) as server:
         for name in ("chat", "notifications", "echo"):
             async with connect(at(server, f"/ws/{name}")) as client:
-                await client.send("echo")
+                if name == "echo":
+                    await client.send(name)
                 assert await client.receive() == name
 
 

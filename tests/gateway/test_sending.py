@@ -1,0 +1,97 @@
+"""What app code sends to its own client: in order, the first of a turn at once, the rest of it in one write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.endpoint import WebSocketEndpoint
+from gateway.reasons import WebSocketDisconnect
+from tests.support.endpoint_peer import endpoint_peer, opened
+from tests.support.peer import Peer, settle, start_node
+
+if TYPE_CHECKING:
+    from actors import ActorSystem
+    from gateway.websocket import WebSocket
+
+
+class Counting(WebSocketEndpoint):
+    """Says as many numbers as it is asked for."""
+
+    encoding = "text"
+
+    def on_connect(self, ws: WebSocket) -> None:
+        self.said = 0
+
+    def on_receive(self, ws: WebSocket, data: str) -> None:
+        for _ in range(int(data)):
+            ws.send_text(str(self.said))
+            self.said += 1
+
+
+async def _counting(system: ActorSystem) -> Peer:
+    peer = endpoint_peer(await start_node(system), Counting)
+    await opened(peer)
+    return peer
+
+
+async def test_one_answer_goes_past_the_machine(system: ActorSystem) -> None:
+    """It costs no turn of the machine; it counts as sent."""
+    ada = await _counting(system)
+    ada.socket.feed("1")
+    await settle()
+    assert (ada.socket.texts(), ada.ref.shortcuts) == (["0"], 1)
+    assert ada.ref._actor.view().sent == 1
+
+
+async def test_what_follows_in_the_same_turn_is_joined(system: ActorSystem) -> None:
+    """A write costs more than a turn: the first leaves at once, all others in one."""
+    ada = await _counting(system)
+    before = ada.socket.writes
+    ada.socket.feed("10", "10")
+    await settle()
+    assert ada.socket.texts() == [str(number) for number in range(20)]
+    assert ada.socket.writes - before <= 4
+
+
+async def test_nothing_overtakes_what_waits(system: ActorSystem) -> None:
+    """A reader that takes a little at a time gets all of it in order."""
+    ada = await _counting(system)
+    ada.socket.feed("3")
+    await settle()
+    ada.socket.stall()
+    ada.socket.feed("3", "1", "2")
+    await settle()
+    assert ada.socket.texts() == ["0", "1", "2"]
+    ada.socket.flow(room=1)
+    await settle()
+    ada.socket.feed("1")
+    await settle()
+    ada.socket.flow()
+    await settle()
+    ada.socket.feed("1")
+    await settle()
+    assert ada.socket.texts() == [str(number) for number in range(11)]
+    assert ada.socket.writes_while_congested == 0
+
+
+async def test_what_is_sent_to_a_connection_that_closes_is_not(system: ActorSystem) -> None:
+    """What was sent before leaves first; what is sent after it says that it is too late."""
+    outcomes: list[object] = []
+
+    class Closing(WebSocketEndpoint):
+        encoding = "text"
+
+        async def on_receive(self, ws: WebSocket, data: str) -> None:
+            ws.send_text("before")
+            ws.send_text("and this")
+            ws.close(4000)
+            try:
+                await ws.send_text("too late")
+            except WebSocketDisconnect as gone:
+                outcomes.append(gone.code)
+
+    ada = endpoint_peer(await start_node(system), Closing)
+    await opened(ada)
+    ada.socket.feed("x")
+    await settle()
+    assert (ada.socket.texts(), ada.socket.sent_close, outcomes) == (["before", "and this"], (4000, ""), [4000])

@@ -49,7 +49,6 @@ class SocketFactory:
         if tcp is None or tcp.family not in (socket.AF_INET, socket.AF_INET6):
             return
         try:
-            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if TCP_NOTSENT_LOWAT is not None:
                 tcp.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, self.limits.unsent_low_bytes)
         except OSError:

@@ -239,14 +239,13 @@ async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | N
 
 def _judge(cell: Cell, reason: ExitReason, *, charged: bool = True) -> Decision:
     parent = cell._parent
-    if parent is None or parent._phase >= STOPPING:
+    if parent is None or parent._phase >= STOPPING or not cell._spec.mends(reason):
         return STOP
-    mends = cell._spec.mends(reason)
-    if mends and is_member(parent, cell):
+    if is_member(parent, cell):
         return JOIN
-    if cell._record is None and mends:
+    if cell._record is None:
         cell._record = RestartRecord()
-    record, family, env = cell._record or RestartRecord(), parent._relations(), cell._env
+    record, family, env = cell._record, parent._relations(), cell._env
     supervision, budget = family.supervision, family.budget
     now, random = env.clock.now(), env.random.random
     decision = decide(supervision, budget, cell._spec, record, reason, now, random, charged=charged)

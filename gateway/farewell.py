@@ -37,8 +37,8 @@ class Farewell:
     """Of one connection."""
 
     __slots__ = (
-        "_account", "_deadlines", "_ending", "_gate", "_has_left", "_members", "_node", "_outlet", "_reception", "_ref",
-        "_sends", "_sessions", "_ticket", "accepting",
+        "_account", "_deadlines", "_ending", "_gate", "_has_left", "_is_done", "_members", "_node", "_outlet",
+        "_reception", "_ref", "_sends", "_sessions", "_ticket", "accepting",
     )  # fmt: skip
 
     def __init__(
@@ -68,7 +68,7 @@ class Farewell:
         self._sessions = sessions
         self._reception = reception
         self._deadlines = deadlines
-        self._has_left = False
+        self._has_left = self._is_done = False
         self.accepting: Receipt[None] | None = None
         """What app code that accepts waits for."""
 
@@ -140,17 +140,20 @@ class Farewell:
             node.events.publish(self._account.closed(self._ending))
         ticket.refuse(500, "internal")
         self._ref.stop_now()
+        self._is_done = self._ending.closed is not None
 
     # --- the machine ends before that
 
     def abandon(self, close: Close) -> None:
-        """All of it at once; the app's last word is its session's to have."""
-        self._ending.insist(close)
-        self._leave()
-        socket = self._outlet.end()
-        if socket is not None:
-            socket.close(*self._ending.words())
-        self._ticket.tell_end(*self._ending.words())
+        """All of it at once, unless it was done; the app's last word is its session's to have."""
+        if not self._is_done:
+            self._ending.insist(close)
+            self._leave()
+            words = self._ending.words()
+            socket = self._outlet.end()
+            if socket is not None:
+                socket.close(*words)
+            self._ticket.tell_end(*words)
         self._fail_waiting()
 
     def undelivered(self, messages: list[object]) -> None:
@@ -162,6 +165,8 @@ class Farewell:
                 receipt.fail(error)
 
     def _fail_waiting(self) -> None:
+        if self._sends.is_empty and self.accepting is None:
+            return
         error = WebSocketDisconnect(*self._ending.words())
         self._sends.fail(error)
         if self.accepting is not None:

@@ -103,6 +103,9 @@ class Node:
         """Accepted by topics of this process so far."""
         self.numbers = itertools.count(1)
         """Of calls to the engine and of joins under way: unique in this process, whoever asked."""
+        self.now: Callable[[], float]
+        """Of the clock; one bound method for all who keep it. There from `open` on, as is the next."""
+        self.wall: Callable[[], float]
         self.behaviour_for = behaviour_for
         """The app code of a topic, by its name; None: nobody looks after it."""
         self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids))
@@ -132,6 +135,7 @@ class Node:
         if self.system._env is None:
             await self.system.start()
         self.clock = self.system.env.clock
+        self.now, self.wall = self.clock.now, self.clock.wall
         self.events = self.system.events
         self.engine = self._make_engine(self)
 
@@ -160,12 +164,6 @@ class Node:
             self.app = ref
 
     # --- time
-
-    def now(self) -> float:
-        return self.clock.now()
-
-    def wall(self) -> float:
-        return self.clock.wall()
 
     def first_ping(self, interval: float) -> float:
         """When a connection that opens now is looked at first: spread, so that a thousand at once are not pinged so."""

@@ -53,7 +53,7 @@ DECIDE_WITHIN = 10.0
 CONNECTION_HEADER = "Hubbub-Connection"
 """In the 101: a user can paste it, and whoever is on call finds the connection by it."""
 
-NO_QUERY: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -242,7 +242,7 @@ class WebServer:
         self, request: web.Request, handshake: Handshake, address: str, spoken: Spoken
     ) -> web.StreamResponse:
         """A client of a wire: whoever brings a token with the request is known before the 101."""
-        ticket = self._ticket(request, handshake, address, {}, spoken.wire)
+        ticket = self._ticket(request, handshake, address, NOTHING, spoken.wire)
         ticket.subprotocol, ticket.first, ticket.refused_as = spoken.subprotocol, spoken.first, spoken.refused_as
         token = ticket.handshake.token
         ticket.asks_application = bool(self._node.authenticators) and not spoken.wire.identifies_first
@@ -268,7 +268,7 @@ class WebServer:
         port = peer[1] if isinstance(peer, tuple) else 0
         if isinstance(peer, tuple) and peer[0] != host:
             port = 0  # the proxy's says nothing of the client
-        query = dict(request.query) if request.query_string else NO_QUERY
+        query = dict(request.query) if request.query_string else NOTHING
         token = credential_of(request.headers, handshake.subprotocols, query, query_token=self._node.auth.query_token)
         asked = Asked(
             path=request.path, path_params=parameters, query_string=request.query_string, query_params=query,
@@ -310,7 +310,7 @@ class WebServer:
 
 async def _decision(ticket: Ticket) -> Verdict:
     """What becomes of an upgrade. Raises TimeoutError."""
-    if ticket.verdict.done():  # nobody had to be asked, and nothing is timed
-        return await ticket.verdict
+    if ticket.decided is not None:  # nobody had to be asked, and nothing is timed
+        return ticket.decided
     async with asyncio.timeout(DECIDE_WITHIN):
         return await ticket.verdict

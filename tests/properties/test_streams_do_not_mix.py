@@ -1,4 +1,4 @@
-"""One law: what a socket hears, answers and closes with is what its own peer sent, whoever else's bytes come between."""
+"""One law: what a socket hears, answers and closes with is what its peer sent, whoever else's bytes come between."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from gateway.sockets import Socket, SocketLimits
 from gateway.web.socket_factory import SocketFactory
-from tests.properties.test_socket_chunking import MAX_MESSAGE, Ear, Loop, Pipe, cut, places_to_cut, play, settle, streams
+from tests.properties.test_socket_chunking import (
+    MAX_MESSAGE,
+    Ear,
+    Loop,
+    Pipe,
+    cut,
+    places_to_cut,
+    play,
+    settle,
+    streams,
+)
 from tests.support.raw_client import frame
 
 

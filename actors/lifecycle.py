@@ -124,6 +124,8 @@ def perform(cell: Cell, op: Op) -> Doing | None:
     if cell._phase >= STOPPING:
         settle(op)
         return None
+    if isinstance(op, StopNow):  # what most lives end by
+        return _leave(cell, op.reason, op.reply_to)
     if isinstance(op, Start):
         return _start(cell)
     if isinstance(op, Fail):
@@ -138,8 +140,7 @@ def perform(cell: Cell, op: Op) -> Doing | None:
         revive(cell)
     if isinstance(op, Revive | TakeUp):
         return None
-    reply_to = None if isinstance(op, Kill) else op.reply_to
-    return _leave(cell, op.reason, reply_to)
+    return _leave(cell, op.reason, None)
 
 
 def fail(cell: Cell, error: BaseException, doing: str) -> None:

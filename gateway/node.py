@@ -31,7 +31,7 @@ from .heartbeat import ClientBeats, Heartbeat, SteadyPings
 from .ids import Ids
 from .live_topics import LiveTopics
 from .parts import HOME, PASSIVATE_AFTER, plan_tree
-from .pulse import DEADLINES, SLOT, Pulse
+from .pulse import SLOT, Pulse
 from .quotas import Quotas
 from .reasons import Refused
 from .tokens import Tokens
@@ -178,8 +178,8 @@ class Node:
             self.pulse.cancel(ref, what)
 
     def cancel_calls(self, ref: ActorRef[Any]) -> None:
-        for what in DEADLINES:
-            self.cancel_call(ref, what)
+        if self.pulse is not None:
+            self.pulse.cancel_all(ref)
 
     def liveness(self, kind: Liveness, config: HeartbeatConfig | None) -> Beats:
         """How a connection is watched; one object for all that are watched alike, which endpoints bound."""

@@ -79,9 +79,9 @@ class Listener:
         server: Any = self._runner.server
         application = server.request_handler
 
-        async def answer(request: web.Request) -> web.StreamResponse:
+        def answer(request: web.Request) -> Awaitable[web.StreamResponse]:
             is_ours = request.method == "GET" and "Expect" not in request.headers
-            return await (gets if is_ours else application)(request)
+            return (gets if is_ours else application)(request)
 
         server.request_handler = answer
 

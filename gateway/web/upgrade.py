@@ -32,10 +32,15 @@ if TYPE_CHECKING:
 GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""
 
-SWITCHING: Final = "HTTP/1.1 101 Switching Protocols"
+SWITCHING: Final = (
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+)
 
 OURS: Final = frozenset({"upgrade", "connection", "sec-websocket-accept", "sec-websocket-protocol"})
 """Headers of a 101 that a caller does not replace."""
+
+USUAL_UPGRADE: Final = ["websocket"]
+USUAL_VERSION: Final = ["13"]
 
 CLIENT_CLOSED_REQUEST: Final = 499
 """nginx' status for a client that left before its answer; only the access log ever sees it."""
@@ -97,11 +102,16 @@ class Handshake:
         Raises:
             ValueError: As `answer`; or there is a line break in a header.
         """
-        lines = [f"{name}: {value}" for name, value in self._headers(subprotocol, headers).items()]
-        text = "\r\n".join((SWITCHING, *lines, "", ""))
-        if text.count("\n") != len(lines) + 2 or text.count("\r") != len(lines) + 2:
-            raise ValueError(f"could not answer with the headers {lines}: one has a line break in it; leave it out")
-        return text.encode()
+        if subprotocol is not None:
+            self._check_offered(subprotocol)
+            headers = {**(headers or {}), hdrs.SEC_WEBSOCKET_PROTOCOL: subprotocol}
+        more = ""
+        for name, value in () if headers is None else headers.items():
+            if "\r" in value or "\n" in value:
+                raise ValueError(f"could not answer with the header {name} {value!r}: it has a line break; leave it out")
+            if name.lower() not in OURS or name == hdrs.SEC_WEBSOCKET_PROTOCOL:
+                more += f"{name}: {value}\r\n"
+        return f"{SWITCHING}{self.accept}\r\n{more}\r\n".encode()
 
     def _headers(self, subprotocol: str | None, headers: Mapping[str, str] | None) -> dict[str, str]:
         found = {} if headers is None else {name: headers[name] for name in headers if name.lower() not in OURS}
@@ -133,6 +143,8 @@ def check_method(request: web.Request) -> None:
 
 
 def check_upgrade(request: web.Request) -> None:
+    if request.headers.getall(hdrs.UPGRADE, ()) == USUAL_UPGRADE and is_upgraded(request.protocol):
+        return  # aiohttp's parser has read Connection as well
     upgrade = [word.lower() for word in listed(request.headers, hdrs.UPGRADE)]
     if "websocket" not in upgrade:
         raise upgrade_required(f"this address speaks WebSocket only: Upgrade is {', '.join(upgrade) or 'missing'}\n")
@@ -147,8 +159,10 @@ def check_upgrade(request: web.Request) -> None:
 
 
 def check_version(request: web.Request) -> None:
+    if request.headers.getall(hdrs.SEC_WEBSOCKET_VERSION, ()) == USUAL_VERSION:
+        return
     versions = listed(request.headers, hdrs.SEC_WEBSOCKET_VERSION)
-    if versions != ["13"]:
+    if versions != USUAL_VERSION:
         raise upgrade_required(f"Sec-WebSocket-Version is {', '.join(versions) or 'missing'}, not 13\n")
 
 

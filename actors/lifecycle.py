@@ -28,7 +28,6 @@ from .mailbox import UNBOUNDED
 from .messages import ChildFailed
 from .ops import (
     Fail,
-    Kill,
     Notify,
     Op,
     Rebuild,

@@ -106,6 +106,8 @@ class Node:
         self.now: Callable[[], float]
         """Of the clock; one bound method for all who keep it. There from `open` on, as is the next."""
         self.wall: Callable[[], float]
+        self.receipt_lost: Callable[[str, BaseException], None] = self._note_lost
+        """Bound once: every receipt keeps it."""
         self.behaviour_for = behaviour_for
         """The app code of a topic, by its name; None: nobody looks after it."""
         self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids))
@@ -257,7 +259,7 @@ class Node:
         except TimeoutError:
             return  # the tree's own deadlines end what is left
 
-    def receipt_lost(self, act: str, error: BaseException) -> None:
+    def _note_lost(self, act: str, error: BaseException) -> None:
         """Nobody waits for the answer any more, and it was a refusal; those of a gateway that stops are expected."""
         if not (isinstance(error, Refused) and error.reason == "shutting_down"):
             self.events.publish(ReceiptFailed(act, error))

@@ -108,7 +108,7 @@ class Handshake:
         more = ""
         for name, value in () if headers is None else headers.items():
             if "\r" in value or "\n" in value:
-                raise ValueError(f"could not answer with the header {name} {value!r}: it has a line break; leave it out")
+                raise ValueError(f"could not answer with {name}: {value!r}: it has a line break; leave it out")
             if name.lower() not in OURS or name == hdrs.SEC_WEBSOCKET_PROTOCOL:
                 more += f"{name}: {value}\r\n"
         return f"{SWITCHING}{self.accept}\r\n{more}\r\n".encode()

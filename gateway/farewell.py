@@ -103,7 +103,6 @@ class Farewell:
     def socket_closed(self, closed: SocketClosed) -> None:
         socket = self._outlet.end()
         self._ending.socket_is_gone(closed, None if socket is None else socket.sent_close)
-        self._deadlines.cancel()
         self._reception.drop_waiting()
         self._fail_waiting()
         self._ticket.tell_end(*self._ending.words())
@@ -135,7 +134,7 @@ class Farewell:
         self._members.depart(self._ending.ended_by)
         node.directory.forget(ticket)
         self._gate.end()
-        self._deadlines.cancel()
+        self._deadlines.cancel()  # only now: without a socket none of them matters, and app code may ask for another
         if ticket.was_opened or self._ending.closed is not None:
             node.events.publish(self._account.closed(self._ending))
         ticket.refuse(500, "internal")

@@ -121,6 +121,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "_spec",
         "_suspension",
         "_table",
+        "_tells_parent",
         "actor_class",
     )
     _aside: Rare[deque[Any]] = Rare()
@@ -161,7 +162,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._scheduled = True
         self._shortcut: Callable[[Any], object] | None = None
         self._shortcuts = 0
-        self._above_water = False
+        self._above_water = self._tells_parent = False
         self._incarnation = 0
         self._accepted = self._handled = self._failed = self._lost = 0
         self._context: Context | None = None
@@ -348,7 +349,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             restarts=max(0, self._incarnation - 1),
             counts=self.counts(),
             children=len(self.children()),
-            watchers=len(self._family.watchers) if self._family else 0,
+            watchers=self._watcher_count(),
             doing=_type_name(doing) if doing is not None else None,
             doing_for=max(0.0, now - suspension.since) if suspension is not None and doing is not None else None,
             budget_left=self._budget_left(now),
@@ -402,6 +403,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """What waits, and what is in hand."""
         waiting = self._queue.qsize() + len(self._front or ()) + len(self._aside or ())
         return waiting + (self._doing is not None)
+
+    def _watcher_count(self) -> int:
+        watchers = self._family.watchers if self._family is not None else None
+        return len(watchers or ()) + self._tells_parent
 
     def _budget_left(self, now: float) -> int | None:
         if self._parent is None or self._spec.restart == "temporary":

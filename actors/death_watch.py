@@ -1,4 +1,9 @@
-"""Who is told when an actor is gone: exactly one notice per watch, also when it was gone already."""
+"""
+Who is told when an actor is gone: exactly one notice per watch, also when it was gone already.
+
+A parent that watches its child, which most watches are, is a mark on the child: the child knows its parent, and ends
+before it. With a table at each end it took 0.7 KiB.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +22,25 @@ def watch(watcher: Cell, target: Cell, message: object = None) -> None:
     if target._phase == DEAD:
         watcher._post(_notice(target, message))
         return
-    target._relations().watchers[watcher] = message
-    watcher._relations().watching.add(target)
+    if target._parent is watcher and message is None:
+        _end_watch(watcher, target)
+        target._tells_parent = True
+        return
+    target._tells_parent = target._tells_parent and target._parent is not watcher
+    theirs, ours = target._relations(), watcher._relations()
+    if theirs.watchers is None:
+        theirs.watchers = {}
+    if ours.watching is None:
+        ours.watching = set()
+    theirs.watchers[watcher] = message
+    ours.watching.add(target)
 
 
 def unwatch(watcher: Cell, target: Cell) -> None:
     """Takes a watch back, also when its notice is under way."""
-    if target._family is not None:
-        target._family.watchers.pop(watcher, None)
-    watcher._relations().watching.discard(target)
+    if target._parent is watcher:
+        target._tells_parent = False
+    _end_watch(watcher, target)
     lane = watcher._lane
     for op in [op for op in lane or () if isinstance(op, Notify)]:
         if lane is not None and isinstance(op.signal, Terminated) and op.signal.ref is target:
@@ -34,17 +49,27 @@ def unwatch(watcher: Cell, target: Cell) -> None:
 
 def notify_all(cell: Cell) -> None:
     """Tells those who watch `cell`, which is gone, and ends its own watches."""
+    if cell._tells_parent and cell._parent is not None:
+        cell._tells_parent = False
+        cell._parent._post(_notice(cell, None))
     family = cell._family
     if family is None:
         return
-    for target in family.watching:
-        if target._family is not None:
-            target._family.watchers.pop(cell, None)
-    family.watching.clear()
-    for watcher, message in family.watchers.items():
-        watcher._relations().watching.discard(cell)
+    for target in tuple(family.watching or ()):
+        _end_watch(cell, target)
+    watchers, family.watchers = family.watchers, None
+    for watcher, message in (watchers or {}).items():
+        _end_watch(watcher, cell)
         watcher._post(_notice(cell, message))
-    family.watchers.clear()
+
+
+def _end_watch(watcher: Cell, target: Cell) -> None:
+    """Takes it out of the tables at both ends, if it is there."""
+    theirs, ours = target._family, watcher._family
+    if theirs is not None and theirs.watchers is not None:
+        theirs.watchers.pop(watcher, None)
+    if ours is not None and ours.watching is not None:
+        ours.watching.discard(target)
 
 
 def _notice(cell: Cell, message: object) -> Notify:

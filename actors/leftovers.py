@@ -67,10 +67,10 @@ def _left(cell: Cell) -> Iterator[Any]:
                 yield held.popleft()
             except IndexError:  # another drainer took the last one
                 break
-    while True:
+    while not cell._queue.empty():
         try:
             yield cell._queue.get_nowait()
-        except queue.Empty:
+        except queue.Empty:  # likewise
             return
 
 

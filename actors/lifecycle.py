@@ -28,7 +28,6 @@ from .mailbox import UNBOUNDED
 from .messages import ChildFailed
 from .ops import (
     Fail,
-    Kill,
     Notify,
     Op,
     Rebuild,
@@ -124,6 +123,8 @@ def perform(cell: Cell, op: Op) -> Doing | None:
     if cell._phase >= STOPPING:
         settle(op)
         return None
+    if isinstance(op, StopNow):  # what most lives end by
+        return _leave(cell, op.reason, op.reply_to)
     if isinstance(op, Start):
         return _start(cell)
     if isinstance(op, Fail):
@@ -138,8 +139,7 @@ def perform(cell: Cell, op: Op) -> Doing | None:
         revive(cell)
     if isinstance(op, Revive | TakeUp):
         return None
-    reply_to = None if isinstance(op, Kill) else op.reply_to
-    return _leave(cell, op.reason, reply_to)
+    return _leave(cell, op.reason, None)
 
 
 def fail(cell: Cell, error: BaseException, doing: str) -> None:
@@ -239,14 +239,13 @@ async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | N
 
 def _judge(cell: Cell, reason: ExitReason, *, charged: bool = True) -> Decision:
     parent = cell._parent
-    if parent is None or parent._phase >= STOPPING:
+    if parent is None or parent._phase >= STOPPING or not cell._spec.mends(reason):
         return STOP
-    mends = cell._spec.mends(reason)
-    if mends and is_member(parent, cell):
+    if is_member(parent, cell):
         return JOIN
-    if cell._record is None and mends:
+    if cell._record is None:
         cell._record = RestartRecord()
-    record, family, env = cell._record or RestartRecord(), parent._relations(), cell._env
+    record, family, env = cell._record, parent._relations(), cell._env
     supervision, budget = family.supervision, family.budget
     now, random = env.clock.now(), env.random.random
     decision = decide(supervision, budget, cell._spec, record, reason, now, random, charged=charged)

@@ -21,7 +21,7 @@ from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from aiohttp.web import Application
 
@@ -212,7 +212,7 @@ class Gateway(Declarations):
         ticket.heartbeat = passage.heartbeat
         ticket.expires_at = None if passage.expires is None else self.node.wall() + passage.expires
         ticket.says_goodbye = route.is_class or bool(passage.hooks.disconnected)
-        ticket.session = _session_factory(route.endpoint, arguments, passage)
+        ticket.session = StartsSession(route.endpoint, arguments, passage)
         if route.is_class:
             ticket.limits = route.endpoint._typed.limits
 
@@ -231,10 +231,15 @@ class Gateway(Declarations):
         return self.topics.settings_within(settings)
 
 
-def _session_factory(
-    endpoint: Any, arguments: dict[str, Any], passage: Passage
-) -> Callable[[ConnectionActor, WebSocket], ActorRef[Any]]:
-    """How the app code of an endpoint is started below its connection's machine."""
-    if isinstance(endpoint, type):
-        return lambda machine, ws: machine.spawn_session(EndpointSession, ws, endpoint, passage)
-    return lambda machine, ws: machine.spawn_session(FunctionSession, ws, endpoint, arguments, passage)
+@attrs.frozen(eq=False)
+class StartsSession:
+    """How the app code of an endpoint is started below its connection's machine; a closure would take 0.2 KiB."""
+
+    endpoint: Any
+    arguments: dict[str, Any]
+    passage: Passage
+
+    def __call__(self, machine: ConnectionActor, ws: WebSocket) -> ActorRef[Any]:
+        if isinstance(self.endpoint, type):
+            return machine.spawn_session(EndpointSession, ws, self.endpoint, self.passage)
+        return machine.spawn_session(FunctionSession, ws, self.endpoint, self.arguments, self.passage)

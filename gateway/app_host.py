@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from .tickets import Ticket
 
 
+TEMPORARY = ChildSpec(restart="temporary")
+
+
 class AppHost(Actor):
     """Base of `ConnectionActor`, which has the parts that it speaks to."""
 
@@ -82,7 +85,7 @@ class AppHost(Actor):
         return by_shortcut(self.actor_ref, b"".join(frames))
 
     def spawn_session(self, session_class: type[Actor], *args: Any) -> ActorRef[Any]:
-        return self.spawn(session_class, *args, name="session", spec=ChildSpec(restart="temporary"))
+        return self.spawn(session_class, *args, name="session", spec=TEMPORARY)
 
     @handles(Accept)
     def accept(self, accept: Accept) -> None:

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from .tickets import Ticket
 
 
+SHUTDOWN = Close("shutdown", ended_by="shutdown")
+
+
 class ConnectionActor(AppHost):
     """One per socket, under /connections; temporary: it is never restarted."""
 
@@ -249,7 +252,7 @@ class ConnectionActor(AppHost):
         self._farewell.abandon(Close("server_error", ended_by="crash"))
 
     def on_stop(self) -> None:
-        self._farewell.abandon(Close("shutdown", ended_by="shutdown"))
+        self._farewell.abandon(SHUTDOWN)
 
     def on_undelivered(self, messages: list[object]) -> None:
         self._farewell.undelivered(messages)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # --- socket to connection
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Opened:
     """The 101 is out; the machine has its socket."""
 
@@ -39,7 +39,7 @@ class Writable:
     """The transport has room again."""
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class SocketClosed:
     """The transport is gone; the last message of a socket."""
 

@@ -121,3 +121,5 @@ class EndpointSession(Session):
             await self._say_goodbye(ended.code)
         finally:
             self._machine(SessionDone())
+        if not self.actor_ref.counts().queued:
+            self.actor_ref.stop_now()  # before its machine ends: that need not wait for it, in a task of its own

@@ -7,7 +7,7 @@ import attrs
 from .quick import quick
 
 
-@attrs.frozen
+@quick(unsafe_hash=True)
 class ConnectionOpened:
     connection: str
     wire: str
@@ -24,7 +24,7 @@ class ConnectionIdentified:
     principal: str
 
 
-@attrs.frozen(kw_only=True)
+@quick(kw_only=True, unsafe_hash=True)
 class ConnectionClosed:
     """Everything that answers "why was this user disconnected?". Exactly one per accepted connection."""
 

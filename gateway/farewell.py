@@ -37,8 +37,8 @@ class Farewell:
     """Of one connection."""
 
     __slots__ = (
-        "_account", "_deadlines", "_ending", "_gate", "_has_left", "_members", "_node", "_outlet", "_reception", "_ref",
-        "_sends", "_sessions", "_ticket", "accepting",
+        "_account", "_deadlines", "_ending", "_gate", "_has_left", "_is_done", "_members", "_node", "_outlet",
+        "_reception", "_ref", "_sends", "_sessions", "_ticket", "accepting",
     )  # fmt: skip
 
     def __init__(
@@ -68,7 +68,7 @@ class Farewell:
         self._sessions = sessions
         self._reception = reception
         self._deadlines = deadlines
-        self._has_left = False
+        self._has_left = self._is_done = False
         self.accepting: Receipt[None] | None = None
         """What app code that accepts waits for."""
 
@@ -103,7 +103,6 @@ class Farewell:
     def socket_closed(self, closed: SocketClosed) -> None:
         socket = self._outlet.end()
         self._ending.socket_is_gone(closed, None if socket is None else socket.sent_close)
-        self._deadlines.cancel()
         self._reception.drop_waiting()
         self._fail_waiting()
         self._ticket.tell_end(*self._ending.words())
@@ -135,22 +134,25 @@ class Farewell:
         self._members.depart(self._ending.ended_by)
         node.directory.forget(ticket)
         self._gate.end()
-        self._deadlines.cancel()
+        self._deadlines.cancel()  # only now: without a socket none of them matters, and app code may ask for another
         if ticket.was_opened or self._ending.closed is not None:
             node.events.publish(self._account.closed(self._ending))
         ticket.refuse(500, "internal")
         self._ref.stop_now()
+        self._is_done = self._ending.closed is not None
 
     # --- the machine ends before that
 
     def abandon(self, close: Close) -> None:
-        """All of it at once; the app's last word is its session's to have."""
-        self._ending.insist(close)
-        self._leave()
-        socket = self._outlet.end()
-        if socket is not None:
-            socket.close(*self._ending.words())
-        self._ticket.tell_end(*self._ending.words())
+        """All of it at once, unless it was done; the app's last word is its session's to have."""
+        if not self._is_done:
+            self._ending.insist(close)
+            self._leave()
+            words = self._ending.words()
+            socket = self._outlet.end()
+            if socket is not None:
+                socket.close(*words)
+            self._ticket.tell_end(*words)
         self._fail_waiting()
 
     def undelivered(self, messages: list[object]) -> None:
@@ -162,6 +164,8 @@ class Farewell:
                 receipt.fail(error)
 
     def _fail_waiting(self) -> None:
+        if self._sends.is_empty and self.accepting is None:
+            return
         error = WebSocketDisconnect(*self._ending.words())
         self._sends.fail(error)
         if self.accepting is not None:

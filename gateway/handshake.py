@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 import attrs
 
+from .quick import quick
+
 
 @attrs.frozen
 class Address:
@@ -16,7 +18,7 @@ class Address:
     port: int
 
 
-@attrs.frozen
+@quick
 class Handshake:
     """What the upgrade request said; no third party's object in it."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import random
-import uuid
 
 
 class Ids:
@@ -27,7 +26,9 @@ class Ids:
 
     def connection_id(self) -> str:
         """A UUID of version 4, as 36 characters: what Centrifuge's clients expect to be called."""
-        return str(uuid.UUID(bytes=self._source.randbytes(16), version=4))
+        text = self._source.randbytes(16).hex()  # `uuid.UUID` takes 2 us more, for each connection
+        variant = "89ab"[int(text[16], 16) & 3]
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
     def epoch(self) -> str:
         """Eight URL-safe characters, 48 bits: has to differ only from earlier epochs of the same topic."""

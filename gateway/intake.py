@@ -18,8 +18,6 @@ from .quick import quick
 from .reasons import InvalidData, InvalidJSON, InvalidText, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .passage import Encoding
     from .reasons import WebSocketDisconnect
     from .websocket import WebSocket
@@ -71,18 +69,18 @@ class Intake:
     One per connection; loop thread only.
 
     Args:
-        taken: Called with the size of each frame that is taken from the queue: its credit comes back.
+        ws: Gives back the credit of each frame that is taken from the queue.
     """
 
-    __slots__ = ("_gone", "_passed", "_passing", "_taken", "_waiter", "_ws", "frames", "is_touched")
+    __slots__ = ("_gone", "_passed", "_passing", "_waiter", "_ws", "frames", "is_touched")
 
-    def __init__(self, ws: WebSocket, taken: Callable[[int], None]) -> None:
+    def __init__(self, ws: WebSocket) -> None:
         self._ws = ws
-        self._taken = taken
         self.is_touched = ws._passage.touches_messages
         """Whether middleware or hooks look at messages before the endpoint does."""
         self._gone: WebSocketDisconnect | None = None
-        self._passed: list[Frame] = []
+        self._passed: list[Frame] | None = None
+        """Through the middleware; made for the first that goes there."""
         self._passing: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.frames: list[Frame] = []
@@ -111,7 +109,7 @@ class Intake:
     def take(self) -> Frame:
         """The next one as it came."""
         frame = self.frames.pop(0)
-        self._taken(len(frame.data))
+        self._ws._give_back(len(frame.data))
         return frame
 
     @property
@@ -169,7 +167,7 @@ class Intake:
     async def _keep(self, ws: WebSocket, frame: Frame) -> None:
         """Innermost: there to be received."""
         await self.tell_hooks(frame)
-        self._passed.append(frame)
+        self._passed = [*(self._passed or ()), frame]
 
     def _answer(self, error: Refused) -> None:
         if self._ws.is_connected:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Liveness:
     """`ws.heartbeat`: whether this connection is pinged while it is silent, and closed when it stays so."""
 
+    __slots__ = ("_ws", "config", "is_running")
+
     def __init__(self, ws: WebSocket, config: HeartbeatConfig) -> None:
         self._ws = ws
         self.config = config

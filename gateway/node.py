@@ -31,7 +31,7 @@ from .heartbeat import ClientBeats, Heartbeat, SteadyPings
 from .ids import Ids
 from .live_topics import LiveTopics
 from .parts import HOME, PASSIVATE_AFTER, plan_tree
-from .pulse import DEADLINES, SLOT, Pulse
+from .pulse import SLOT, Pulse
 from .quotas import Quotas
 from .reasons import Refused
 from .tokens import Tokens
@@ -103,6 +103,11 @@ class Node:
         """Accepted by topics of this process so far."""
         self.numbers = itertools.count(1)
         """Of calls to the engine and of joins under way: unique in this process, whoever asked."""
+        self.now: Callable[[], float]
+        """Of the clock; one bound method for all who keep it. There from `open` on, as is the next."""
+        self.wall: Callable[[], float]
+        self.receipt_lost: Callable[[str, BaseException], None] = self._note_lost
+        """Bound once: every receipt keeps it."""
         self.behaviour_for = behaviour_for
         """The app code of a topic, by its name; None: nobody looks after it."""
         self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids))
@@ -132,6 +137,7 @@ class Node:
         if self.system._env is None:
             await self.system.start()
         self.clock = self.system.env.clock
+        self.now, self.wall = self.clock.now, self.clock.wall
         self.events = self.system.events
         self.engine = self._make_engine(self)
 
@@ -161,12 +167,6 @@ class Node:
 
     # --- time
 
-    def now(self) -> float:
-        return self.clock.now()
-
-    def wall(self) -> float:
-        return self.clock.wall()
-
     def first_ping(self, interval: float) -> float:
         """When a connection that opens now is looked at first: spread, so that a thousand at once are not pinged so."""
         return self.now() + interval / 2 + self.ids.spread(interval / 2)
@@ -180,8 +180,8 @@ class Node:
             self.pulse.cancel(ref, what)
 
     def cancel_calls(self, ref: ActorRef[Any]) -> None:
-        for what in DEADLINES:
-            self.cancel_call(ref, what)
+        if self.pulse is not None:
+            self.pulse.cancel_all(ref)
 
     def liveness(self, kind: Liveness, config: HeartbeatConfig | None) -> Beats:
         """How a connection is watched; one object for all that are watched alike, which endpoints bound."""
@@ -264,7 +264,7 @@ class Node:
         except TimeoutError:
             return  # the tree's own deadlines end what is left
 
-    def receipt_lost(self, act: str, error: BaseException) -> None:
+    def _note_lost(self, act: str, error: BaseException) -> None:
         """Nobody waits for the answer any more, and it was a refusal; those of a gateway that stops are expected."""
         if not (isinstance(error, Refused) and error.reason == "shutting_down"):
             self.events.publish(ReceiptFailed(act, error))

@@ -8,7 +8,8 @@ decides nothing about closing: it says that it overflowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .outbox import Entry, Outbox
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from .deliver import Deliver
     from .limits import Limits
     from .sockets import Socket
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
+"""Muted of hardly any connection: a dict for each would be 64 bytes."""
 
 WRITE_AHEAD = 64 * 1024
 """Bytes handed to a transport at once when it has room again: its own high-water mark, so that it may say stop."""
@@ -73,7 +77,7 @@ class Outlet:
         self._host = host
         self._out: list[bytes] = []
         self._out_bytes = 0
-        self.muted: dict[str, int] = {}
+        self.muted: Mapping[str, int] = NOTHING
         """Topics of which nothing leaves, by the generation of the membership that has ended."""
         self._is_over = self._is_held = False
         self.outbox: Outbox | None = None
@@ -197,7 +201,7 @@ class Outlet:
 
     def mute(self, topic: str, generation: int) -> None:
         """Nothing of this topic leaves any more, neither what waits nor what is on its way, until `unmute`."""
-        self.muted[topic] = generation
+        self.muted = {**self.muted, topic: generation}
         self._look()
         if self.outbox is not None:
             self.outbox.forget(topic)
@@ -205,7 +209,7 @@ class Outlet:
     def unmute(self, topic: str, generation: int) -> None:
         """That membership is over; what comes now is of another one."""
         if self.muted.get(topic) == generation:
-            del self.muted[topic]
+            self.muted = {other: number for other, number in self.muted.items() if other != topic}
             self._look()
 
     def is_muted(self, topic: str) -> bool:

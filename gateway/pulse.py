@@ -107,3 +107,7 @@ class Pulse(Actor):
     def cancel(self, ref: ActorRef[Any], what: str) -> None:
         """Who is due by now, and was not told yet, is told all the same."""
         self._waiting[what].wheel.cancel(ref)
+
+    def cancel_all(self, ref: ActorRef[Any]) -> None:
+        for waiting in self._waiting.values():
+            waiting.wheel.cancel(ref)

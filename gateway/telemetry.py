@@ -66,6 +66,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -175,7 +176,7 @@ class Telemetry:
         self.recent: OrderedDict[str, events.ConnectionClosed] = OrderedDict()
         for fact, words in CATALOGUE.items():
             if words.subscribed:
-                node.events.subscribe(fact, self._listener(words))
+                node.events.subscribe(fact, self._listener(fact, words))
         node.events.subscribe(events.ConnectionClosed, self._remember)
         self._registry.register(Readings(node, self.lag, self._pauses))
         ProcessCollector(registry=self._registry)
@@ -197,20 +198,25 @@ class Telemetry:
         samples = (sample for metric in self._counters[event].collect() for sample in metric.samples)
         return int(sum(sample.value for sample in samples if sample.name.endswith("_total")))
 
-    def _listener(self, words: Words) -> Callable[[Any], None]:
+    def _listener(self, kind: type, words: Words) -> Callable[[Any], None]:
         counter, label = self._counter(words), words.label
         if counter is not None:
             self._counters[words.event] = counter
+        values_of = _reader(kind)
+        counters: dict[str, Counter] = {}  # by label: asking for one of them anew takes longer than to count
 
         def listen(fact: Any) -> None:
             if counter is not None:
-                (counter if label is None else counter.labels(_label(fact, label))).inc()
+                said = "" if label is None else _label(fact, label)
+                if said not in counters:
+                    counters[said] = counter if label is None else counter.labels(said)
+                counters[said].inc()
             if words.level is not None:
-                self._say(words, words.level, fact)
+                self._say(words, words.level, fact, values_of)
 
         return listen
 
-    def _say(self, words: Words, level: str, fact: Any) -> None:
+    def _say(self, words: Words, level: str, fact: Any, values_of: Callable[[Any], dict[str, Any]]) -> None:
         log = self._log
         if log is None:  # bound once: a line costs 10 us less
             log = self._log = structlog.get_logger("hubbub").bind()
@@ -219,8 +225,10 @@ class Telemetry:
             return
         count = self._count(words, fact) if words.sampled else None
         if count != 0:
-            more = {} if count is None else {"count": count}
-            getattr(log, level)(words.event, **_values(fact), **more)
+            values = values_of(fact)
+            if count is not None:
+                values["count"] = count
+            getattr(log, level)(words.event, **values)
 
     def _count(self, words: Words, fact: Any) -> int:
         """How many facts a line would stand for; 0 if there is to be none."""
@@ -244,6 +252,24 @@ class Telemetry:
 def _label(fact: Any, label: str) -> str:
     value = getattr(fact, label)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+PLAIN = frozenset({"str", "str | None", "int", "float", "bool", "tuple[str, ...]"})
+"""Types of fields that are said as they are; what is annotated with another one is looked at."""
+
+
+def _reader(kind: type) -> Callable[[Any], dict[str, Any]]:
+    """
+    What makes keys and values of the facts of one class.
+
+    Most have plain fields only, and are read in one step: each connection has two of them.
+    """
+    fields = attrs.fields(kind)
+    names = tuple(field.name for field in fields)
+    if len(names) < 2 or not all(field.type in PLAIN for field in fields):
+        return _values
+    read = attrgetter(*names)
+    return lambda fact: dict(zip(names, read(fact), strict=True))
 
 
 def _values(fact: Any) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class Verdict:
     subprotocol: str | None = None
 
 
+UPGRADED = Verdict(101)
+"""That of most, without a choice of subprotocol."""
+
+
 @attrs.define(eq=False)
 class Ticket:
     """One per upgrade request, for the life of its connection."""
@@ -54,7 +58,8 @@ class Ticket:
     """Starts the app code of this connection as a child of its machine; None if its endpoint has none."""
     says_goodbye: bool = False
     """Whether the app code has an `on_disconnect`, which must run even if its instance is gone."""
-    verdict: LoopFuture[Verdict] = attrs.Factory(LoopFuture)
+    decided: Verdict | None = None
+    """What was decided about it; the first decision counts."""
     was_opened: bool = False
     subprotocol: str | None = None
     """What the 101 will say, once it is known who asks."""
@@ -73,6 +78,7 @@ class Ticket:
     limits: Mapping[str, Limit] = NO_LIMITS
     """Of its endpoint's messages, by action."""
     _websocket: WebSocket | None = None
+    _waiting: LoopFuture[Verdict] | None = None
     address_key: str = attrs.field(init=False)
     """Whose limits it shares; of `address`."""
 
@@ -109,9 +115,28 @@ class Ticket:
 
     def decide(self, subprotocol: str | None) -> bool:
         """For the 101; whether it was not decided before."""
-        self.was_opened = self.verdict.resolve(Verdict(101, subprotocol=subprotocol)) or self.was_opened
+        if self.decided is None:
+            self.was_opened = True
+            self._settle(UPGRADED if subprotocol is None else Verdict(101, subprotocol=subprotocol))
         return self.was_opened
 
     def refuse(self, status: int, text: str) -> None:
         """Against it, unless it was decided before."""
-        self.verdict.resolve(Verdict(status, text))
+        if self.decided is None:
+            self._settle(Verdict(status, text))
+
+    @property
+    def verdict(self) -> LoopFuture[Verdict]:
+        """Settled once it is decided; most are before anybody waits, so that it is made when it is asked for."""
+        waiting = self._waiting
+        if waiting is None:
+            waiting = self._waiting = LoopFuture()
+            if self.decided is not None:
+                waiting.resolve(self.decided)
+        return waiting
+
+    def _settle(self, verdict: Verdict) -> None:
+        self.decided = verdict
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.resolve(verdict)

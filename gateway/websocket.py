@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["Address", "ConnectionState", "Frame", "Handshake", "Liveness", "WebSocket"]
 
 
+NORMALLY = (1000, "")
+"""Code and words of a close that nobody has given others."""
+
+
 class ConnectionState(Enum):
     CONNECTING = "connecting"
     CONNECTED = "connected"
@@ -60,21 +64,28 @@ class WebSocket(Peer, TopicClient):
     ) -> None:
         Peer.__init__(self, client, handshake, principal, passage, created=node.wall())
         TopicClient.__init__(self, node, ref)
-        self._intake = Intake(self, self._give_back)
+        self._intake = Intake(self)
         self._greeting: asyncio.Task[None] | None = None
-        self._leaving = WebSocketDisconnect(1000)
+        self._leaving = NORMALLY
         self._session: ActorRef[Any] | None = None
         self._was_accepted = False
         self._sent_in = 0
         self._has_said_goodbye = False
         self.state = ConnectionState.CONNECTING
-        self.heartbeat = Liveness(self, passage.heartbeat or node.heartbeat_config)
+        self._liveness: Liveness | None = None
 
     # --- what it is
 
     @property
     def is_connected(self) -> bool:
         return self.state is ConnectionState.CONNECTED
+
+    @property
+    def heartbeat(self) -> Liveness:
+        """Whether this connection is watched for its silence; most endpoints never ask."""
+        if self._liveness is None:
+            self._liveness = Liveness(self, self._passage.heartbeat or self._node.heartbeat_config)
+        return self._liveness
 
     def now(self) -> float:
         """Seconds of the gateway's clock, which never goes back; for measuring, not for dates."""
@@ -136,7 +147,7 @@ class WebSocket(Peer, TopicClient):
         """
         validate_close(code, reason)
         if self.state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
-            self.state, self._leaving = ConnectionState.DISCONNECTING, WebSocketDisconnect(code, reason)
+            self.state, self._leaving = ConnectionState.DISCONNECTING, (code, reason)
             self._tell(Close(code=code, text=reason), None)
         return Receipt.of(None)
 
@@ -183,7 +194,7 @@ class WebSocket(Peer, TopicClient):
             raise NotAccepted(act)
         receipt: Receipt[None] = Receipt(act, self._node.receipt_lost)
         if self._gone is not None or self.state is not ConnectionState.CONNECTED:
-            receipt.fail(self._gone or self._leaving)
+            receipt.fail(self._gone or WebSocketDisconnect(*self._leaving))
         elif self._leaves_at_once(payload, kind):
             receipt.resolve(None)
         else:
@@ -258,7 +269,7 @@ class WebSocket(Peer, TopicClient):
     def _leave(self, code: int, reason: str) -> None:
         """The machine has begun to close: what waits still leaves, nothing is added."""
         if self.state is ConnectionState.CONNECTED:
-            self.state, self._leaving = ConnectionState.DISCONNECTING, WebSocketDisconnect(code, reason)
+            self.state, self._leaving = ConnectionState.DISCONNECTING, (code, reason)
 
     def _end(self, code: int, reason: str) -> None:
         self.state = ConnectionState.DISCONNECTED

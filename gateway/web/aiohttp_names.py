@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 try:
@@ -32,6 +33,7 @@ __all__ = (
     "WebSocketDataQueue",
     "WebSocketError",
     "WebSocketReader",
+    "has_application",
     "is_leaving",
     "is_upgraded",
     "let_go",
@@ -56,9 +58,9 @@ def missing_names(owner: type, names: Iterable[str] = HANDLER_NAMES) -> list[str
     return [name for name in names if not hasattr(owner, name)]
 
 
-def check_names(owner: type = RequestHandler) -> None:
+def check_names(owner: type = RequestHandler, names: Iterable[str] = HANDLER_NAMES) -> None:
     """Raises ImportError with the names this aiohttp lacks."""
-    if lacking := missing_names(owner):
+    if lacking := missing_names(owner, names):
         raise ImportError(
             f"could not lean on aiohttp {aiohttp.__version__}: {owner.__name__} has no {', '.join(lacking)}; "
             "install aiohttp >=3.14,<3.15"
@@ -66,6 +68,12 @@ def check_names(owner: type = RequestHandler) -> None:
 
 
 check_names()
+check_names(web.Request, ("_match_info",))
+
+
+def has_application(request: web.Request) -> bool:
+    """Whether an `Application` has found the handler of this request, so that its signals and middlewares apply."""
+    return request._match_info is not None
 
 
 def is_upgraded(handler: RequestHandler) -> bool:

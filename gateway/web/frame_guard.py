@@ -35,6 +35,11 @@ class FrameGuard:
         self._begun = b""  # a header that is not complete yet
         self._in_message = False
 
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether the last byte it has seen was the last one of a message, or of a control frame between two."""
+        return not (self._skip or self._begun or self._in_message or self.fault is not None)
+
     def scan(self, data: bytes, start: int, end: int) -> int:
         """
         Looks at `data[start:end]`; returns how far it may be fed to the reader: `end`, or the place of the faulty

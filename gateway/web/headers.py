@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+
+COMMON = frozenset(
+    b"host connection upgrade user-agent origin accept accept-encoding accept-language cache-control pragma dnt "
+    b"sec-websocket-version sec-websocket-extensions sec-fetch-dest sec-fetch-mode sec-fetch-site sec-gpc "
+    b"sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform".split()
+)
+"""Lines that are the same for all who open one page with one browser, and hold no secret of any of them."""
+
+SHARED_BYTES = 2_048
+"""Of common lines that are kept once for all who send them: browsers send 0.5 KiB."""
 
 
 class Headers(Mapping[str, str]):
     """
     Looked up without regard to case; the last of those that were sent twice.
 
-    A browser's 14 lines are 0.8 KiB here; a dict of strings takes 2.2 KiB, a multidict 3.0 (measured). A look takes
-    about 5 us.
+    A browser's 14 lines are 0.1 KiB here, and 0.5 that it shares with others of its kind; a dict of strings takes 2.2
+    KiB, a multidict 3.0 (measured). A look takes about 5 us.
 
     Args:
         raw: Names and values as they came. Neither holds a line feed: the parser sees to it.
     """
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_common", "_own")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._lines = b"\n".join(name.lower() + b":" + value for name, value in raw)
+        common: list[bytes] = []
+        own: list[bytes] = []
+        for line in raw:
+            (common if line[0].lower() in COMMON else own).append(b":".join(line))
+        block = b"\n".join(common)
+        self._common = _kept(block) if len(block) <= SHARED_BYTES else block
+        self._own = b"\n".join(own)
 
     def __getitem__(self, name: str) -> str:
         return self._read()[name.lower()]
@@ -38,5 +55,11 @@ class Headers(Mapping[str, str]):
 
     def _read(self) -> dict[str, str]:
         """New at each look: a gateway has 100,000 of these, and hardly anybody looks twice."""
-        lines = self._lines.decode("utf-8", "replace").split("\n") if self._lines else ()
-        return {name: value for name, _, value in (line.partition(":") for line in lines)}
+        blocks = (block.decode("utf-8", "replace").split("\n") for block in (self._common, self._own) if block)
+        return {name.lower(): value for lines in blocks for name, _, value in (line.partition(":") for line in lines)}
+
+
+@lru_cache(maxsize=1_024)  # at most 2 MiB; there are some hundred kinds of browsers and a few pages
+def _kept(block: bytes) -> bytes:
+    """The same bytes as somebody had before, if they are remembered."""
+    return block

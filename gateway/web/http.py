@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from ..app import Gateway
     from ..config import GatewaySettings
@@ -33,6 +33,22 @@ def mount_into(app: Gateway, application: web.Application, settings: GatewaySett
     application.router.register_resource(GatewayResource(app))
     application.cleanup_ctx.append(run)
     application.on_shutdown.append(drain)
+
+
+class EverythingElse(web.PlainResource):
+    """
+    Any path that no other resource of its application has; they are asked first (see `GatewayResource`).
+
+    As `/{path:.*}`, without a pattern to match and a parameter to unquote for each connection.
+    """
+
+    def __init__(self, answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
+        super().__init__("/")
+        self._answers = {method: self.add_route(method, answer) for method in ("GET", "HEAD")}
+
+    async def resolve(self, request: web.Request) -> tuple[web.UrlMappingMatchInfo | None, set[str]]:
+        route = self._answers.get(request.method)
+        return (None if route is None else web.UrlMappingMatchInfo({}, route)), set(self._answers)
 
 
 class GatewayResource(web.PlainResource):

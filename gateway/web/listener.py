@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from ssl import SSLContext
 
     from .server_log import ServerLog
     from .unix_socket import UnixSocket
+
+    Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 IDLE_WITHIN = 75.0
 """
@@ -41,6 +44,7 @@ class Listener:
     Args:
         file: A Unix socket, which then is listened at instead of the address.
         log: What aiohttp says of requests.
+        gets: Answers any GET without the application being asked: finding its one route costs 7 us a connection.
     """
 
     def __init__(
@@ -52,8 +56,9 @@ class Listener:
         *,
         file: UnixSocket | None = None,
         tls: SSLContext | None = None,
+        gets: Answer | None = None,
     ) -> None:
-        self._host, self._port, self._file, self._tls = host, port, file, tls
+        self._host, self._port, self._file, self._tls, self._gets = host, port, file, tls, gets
         self._runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=2.0,
             keepalive_timeout=IDLE_WITHIN, logger=log,
@@ -62,11 +67,23 @@ class Listener:
     async def start(self) -> None:
         """Raises CannotListen; `end` has to be called all the same."""
         await self._runner.setup()
+        if self._gets is not None:
+            self._go_ahead(self._gets)
         try:
             await self._site().start()
         except OSError as error:
             at = str(self._file.path) if self._file is not None else f"{self._host}:{self._port}"
             raise CannotListen(at, error) from error
+
+    def _go_ahead(self, gets: Answer) -> None:
+        server: Any = self._runner.server
+        application = server.request_handler
+
+        def answer(request: web.Request) -> Awaitable[web.StreamResponse]:
+            is_ours = request.method == "GET" and "Expect" not in request.headers
+            return (gets if is_ours else application)(request)
+
+        server.request_handler = answer
 
     def _site(self) -> web.BaseSite:
         if self._file is not None:

@@ -22,13 +22,14 @@ from ..settings_sources import is_loopback
 from ..shared_buckets import key_of
 from ..sockets import SocketLimits
 from ..telemetry import Telemetry
-from ..tickets import Ticket
+from ..tickets import Ticket, Verdict
 from ..websocket import Address
 from ..websocket import Handshake as Asked
 from .addresses import TrustedProxies, UndeclaredProxies, client_address, client_scheme
 from .admin import admin_app
 from .api import Api
 from .headers import Headers
+from .http import EverythingElse
 from .listener import Listener
 from .origin import is_local_name, is_same_origin
 from .server_log import ServerLog
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from ..app import Gateway
     from ..node import Node
     from ..routes import Route
+    from .listener import Answer
 
 DECIDE_WITHIN = 10.0
 """Seconds app code may take to answer an upgrade; browsers give up after 20 or more."""
@@ -51,7 +53,7 @@ DECIDE_WITHIN = 10.0
 CONNECTION_HEADER = "Hubbub-Connection"
 """In the 101: a user can paste it, and whoever is on call finds the connection by it."""
 
-NO_QUERY: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -86,7 +88,8 @@ class WebServer:
         if listens:
             tls = server_context(listen.tls)  # before anything listens: it may be refused
             file = UnixSocket(listen.uds, int(listen.uds_mode, 8)) if listen.uds else None
-            self._public = await self._listen(self._public_app(), listen.host, listen.port, file, tls)
+            gets = None if self._app.has_http else self._page_or_endpoint
+            self._public = await self._listen(self._public_app(), listen.host, listen.port, file, tls, gets)
             self.url = self._public.url
         address = listen.admin_address
         if address is not None:
@@ -127,8 +130,10 @@ class WebServer:
         port: int,
         file: UnixSocket | None = None,
         tls: SSLContext | None = None,
+        gets: Answer | None = None,
     ) -> Listener:
-        listener = Listener(application, host, port, ServerLog(self._node.events.publish), file=file, tls=tls)
+        log = ServerLog(self._node.events.publish)
+        listener = Listener(application, host, port, log, file=file, tls=tls, gets=gets)
         self._listeners.append(listener)
         await listener.start()
         return listener
@@ -138,7 +143,7 @@ class WebServer:
         if self._app.has_http:
             application.router.add_routes(self._app.http)
         Api(self._node, self._settings.api.keys, self._app.title).mount(application)
-        application.router.add_get("/{path:.*}", self._page_or_endpoint)
+        application.router.register_resource(EverythingElse(self._page_or_endpoint))
         return application
 
     # --- pages
@@ -181,24 +186,25 @@ class WebServer:
             return web.Response(status=404, text=f"there is nothing at {request.path}\n")
         handshake = Handshake.of(request)
         self._look_for_proxies(request)
-        refusal = self._refusal(request)
+        address = self.address_of(request)
+        refusal = self._refusal(request, address)
         if refusal is not None:
             return refusal
         if isinstance(spoken, NotSpoken):
             return self._refuse(request, spoken.status, spoken.text, {})
         if found is not None:
-            return await self._open_raw(request, handshake, *found)
+            return await self._open_raw(request, handshake, address, *found)
         assert spoken is not None
-        return await self._open_wire(request, handshake, spoken)
+        return await self._open_wire(request, handshake, address, spoken)
 
-    def _refusal(self, request: web.Request) -> web.Response | None:
+    def _refusal(self, request: web.Request, address: str) -> web.Response | None:
         """What is checked before anything is made for this client."""
         node = self._node
         if node.is_draining:
             return self._refuse(request, 503, "shutting_down", {"Retry-After": "2"})
         if not self._is_same_origin(request):
             return self._refuse(request, 403, "origin_not_allowed", {})
-        away = node.quotas.turn_away(key_of(self.address_of(request)), len(node.directory), node.now())
+        away = node.quotas.turn_away(key_of(address), len(node.directory), node.now())
         if away is not None:
             return self._refuse(request, away.status, away.reason, {"Retry-After": str(away.retry_after)})
         return None
@@ -220,8 +226,11 @@ class WebServer:
         return client_address(request.remote or "", said, self._trusted)
 
     def _look_for_proxies(self, request: web.Request) -> None:
+        forwarded = request.headers.getall("X-Forwarded-For", ())
+        if not forwarded:
+            return
         peer = request.remote or ""
-        count = self._undeclared.note(peer, request.headers.getall("X-Forwarded-For", ()))
+        count = self._undeclared.note(peer, forwarded)
         if count:
             self._node.events.publish(ProxyNotTrusted(peer, count))
 
@@ -229,9 +238,11 @@ class WebServer:
         self._node.events.publish(ConnectionRefused(self.address_of(request), request.path, status, reason))
         return web.Response(status=status, text=f"{reason}\n", headers=headers)
 
-    async def _open_wire(self, request: web.Request, handshake: Handshake, spoken: Spoken) -> web.StreamResponse:
+    async def _open_wire(
+        self, request: web.Request, handshake: Handshake, address: str, spoken: Spoken
+    ) -> web.StreamResponse:
         """A client of a wire: whoever brings a token with the request is known before the 101."""
-        ticket = self._ticket(request, handshake, {}, spoken.wire)
+        ticket = self._ticket(request, handshake, address, NOTHING, spoken.wire)
         ticket.subprotocol, ticket.first, ticket.refused_as = spoken.subprotocol, spoken.first, spoken.refused_as
         token = ticket.handshake.token
         ticket.asks_application = bool(self._node.authenticators) and not spoken.wire.identifies_first
@@ -246,18 +257,18 @@ class WebServer:
         return await self._open(request, handshake, ticket)
 
     async def _open_raw(
-        self, request: web.Request, handshake: Handshake, route: Route, parameters: Any, arguments: Any
+        self, request: web.Request, handshake: Handshake, address: str, route: Route, parameters: Any, arguments: Any
     ) -> web.StreamResponse:
-        ticket = self._ticket(request, handshake, parameters, self._raw)
+        ticket = self._ticket(request, handshake, address, parameters, self._raw)
         self._app.prepare(ticket, route, arguments)
         return await self._open(request, handshake, ticket)
 
-    def _ticket(self, request: web.Request, handshake: Handshake, parameters: Any, wire: Any) -> Ticket:
+    def _ticket(self, request: web.Request, handshake: Handshake, host: str, parameters: Any, wire: Any) -> Ticket:
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-        host, port = self.address_of(request), peer[1] if isinstance(peer, tuple) else 0
+        port = peer[1] if isinstance(peer, tuple) else 0
         if isinstance(peer, tuple) and peer[0] != host:
             port = 0  # the proxy's says nothing of the client
-        query = dict(request.query) if request.query_string else NO_QUERY
+        query = dict(request.query) if request.query_string else NOTHING
         token = credential_of(request.headers, handshake.subprotocols, query, query_token=self._node.auth.query_token)
         asked = Asked(
             path=request.path, path_params=parameters, query_string=request.query_string, query_params=query,
@@ -270,8 +281,7 @@ class WebServer:
         """Starts the machine, waits for its verdict, and hands the socket over."""
         ref = self._node.open_connection(ticket)
         try:
-            async with asyncio.timeout(None if ticket.verdict.done() else DECIDE_WITHIN):
-                verdict = await ticket.verdict
+            verdict = await _decision(ticket)
         except TimeoutError:
             ref.stop_now()
             return self._refuse(request, 503, "timed_out", {})
@@ -296,3 +306,11 @@ class WebServer:
         finally:
             if not taken:
                 ref.stop_now()
+
+
+async def _decision(ticket: Ticket) -> Verdict:
+    """What becomes of an upgrade. Raises TimeoutError."""
+    if ticket.decided is not None:  # nobody had to be asked, and nothing is timed
+        return ticket.decided
+    async with asyncio.timeout(DECIDE_WITHIN):
+        return await ticket.verdict

@@ -6,8 +6,8 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Final
 
-from gateway.web.aiohttp_names import WebSocketReader
 from gateway.web.inbox import Inbox
+from gateway.web.parser import Parser
 from gateway.web.takeover import TakenSocket
 
 if TYPE_CHECKING:
@@ -22,16 +22,19 @@ TCP_NOTSENT_LOWAT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", 25 i
 class SocketFactory:
     """What the sockets of one loop and one set of limits share."""
 
-    __slots__ = ("inbox", "limits", "loop")
+    __slots__ = ("inbox", "limits", "loop", "parser")
 
     def __init__(self, limits: SocketLimits, loop: asyncio.AbstractEventLoop) -> None:
         self.limits = limits
         self.loop = loop
         self.inbox = Inbox(loop)
+        self.parser: Parser
+        """For the next read of any socket that is between two messages."""
+        self.renew_parser()
 
-    def reader(self) -> WebSocketReader:
-        """A parser of one socket's stream. It refuses messages of its limit and more, hence the one."""
-        return WebSocketReader(self.inbox, self.limits.max_message_bytes + 1, compress=False, decode_text=True)
+    def renew_parser(self) -> None:
+        """The last one belongs to a socket now, or has met a fault."""
+        self.parser = Parser(self.inbox, self.limits.max_message_bytes)
 
     def take(self, transport: asyncio.Transport, *, congested: bool) -> TakenSocket:
         """
@@ -49,7 +52,6 @@ class SocketFactory:
         if tcp is None or tcp.family not in (socket.AF_INET, socket.AF_INET6):
             return
         try:
-            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if TCP_NOTSENT_LOWAT is not None:
                 tcp.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, self.limits.unsent_low_bytes)
         except OSError:

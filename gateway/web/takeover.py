@@ -35,12 +35,12 @@ from gateway.close_codes import (
 from gateway.frames import close_frame, pong_frame
 from gateway.limits import TokenBucket
 from gateway.sockets import ListenerFactory, SocketListener
-from gateway.web.aiohttp_names import WebSocketError, WebSocketReader, WSMessage
-from gateway.web.frame_guard import FrameGuard
+from gateway.web.aiohttp_names import WebSocketError, WSMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.web.parser import Parser
     from gateway.web.socket_factory import SocketFactory
 
 SLICE_BYTES: Final = 4096
@@ -86,14 +86,13 @@ class TakenSocket(asyncio.Protocol):
     __slots__ = (
         "_at",
         "_factory",
-        "_guard",
         "_held",
         "_ignoring",
         "_listener",
+        "_parser",
         "_peer_close",
         "_pings",
         "_pongs",
-        "_reader",
         "_rest",
         "_timer",
         "_transport",
@@ -117,8 +116,7 @@ class TakenSocket(asyncio.Protocol):
         self._transport = transport
         self._factory = factory
         self._listener: SocketListener = NOBODY
-        self._reader: WebSocketReader | None = None
-        self._guard: FrameGuard | None = None
+        self._parser: Parser | None = None  # in the middle of a message
         self._rest: bytes = b""  # of a read, not yet fed from `_at` on
         self._at = 0
         self._held = False  # the listener has no credit
@@ -229,29 +227,36 @@ class TakenSocket(asyncio.Protocol):
         """
         Feeds `data` from `at` on, slice by slice, as far as credit and this turn's share of frames go; keeps the rest.
         """
-        guard = self._guard
-        if guard is None:
-            guard = self._guard = FrameGuard()
-        last_frame = guard.frames + FRAMES_PER_TURN
+        parser = self._parser or self._factory.parser
+        guard, last_frame = parser.guard, parser.guard.frames + FRAMES_PER_TURN
         end = len(data)
         while at < end and not self._ignoring:
             stop = min(at + SLICE_BYTES, end)
-            self._feed_slice(guard, data, at, stop)
+            self._feed_slice(parser, data, at, stop)
             at = stop
             if self._is_held() or guard.frames >= last_frame:
                 break
+        if not guard.is_between_messages:
+            self._take(parser)
+        elif self._parser is not None:
+            self._parser = None
         if at < end or self._held:
             self._keep(data, at)
 
-    def _feed_slice(self, guard: FrameGuard, data: bytes, at: int, stop: int) -> None:
-        reader = self._reader
-        if reader is None:
-            reader = self._reader = self._factory.reader()
+    def _take(self, parser: Parser) -> None:
+        """In the middle of a message, and after a fault, a parser is of no use to others."""
+        if parser is self._factory.parser:
+            self._factory.renew_parser()
+        self._parser = None if self._ignoring else parser
+
+    def _feed_slice(self, parser: Parser, data: bytes, at: int, stop: int) -> None:
+        guard = parser.guard
         safe = guard.scan(data, at, stop)
-        fault = self._factory.inbox.feed(self.receive, reader, data if safe - at == len(data) else data[at:safe])
+        fault = self._factory.inbox.feed(self.receive, parser.reader, data if safe - at == len(data) else data[at:safe])
         if self._pongs is not None:
             self._flush_pongs()
         if fault is not None:
+            guard.fault = guard.fault or str(fault)
             self._fail_for(fault)
         elif guard.fault is not None:
             self._fail(PROTOCOL_ERROR, guard.fault)
@@ -414,7 +419,7 @@ class TakenSocket(asyncio.Protocol):
         """Drops the parser and what it has not seen; no byte that comes in matters after this."""
         self._ignoring = True
         self._held = False
-        self._reader = self._guard = self._pongs = None
+        self._parser = self._pongs = None
         self._rest, self._at = b"", 0
 
     def _arm(self) -> None:

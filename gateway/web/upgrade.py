@@ -23,14 +23,24 @@ import attrs
 from aiohttp import HttpVersion11, hdrs, web
 
 from gateway.sockets import ListenerFactory, SocketLimits
-from gateway.web.aiohttp_names import is_leaving, is_upgraded, let_go
+from gateway.web.aiohttp_names import has_application, is_leaving, is_upgraded, let_go
 from gateway.web.socket_factory import SocketFactory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
 GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""
+
+SWITCHING: Final = (
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+)
+
+OURS: Final = frozenset({"upgrade", "connection", "sec-websocket-accept", "sec-websocket-protocol"})
+"""Headers of a 101 that a caller does not replace."""
+
+USUAL_UPGRADE: Final = ["websocket"]
+USUAL_VERSION: Final = ["13"]
 
 CLIENT_CLOSED_REQUEST: Final = 499
 """nginx' status for a client that left before its answer; only the access log ever sees it."""
@@ -38,7 +48,9 @@ CLIENT_CLOSED_REQUEST: Final = 499
 
 def listed(headers: Mapping[str, str], name: str) -> list[str]:
     """The elements of a header that is a comma-separated list, however many lines it takes."""
-    lines: Iterable[str] = headers.getall(name, ())  # type: ignore[attr-defined]
+    lines: Sequence[str] = headers.getall(name, ())  # type: ignore[attr-defined]
+    if not lines:  # most often: five of these are asked for at each handshake
+        return []
     return [element for line in lines for word in line.split(",") if (element := word.strip())]
 
 
@@ -79,15 +91,37 @@ class Handshake:
         Raises:
             ValueError: The client did not offer this subprotocol and would have to fail the connection (RFC 6455 4.1).
         """
-        response = web.StreamResponse(status=101, headers=headers)
-        response.headers[hdrs.UPGRADE] = "websocket"
-        response.headers[hdrs.CONNECTION] = "Upgrade"
-        response.headers[hdrs.SEC_WEBSOCKET_ACCEPT] = self.accept
-        if subprotocol is not None:
-            self._check_offered(subprotocol)
-            response.headers[hdrs.SEC_WEBSOCKET_PROTOCOL] = subprotocol
+        response = web.StreamResponse(status=101, headers=self._headers(subprotocol, headers))
         response.force_close()
         return response
+
+    def head(self, subprotocol: str | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+        """
+        The same as bytes, without what aiohttp adds: no 1xx needs a date or a server's name (RFC 9110 6.6.1, 10.2.4).
+
+        Raises:
+            ValueError: As `answer`; or there is a line break in a header.
+        """
+        if subprotocol is not None:
+            self._check_offered(subprotocol)
+            headers = {**(headers or {}), hdrs.SEC_WEBSOCKET_PROTOCOL: subprotocol}
+        more = ""
+        for name, value in () if headers is None else headers.items():
+            if "\r" in value or "\n" in value:
+                raise ValueError(f"could not answer with {name}: {value!r}: it has a line break; leave it out")
+            if name.lower() not in OURS or name == hdrs.SEC_WEBSOCKET_PROTOCOL:
+                more += f"{name}: {value}\r\n"
+        return f"{SWITCHING}{self.accept}\r\n{more}\r\n".encode()
+
+    def _headers(self, subprotocol: str | None, headers: Mapping[str, str] | None) -> dict[str, str]:
+        found = {} if headers is None else {name: headers[name] for name in headers if name.lower() not in OURS}
+        found[hdrs.UPGRADE] = "websocket"
+        found[hdrs.CONNECTION] = "Upgrade"
+        found[hdrs.SEC_WEBSOCKET_ACCEPT] = self.accept
+        if subprotocol is not None:
+            self._check_offered(subprotocol)
+            found[hdrs.SEC_WEBSOCKET_PROTOCOL] = subprotocol
+        return found
 
     def _check_offered(self, subprotocol: str) -> None:
         if subprotocol not in self.subprotocols:
@@ -109,6 +143,8 @@ def check_method(request: web.Request) -> None:
 
 
 def check_upgrade(request: web.Request) -> None:
+    if request.headers.getall(hdrs.UPGRADE, ()) == USUAL_UPGRADE and is_upgraded(request.protocol):
+        return  # aiohttp's parser has read Connection as well
     upgrade = [word.lower() for word in listed(request.headers, hdrs.UPGRADE)]
     if "websocket" not in upgrade:
         raise upgrade_required(f"this address speaks WebSocket only: Upgrade is {', '.join(upgrade) or 'missing'}\n")
@@ -123,8 +159,10 @@ def check_upgrade(request: web.Request) -> None:
 
 
 def check_version(request: web.Request) -> None:
+    if request.headers.getall(hdrs.SEC_WEBSOCKET_VERSION, ()) == USUAL_VERSION:
+        return
     versions = listed(request.headers, hdrs.SEC_WEBSOCKET_VERSION)
-    if versions != ["13"]:
+    if versions != USUAL_VERSION:
         raise upgrade_required(f"Sec-WebSocket-Version is {', '.join(versions) or 'missing'}, not 13\n")
 
 
@@ -149,11 +187,22 @@ def key_of(request: web.Request) -> str:
     return key
 
 
+class Sent(web.StreamResponse):
+    """A response that is out already; a handler returns it, and aiohttp has nothing left to write."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
+
+
 class Upgrader:
     """Takes over the transports of one loop, all with the same limits. One per set of limits; it keeps no socket."""
 
     def __init__(self, limits: SocketLimits | None = None, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._sockets = SocketFactory(limits or SocketLimits(), loop or asyncio.get_running_loop())
+        self._sent = Sent(status=101)
 
     async def take_over(
         self,
@@ -183,17 +232,22 @@ class Upgrader:
         Raises:
             ValueError: A subprotocol the client did not offer.
         """
-        response = handshake.answer(subprotocol, headers)
+        is_alone = not has_application(request)  # else that may have signals
+        head = handshake.head(subprotocol, headers) if is_alone else b""
+        response = self._sent if is_alone else handshake.answer(subprotocol, headers)
         if is_gone(request):
             return left_early()
         if is_leaving(request.protocol):
             return web.Response(status=503, text="the server is shutting down; try again\n")
-        try:
-            await response.prepare(request)  # on_response_prepare signals run here, and may wait
-        except ConnectionError:
-            return left_early()
-        if is_gone(request):
-            return left_early()
+        if is_alone:
+            request.transport.write(head)  # type: ignore[union-attr]  # it is there: is_gone() has looked
+        else:
+            try:
+                await response.prepare(request)  # on_response_prepare signals run here, and may wait
+            except ConnectionError:
+                return left_early()
+            if is_gone(request):
+                return left_early()
         self._switch(request, listener_factory)
         return response
 

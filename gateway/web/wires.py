@@ -47,6 +47,11 @@ class NotSpoken:
     text: str
 
 
+PLAIN = Spoken(NativeWire(says_hello=False))
+INTRODUCED = Spoken(NativeWire(says_hello=True), SUBPROTOCOL)
+"""The native wire remembers nothing of a connection, so one serves all."""
+
+
 def wire_of(path: str, query: Mapping[str, str], offered: Sequence[str]) -> Spoken | NotSpoken | None:
     """
     Decides by the path as it was requested; None: there is no wire at it.
@@ -66,8 +71,7 @@ def wire_of(path: str, query: Mapping[str, str], offered: Sequence[str]) -> Spok
 
 def _native(path: str, offered: Sequence[str]) -> Spoken | None:
     """`/ws`, or `/ws/general`, which joins that room."""
-    named = SUBPROTOCOL in offered
-    spoken = Spoken(NativeWire(says_hello=named), SUBPROTOCOL if named else None)
+    spoken = INTRODUCED if SUBPROTOCOL in offered else PLAIN
     if path == NATIVE:
         return spoken
     room = unquote(path.rpartition("/")[2])

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import attrs
 import pytest
 
-from actors import Actor, ActorSystem, ChildSpec, Terminated
+from actors import Actor, ActorSystem, ChildSpec, Terminated, handles
 from actors.testkit import TestProbe
+
+
+@attrs.frozen
+class Word:
+    text: str
 
 
 class Target(Actor):
@@ -26,6 +32,57 @@ async def test_a_watcher_gets_exactly_one_terminated(system: ActorSystem) -> Non
     await target.stop()
     await probe.expect(Terminated(target, "stopped"))
     await probe.expect_none(within=60)
+
+
+class Parent(Actor):
+    """Watches its child in all the ways it is told, and keeps what it hears of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[Any] = []
+        self.child = self.spawn(Target)
+
+    def on_receive(self, ways: Any) -> int:
+        for way in ways:
+            if way == "watch":
+                self.watch(self.child)
+            elif way == "unwatch":
+                self.unwatch(self.child)
+            else:
+                self.watch_with(self.child, way)
+        return self.child.info().watchers
+
+    @handles(Word)
+    def told(self, word: Word) -> None:
+        self.heard.append(word)
+
+    def on_signal(self, signal: Any) -> None:
+        self.heard.append(type(signal))
+
+
+@pytest.mark.parametrize(
+    ("ways", "expected"),
+    [
+        (["watch"], [Terminated]),
+        (["watch", "watch"], [Terminated]),
+        (["watch", Word("gone")], [Word("gone")]),
+        ([Word("gone"), "watch"], [Terminated]),
+        ([Word("gone"), Word("dead")], [Word("dead")]),
+        (["watch", "unwatch"], []),
+        ([Word("gone"), "unwatch"], []),
+        (["watch", Word("gone"), "unwatch", "watch"], [Terminated]),
+    ],
+)
+async def test_a_parent_hears_of_its_child_once_and_as_it_said_last(
+    system: ActorSystem, ways: list[Any], expected: list[Any]
+) -> None:
+    """That a parent's watch is a mark on its child is nobody's business."""
+    parent = system.spawn(Parent)
+    assert await parent.request(ways) == len(expected)
+    machine = parent._actor
+    await machine.child.stop()
+    await parent.request([])
+    assert machine.heard == expected
 
 
 async def test_watching_the_dead_is_answered_at_once(system: ActorSystem) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -352,6 +353,7 @@ def test_without_a_terminal_every_line_is_json(format_: str) -> None:
     """Also those of the libraries; standard output stays free."""
     ours, theirs = map(json.loads, log(format_).splitlines())
     assert (ours["event"], ours["room"], ours["level"]) == ("room.joined", "a", "info")
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:]{8}(\.\d{6})?Z", line["timestamp"]) for line in (ours, theirs))
     assert (theirs["event"], theirs["level"]) == ("slow callback", "warning")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.web.headers import Headers
+from gateway.web.headers import SHARED_BYTES, Headers
 
-NAMES = st.text("ABCxyz-09", min_size=1, max_size=8)
+NAMES = st.one_of(st.text("ABCxyz-09", min_size=1, max_size=8), st.sampled_from(["Host", "HOST", "Origin", "origin"]))
 VALUES = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=20)
 
 
@@ -28,6 +28,25 @@ def test_headers_read_back(sent: list[tuple[str, str]]) -> None:
 def test_what_is_no_utf8_is_shown_as_such() -> None:
     """A header is bytes on the wire; a client's mistake is no error of ours."""
     assert Headers([(b"X-Name", b"J\xf6rg")])["x-name"] == "J�rg"
+
+
+def test_browsers_of_one_kind_share_what_is_the_same() -> None:
+    """The bytes are there once; what is one client's alone is not remembered beyond it."""
+
+    def sent(key: bytes) -> list[tuple[bytes, bytes]]:
+        agent = b"".join((b"Mozilla", b"/5.0"))  # another object each time
+        return [(b"Host", b"h"), (b"Cookie", key), (b"User-Agent", agent)]
+
+    one, other = Headers(sent(b"a")), Headers(sent(b"b"))
+    assert one._common is other._common == b"Host:h\nUser-Agent:Mozilla/5.0"
+    assert (one["cookie"], other["cookie"]) == ("a", "b")
+
+
+def test_too_much_is_not_shared() -> None:
+    """Nobody fills memory with lines that outlive their connection."""
+    long = [(b"User-Agent", b"x" * SHARED_BYTES)]
+    assert Headers(long)._common is not Headers(long)._common
+    assert Headers(long) == Headers(long)
 
 
 def test_they_show_what_they_are() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway import Gateway, Limit, Room, WebSocketEndpoint, message, on
-from gateway.app import _session_factory
+from gateway.app import StartsSession
 from gateway.events import CommandRefused, MessageDropped
 from gateway.gate import Gate
 from gateway.handlers import Handlers
@@ -230,7 +230,7 @@ class Desk(WebSocketEndpoint):
 
 async def at_desk(node: Node) -> Peer:
     """A raw client of it, accepted."""
-    peer = Peer(node, "ada", wire=RawWire(), session=_session_factory(Desk, {}, OPEN))
+    peer = Peer(node, "ada", wire=RawWire(), session=StartsSession(Desk, {}, OPEN))
     peer.ticket.limits = Desk._typed.limits
     await settle()
     peer.open()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from gateway.app import _session_factory
+from gateway.app import StartsSession
 from gateway.endpoint import WebSocketEndpoint
 from gateway.events import CommandRefused
 from gateway.identity import ANONYMOUS, Principal
@@ -70,7 +70,7 @@ SPEECHES = {
         lambda n: json.dumps([None, str(n), "phoenix", "heartbeat", {}]),
         lambda told: told[4]["response"].get("retry_after"),
     ),
-    "raw": Speech(RawWire, None, str, of_error, _session_factory(Echo, {}, OPEN)),
+    "raw": Speech(RawWire, None, str, of_error, StartsSession(Echo, {}, OPEN)),
 }
 
 

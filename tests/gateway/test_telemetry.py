@@ -88,6 +88,16 @@ async def test_a_conversation_is_counted_and_its_end_remembered(system: ActorSys
     assert listener.recent["ada"] is ada.closed
 
 
+async def test_a_line_has_the_fields_of_its_fact(system: ActorSystem) -> None:
+    """All of them, by their names; a fact with plain fields only is read in one step."""
+    node = await start_node(system)
+    fact = events.ConnectionOpened("c1", "native", "/ws", "192.0.2.1", "ada")
+    with structlog.testing.capture_logs() as lines:
+        Telemetry(node)
+        node.events.publish(fact)
+    assert lines == [{**attrs.asdict(fact), "event": "connection.opened", "log_level": "info"}]
+
+
 # --- the runtime's facts, the readings, the floods
 
 

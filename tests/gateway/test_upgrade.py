@@ -132,6 +132,23 @@ def test_headers_of_the_caller_do_not_replace_those_of_the_handshake() -> None:
     assert response.headers["Hubbub-Connection"] == "c1"
 
 
+@pytest.mark.parametrize("subprotocol", [None, "phoenix"])
+def test_the_answer_is_the_same_as_bytes(subprotocol: str | None) -> None:
+    """Status line, each header once, an empty line: what aiohttp would send."""
+    handshake = Handshake("accept", ("phoenix",))
+    headers = {"upgrade": "h2c", "Hubbub-Connection": "c1"}
+    status, *lines = handshake.head(subprotocol, headers).decode().removesuffix("\r\n\r\n").split("\r\n")
+    assert status == "HTTP/1.1 101 Switching Protocols"
+    assert dict(line.split(": ") for line in lines) == dict(handshake.answer(subprotocol, headers).headers)
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb", "a\rb"])
+def test_no_header_smuggles_another_one_in(value: str) -> None:
+    """What would be a line of its own is refused to the caller."""
+    with pytest.raises(ValueError, match="it has a line break"):
+        Handshake("accept").head(headers={"Hubbub-Connection": value})
+
+
 def test_offers_are_in_the_order_of_the_client() -> None:
     """`Handshake.subprotocols` is what the client likes best first, over all its lines."""
     offers: list[tuple[str, ...]] = []

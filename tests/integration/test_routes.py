@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -92,6 +93,23 @@ async def test_a_token_of_the_configured_secret_says_who_is_at_an_endpoint(serve
 
 
 # --- HTTP beside the sockets
+
+
+async def test_who_only_asks_for_the_head_of_a_page_gets_it(serve: Serve, tmp_path: Path) -> None:
+    """A GET goes past aiohttp's router; HEAD, what is expected first, and other methods are the router's."""
+    (tmp_path / "page.txt").write_text("here it is")
+    app = Gateway()
+    app.static("/", tmp_path)
+    server = await serve(app, settings())
+    page = server.url + "/page.txt"
+    async with ClientSession() as http:
+        got = await http.get(page)
+        head = await http.head(page)
+        assert (got.status, await got.text()) == (200, "here it is")
+        assert (head.status, head.headers["Content-Length"], await head.text()) == (200, "10", "")
+        assert (await http.get(page, headers={"Expect": "100-continue"})).status == 200
+        assert (await http.get(page, headers={"Expect": "a miracle"})).status == 417
+        assert (await http.post(page)).status == 405
 
 
 async def test_e9_http_routes_stand_beside_sockets(serve: Serve) -> None:

@@ -2,10 +2,10 @@
 From an aiohttp request to a WebSocket of our own: the opening handshake (RFC 6455 4.2), the 101, and the hand-over.
 
 Theory of operation: `Handshake.of` only looks; between it and `Upgrader.take_over` the caller checks origin and
-identity, and may still answer with any HTTP status. `take_over` sends the 101 through aiohttp's own response, so
-signals, middlewares and the access log see it, and then, without giving up control, changes the transport's protocol,
-makes aiohttp forget the connection and lets the listener be made. The handler has nothing left to do but return the
-response.
+identity, and may still answer with any HTTP status. `take_over` sends the 101: as bytes where no application found the
+handler, else through aiohttp's own response, so that the signals and middlewares of that application see it. Then,
+without giving up control, it changes the transport's protocol, makes aiohttp forget the connection and lets the
+listener be made. The handler has nothing left to do but return the response, which is what an access log sees.
 
 What it refuses to know: compression (never negotiated), who may connect, and the sockets it has opened: aiohttp's
 runner does not close them when it stops, whoever made the listeners does.

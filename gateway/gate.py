@@ -29,7 +29,6 @@ class Gate:
         "_errors",
         "_excess",
         "_free_joins",
-        "_is_held",
         "_is_others_doing",
         "_leased",
         "_limits",
@@ -51,7 +50,6 @@ class Gate:
         self._excess: Strikes | None = None
         self._errors: Strikes | None = None
         self._meters: dict[Limit, Meter] | None = None
-        self._is_held = False
         self._free_joins = limits.max_topics_per_connection
 
     def wait_to_join(self, now: float) -> float:
@@ -139,13 +137,4 @@ class Gate:
     @property
     def is_shut(self) -> bool:
         """Whether nothing is read for want of credit: then silence says nothing about the peer."""
-        return self._is_held or self.credit.is_spent
-
-    def give(self, size_bytes: int) -> bool:
-        """Credit comes back; whether reading may go on that had stopped."""
-        self._is_held = self._is_held or self.credit.is_spent
-        self.credit.give(size_bytes)
-        if self._is_held and self.credit.is_plenty:
-            self._is_held = False
-            return True
-        return False
+        return self.credit.is_held or self.credit.is_spent

@@ -24,11 +24,14 @@ class Inlet:
         self.last_seen = clock.now()
         """When anything came in; any inbound traffic counts for the heartbeat."""
 
-    def text_received(self, data: str) -> None:
-        self._received(data)
+    def text_received(self, data: str | bytes) -> None:
+        """The hot path, once for each message."""
+        self.last_seen = self._clock.now()
+        self._credit.take(len(data))
+        if self._ref.is_alive():
+            self._ref.tell(Received(data))
 
-    def bytes_received(self, data: bytes) -> None:
-        self._received(data)
+    bytes_received = text_received
 
     def pong_received(self, data: bytes) -> None:
         self.last_seen = self._clock.now()
@@ -48,11 +51,6 @@ class Inlet:
 
     def closed(self, code: int, reason: str, clean: bool) -> None:
         self._tell(SocketClosed(code, reason, clean))
-
-    def _received(self, data: str | bytes) -> None:
-        self.last_seen = self._clock.now()
-        self._credit.take(len(data))
-        self._tell(Received(data))
 
     def _tell(self, message: object) -> None:
         if self._ref.is_alive():

@@ -45,5 +45,5 @@ class Replies:
 
     def give(self, size_bytes: int) -> None:
         """Credit comes back; reading goes on when enough has."""
-        if self._gate.give(size_bytes) and self._outlet.socket is not None:
+        if self._gate.credit.give(size_bytes) and self._outlet.socket is not None:
             self._outlet.socket.resume_reading()

@@ -40,6 +40,10 @@ class FrameReady:
     """A frame stands in the queue of the WebSocket; it may have been taken by a `receive` by the time this comes."""
 
 
+FRAME_READY = FrameReady()
+"""It says nothing but that, and there is one for each message of a client."""
+
+
 class Session(Actor):
     """Base of what runs the two kinds of endpoints: `FunctionSession`, `EndpointSession`."""
 

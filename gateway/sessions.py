@@ -19,7 +19,7 @@ from .commands import Done
 from .connection_messages import AskPermit, Ended, SessionDone
 from .permit_session import PermitSession
 from .reasons import Refused
-from .session import GOODBYE, FrameReady
+from .session import FRAME_READY, GOODBYE
 from .unknown_names import unknown_action
 from .websocket import ConnectionState
 
@@ -67,11 +67,14 @@ class Sessions:
 
     def feed(self, data: str | bytes) -> None:
         """A frame for the endpoint; it gives the credit back when it takes it."""
-        if self.session is None or not self.session.is_alive():
+        session = self.session
+        if session is None or not session.is_alive():
             self._replies.give(len(data))
             return
-        self._ticket.websocket(self._node, self._machine.actor_ref)._feed(data)
-        self.session.tell(FrameReady())
+        websocket = self._ticket._websocket
+        assert websocket is not None, "a session is given its WebSocket when it starts"
+        websocket._feed(data)
+        session.tell(FRAME_READY)
 
     def say_goodbye(self, code: int, reason: str) -> bool:
         """It has its last word, on the live instance, else on a fresh one; whether there is one to wait for."""

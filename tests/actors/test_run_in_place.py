@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from typing import Any
 
 import attrs
@@ -381,3 +382,24 @@ async def test_a_shortcut_that_fails_outside_of_a_broadcast_fails_its_actor_alon
     assert by_shortcut(receiver, -1)
     await asyncio.sleep(0.1)
     assert (receiver.info().restarts, receiver.counts().failed) == (1, 1)
+
+
+@pytest.mark.allow_failures("ValueError")
+async def test_a_shortcut_goes_with_its_instance(system: ActorSystem) -> None:
+    """The next one is not gone round before it has left its own; what has ended for good keeps nothing alive."""
+
+    class Once(Short):
+        def on_start(self) -> None:
+            if self.actor_ref.info().incarnation == 1:
+                super().on_start()
+
+    receiver = system.spawn(Once)
+    await asyncio.sleep(0.1)
+    await _carry(system, [receiver], -1)
+    await _carry(system, [receiver], 1)
+    assert receiver._actor.got == [-1, 1]
+    last = system.spawn(Short)
+    await asyncio.sleep(0.1)
+    instance = weakref.ref(last._actor)
+    await last.stop()
+    assert instance() is None

@@ -41,24 +41,35 @@ class Topic(Actor):
     def on_turn_end(self) -> None:
         pending, self.pending = self.pending, []
         for number in pending:
-            tell_many(self.receivers, Delivery(number))
+            tell_many(self.receivers, Delivery(number), number)
 
 
 class Receiver(Actor):
-    """Takes deliveries; by its kind it fails on some, answers each, waits, or has a hook of its own."""
+    """Takes deliveries; by its kind it fails on some, answers each, waits, has a hook of its own, or a shortcut."""
 
     def __init__(self, kind: str, log: list[Any], back: list[Any]) -> None:
         super().__init__()
         self.kind, self.log, self.back = kind, log, back
 
+    def on_start(self) -> None:
+        if "short" in self.kind:
+            self.shortcut(self._take)
+
     @handles(Delivery, in_place=True)
     def deliver(self, message: Delivery) -> None:
-        if self.kind == "fails" and message.number % 3 == 0:
-            raise ValueError(message.number)
-        self.log.append(message.number)
-        if self.kind == "sends back":
+        self._take(message.number)
+        if "at times" in self.kind:
+            self.shortcut(self._take if message.number % 2 else None)
+
+    def _take(self, number: int) -> None:
+        if "fails" in self.kind and number % 3 == 0:
+            raise ValueError(number)
+        self.log.append(number)
+        if "sends back" in self.kind:
             for ref in self.back:
-                ref.tell(message.number)
+                ref.tell(number)
+        if "at times" in self.kind and number % 5 == 0:
+            self.actor_ref.close_shortcut()
 
     @handles(float)
     async def wait(self, message: float) -> None:
@@ -86,7 +97,12 @@ class Steps(VirtualClock):
         return self.looks * 0.001 / self.per_slice
 
 
-KINDS = st.sampled_from(["plain", "fails", "sends back", "waits", "hooked"])
+KINDS = st.sampled_from(
+    [
+        "plain", "fails", "sends back", "waits", "hooked",
+        "short", "short, fails", "short, sends back", "short, waits", "short, at times", "short, fails, at times",
+    ]
+)  # fmt: skip
 
 
 async def _observe(
@@ -112,7 +128,7 @@ async def _observe(
             for index, kind in enumerate(kinds * copies)
         ]
         for ref, kind in zip(refs, kinds * copies, strict=True):
-            if kind == "waits":
+            if "waits" in kind:
                 ref.tell(1.0)
         topic = system.spawn(Topic, tuple(refs), under=root)
         for number in numbers:

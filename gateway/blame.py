@@ -8,7 +8,9 @@ import attrs
 
 LIMIT = 3
 PERIOD = 30.0
-"""Failures by one connection's messages in so many seconds, after which that connection is closed."""
+"""
+Failures by one connection's messages in so many seconds, after which that connection is closed: `too_many_crashes`.
+"""
 
 MAX_REMEMBERED = 256
 """Failures kept: at the rate limit of two clients, more than those of the period."""

@@ -111,6 +111,9 @@ CLOSE_REASONS: Mapping[str, CloseReason] = _closes_by_name(
     CloseReason("permission_denied", "permission denied", "never", 3507, 1008),
     CloseReason("not_available", "not available", "never", 3508, 1008),
     CloseReason("too_many_errors", "too many errors", "never", 3509, 1008),
+    # Ours alone: Centrifuge numbers its own one by one from 3500, and leaves 4000-4999 to applications. Final, because
+    # who is told to come back does so within half a second (centrifuge-js 5.8), and would send the same again.
+    CloseReason("too_many_crashes", "messages crashed a topic too often", "never", 3600, 1008),
     # Faults of the WebSocket layer itself, below any wire: RFC 6455 7.4.1 names their codes, so every wire sends them.
     CloseReason("message_too_big", "message too big", "never", 1009, 1009),
     CloseReason("invalid_data", "invalid data", "later", 1007, 1007),

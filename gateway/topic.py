@@ -158,7 +158,7 @@ class TopicActor(Actor):
             self._name, command.payload, self._node.wall(), command.kind, command.event, sender, exclude,
             command.conflate,
         )  # fmt: skip
-        key = None if command.key is None else f"{origin.user}\0{command.key}"
+        key = None if command.key is None else self._key_of(origin, command, command.key)
         if self._code.takes(origin, command.event):
             there = self._roster.get(origin.client)
             member = self.asking(origin) if there is None else self.member(there)
@@ -170,6 +170,22 @@ class TopicActor(Actor):
             answer(origin, command.reply, error)
             return
         self._order.accept(publication, command.save, key, lambda result: answer(origin, command.reply, result))
+
+    def _key_of(self, origin: Origin, command: Publish, key: str) -> str:
+        """
+        The key that a publication is remembered by: its own, in a space of those who may repeat it.
+
+        App code has one space, and a principal its own. The anonymous are no one principal: each has that of its
+        session, so that it may come back, or else of its connection. The kinds are told apart, because everybody sees
+        the ids of connections, and a session or a user may be named like one.
+        """
+        if command.reply.receipt is not None:
+            return key
+        if origin.user:
+            return f"user:{origin.user}\0{key}"
+        member = self._roster.get(origin.client)
+        session = None if member is None else member.presence_key
+        return f"session:{session}\0{key}" if session else f"client:{origin.client}\0{key}"
 
     def _leave(self, submit: Submit, command: Leave) -> None:
         client = submit.origin.client
@@ -275,7 +291,7 @@ class TopicActor(Actor):
         """
         charge = self._blame.charge(self._node.now(), client, principal.id)
         if charge.closes_connection:
-            self._node.directory.close(client, "rate_limited", "crash")
+            self._node.directory.close(client, "too_many_crashes", "crash")
         return charge.room_pays
 
     # --- empty

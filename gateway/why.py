@@ -45,6 +45,24 @@ FAULTS: Mapping[str, str] = MappingProxyType(
 )
 """What a client did whom we closed for it, by the name of the reason."""
 
+CRASHED_A_TOPIC = (
+    "its messages made the code of a topic fail three times in 30 s: look for actor.failed in the log, just before; "
+    "mend that code, and the client if it should not send that"
+)
+"""Of whom `blame` found; other crashes say nothing about the client of their connection."""
+
+NEVER_CONNECTED = (
+    "no `connect` of its client was accepted within gateway.auth.authenticate_within: it sent none, as who speaks "
+    "another protocol; or it was refused; or an authenticator took that long"
+)
+"""Of a Centrifuge client that had no identity in time; it begins with `connect`, with a token or without."""
+
+NEVER_LOGGED_IN = (
+    "it did not prove who it is within gateway.auth.authenticate_within, and gateway.auth.anonymous is off: have its "
+    "client send a token at once"
+)
+"""Of any other client that had no identity in time."""
+
 SHOWN_TOPICS = 10
 """Names of topics in a letter; the rest is counted."""
 
@@ -99,14 +117,24 @@ def _closed(one: Mapping[str, Any]) -> list[str]:
 
 
 def _advice(one: Mapping[str, Any]) -> str:
-    """Of a client that was closed for a fault of its own, which."""
+    """What to do about it; where there are several causes of one kind, of that which it was."""
     if one["ended_by"] == "client":
         for name, sentence in FAULTS.items():
             reason = CLOSE_REASONS[name]
             is_of_parser = reason.code == reason.raw_code  # which has words of its own for what it found
             if one["code"] in (reason.code, reason.raw_code) and (is_of_parser or one["reason"] == reason.meaning):
                 return sentence
+    if one["ended_by"] == "crash" and _is(one, "too_many_crashes"):
+        return CRASHED_A_TOPIC
+    if one["ended_by"] == "auth" and _is(one, "stale"):
+        return NEVER_CONNECTED if one["wire"] == "centrifuge" else NEVER_LOGGED_IN
     return ADVICE.get(one["ended_by"], "no more is known")
+
+
+def _is(one: Mapping[str, Any], name: str) -> bool:
+    """Whether we closed it for that: the Centrifuge wire has words of its own, the raw wire shared numbers."""
+    reason = CLOSE_REASONS[name]
+    return bool(one["code"] == reason.code or one["reason"] == reason.meaning)
 
 
 def _who(one: Mapping[str, Any]) -> list[str]:

@@ -80,7 +80,8 @@ async def test_three_failures_by_one_client_close_it_and_nothing_else(system: Ac
     for _ in range(2):
         await publishes(ada, "bug")
     await settle()
-    assert (ada.closed.ended_by, ada.closed.code) == ("crash", 3013)
+    assert (ada.closed.ended_by, ada.closed.code) == ("crash", 3600)
+    assert ada.closed.reason == "messages crashed a topic too often"
     for number in range(10):
         again = Peer(node, f"ada{number}", principal=Principal("ada"))
         await publishes(again, "bug")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actors import ActorSystem
 from gateway.events import TopicClosed
+from gateway.identity import Principal
+from gateway.topic_messages import Origin
+from tests.support.game import Game
 from tests.support.late_answers import answers, late
 from tests.support.late_engine import LateEngine
 from tests.support.peer import Peer, facts_of, settle, start_node
@@ -80,8 +85,6 @@ async def test_a_repeated_key_is_answered_and_not_delivered_again(system: ActorS
 
 async def test_a_key_belongs_to_who_used_it(system: ActorSystem) -> None:
     """Two users who number their messages alike do not swallow each other's."""
-    from gateway.identity import Principal
-
     node = await start_node(system)
     ada = Peer(node, "ada", principal=Principal("ada"))
     bob = Peer(node, "bob", principal=Principal("bob"))
@@ -91,6 +94,73 @@ async def test_a_key_belongs_to_who_used_it(system: ActorSystem) -> None:
         peer.send("publish", room="kept", payload=peer.client, id="1")
     await settle()
     assert sorted(payload for _, payload in ada.events()) == ["ada", "bob"]
+
+
+async def test_a_principal_has_its_keys_on_all_its_connections(system: ActorSystem) -> None:
+    """What was not answered before a cut is sent again after it, and heard once."""
+    node = await start_node(system)
+    for name in ("before", "after"):
+        peer = Peer(node, name, principal=Principal("ada"))
+        (reply,) = await peer.says("publish", room="kept", payload="once", id="1")
+        assert reply["offset"] == 1
+
+
+@pytest.mark.parametrize("room", ["kept", "plain", "room"])
+async def test_the_anonymous_do_not_share_their_keys(system: ActorSystem, room: str) -> None:
+    """Nobody's publication is swallowed, nobody is told of another's: neither kept, nor passed on, nor handled."""
+    node = await start_node(system, behaviour=Game)
+    listener, one, two = Peer(node), Peer(node), Peer(node)
+    for peer in (listener, two):
+        await peer.joins(room)
+    for peer in (one, two, one, two):
+        peer.send("publish", room=room, event="say", payload=peer.client, id="1")
+        await settle()
+    assert sorted(payload for _, payload in listener.events()) == sorted([one.client, two.client])
+    if room == "kept":
+        told = [[said["offset"] for said in peer.heard() if said.get("status") == "published"] for peer in (one, two)]
+        assert told == [[1, 1], [2, 2]]
+
+
+async def test_an_anonymous_client_has_its_keys_in_its_session(system: ActorSystem) -> None:
+    """Who joins again under the session that it named may send again what was not answered; others may not."""
+    node = await start_node(system)
+    for name, session, offset in (("c1", "s1", 1), ("c2", "s1", 1), ("c3", "s2", 2), ("c4", None, 3)):
+        peer = Peer(node, name)
+        await peer.joins("kept", session=session)
+        replies = await peer.says("publish", room="kept", payload=name, id="1")
+        assert [one["offset"] for one in replies if one.get("status") == "published"] == [offset]
+
+
+async def test_nobody_reaches_the_keys_of_another_by_a_name(system: ActorSystem) -> None:
+    """A connection's id is seen by all, a session may be any text, and users may be called anything as well."""
+    node = await start_node(system)
+    principals = [Principal(), Principal("app"), Principal("c1"), Principal("client:c1"), Principal("session:s1")]
+    await Peer(node, "first").joins("kept", session="s1")
+    for number, principal in enumerate(principals):
+        peer = Peer(node, f"c{number}", principal=principal)
+        assert (await peer.says("publish", room="kept", payload=1, id="k"))[0]["offset"] == number + 1
+    offset = len(principals)
+    for session in ("c0", "\0c0", "client:c0", "\0client:c0", "app", "\0app", "user:app"):
+        peer = Peer(node)
+        await peer.joins("kept", session=session)
+        offset += 1
+        replies = await peer.says("publish", room="kept", payload=1, id="k")
+        assert [one["offset"] for one in replies if one.get("status") == "published"] == [offset]
+    published = await node.commands.publish("kept", 1, key="k")
+    assert published.position is not None
+    assert published.position.offset == offset + 1
+
+
+async def test_app_code_has_one_space_of_keys_in_a_topic(system: ActorSystem) -> None:
+    """Whoever is shown as the sender; in another topic it is another key."""
+    node = await start_node(system)
+    ada = Origin(None, "c1", Principal("ada"))
+    told = [await node.commands.publish("kept", 1, key="k", publisher=one) for one in (None, ada, None)]
+    assert [one.position.offset for one in told if one.position is not None] == [1, 1, 1]
+    await node.commands.publish("kept2", 1)
+    other = await node.commands.publish("kept2", 1, key="k")
+    assert other.position is not None
+    assert other.position.offset == 2
 
 
 async def test_an_ephemeral_publication_keeps_its_place(system: ActorSystem) -> None:

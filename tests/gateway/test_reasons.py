@@ -52,6 +52,7 @@ ENDS = {
     "stale": (3502, 4001),
     "disconnected": (3503, 1008),
     "too_many_errors": (3509, 1008),
+    "too_many_crashes": (3600, 1008),
     "message_too_big": (1009, 1009),
     "invalid_data": (1007, 1007),
     "protocol_error": (1002, 1002),
@@ -97,6 +98,12 @@ def test_an_end_says_the_same_in_words_and_numbers(reason: CloseReason) -> None:
     validate_close(reason.raw_code, reason.meaning)
     assert (reason.come_back == "never") == is_final(reason.code)
     assert not reason.meaning.startswith("{")
+
+
+def test_an_end_that_only_we_have_takes_no_number_of_centrifuge_or_of_an_application() -> None:
+    """Its clients name the codes they know, up to 3014 and 3509 today; 4000 to 4999 are for applications."""
+    codes = {reason.code: reason.name for reason in CLOSE_REASONS.values() if reason.code >= 3000}
+    assert {code for code in codes if not (code <= 3014 or 3500 <= code <= 3509)} == {3600}
 
 
 def test_a_refusal_takes_code_and_words_from_the_table() -> None:

@@ -56,6 +56,8 @@ export class Hubbub {
   #socket = null; #pending = new Map(); #rooms = new Map(); #lastRef = 0;
   #state = 'closed'; #attempts = 0; #readyAt = 0; #heardAt = 0; #ping = 25; #wentOffline = false;
   #retryTimer = 0; #deadline = 0; #silence = 0;
+  /** What the server knows this page by across its connections: what it repeats after a cut comes once. */
+  #session = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
   /** `timeout`: seconds for a reply. `backoff`: seconds; 10 at most, so a person sees the page return. */
   constructor({ url = gatewayUrl(), timeout = 10, backoff = { min: 0.5, max: 10 } } = {}) {
@@ -212,7 +214,7 @@ export class Hubbub {
     const { room, info, presence, epoch, offset } = known;
     const since = epoch === null ? undefined : { epoch, offset };
     try {
-      return await this.request({ action: 'join_room', room, presence, info, since });
+      return await this.request({ action: 'join_room', room, presence, info, since, session: this.#session });
     } catch (error) {
       if (error.reason !== 'disconnected') this.#onRefused(known, error);
       throw error;

@@ -13,6 +13,7 @@ from .errors import BadActor, NotInSystem
 from .events import MessageUnhandled
 from .future import LoopFuture
 from .handler_table import BUILT_IN, HandlerTable
+from .hook_names import HookNames
 from .idle import Idle
 from .lifecycle import spawn
 from .mailbox import UNBOUNDED, Mailbox
@@ -66,6 +67,7 @@ class Actor(pykka.Actor):
     home: ClassVar[Home | None] = None
     """Where pykka's `start` puts actors of this class; `spawn` does not need it."""
 
+    _hook_names: ClassVar[HookNames]
     _handlers: ClassVar[HandlerTable]
     _in_place: ClassVar[dict[type, Callable[[Any, Any], Any]]]
     _has_on_start: ClassVar[bool]
@@ -74,6 +76,9 @@ class Actor(pykka.Actor):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        letter = cls._hook_names.misspelt(cls)
+        if letter is not None:
+            raise BadActor(letter)
         cls._learn()
 
     @classmethod
@@ -301,4 +306,5 @@ def _no_home(cls: type) -> str:
     )
 
 
+Actor._hook_names = HookNames.of(Actor)
 Actor._learn()

@@ -85,9 +85,9 @@ def quote_key(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else to_toml(key)
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
+def nearest(name: str, candidates: Iterable[str], *, likeness: float = 0.6) -> str | None:
     """Returns the candidate most like `name`, or None when nothing is close enough to be worth suggesting."""
-    close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=likeness)
     return close[0] if close else None
 
 

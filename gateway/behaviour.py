@@ -12,6 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors import Actor, NotCharged, handles
+from actors.hook_names import HookNames
 
 from . import wire_json
 from .commands import Handled, Published, Result
@@ -227,7 +228,7 @@ class Behaviour(Actor):
             ready, _ = type(self)._messages.ready(value)
             if not wire_json.is_finite(ready):
                 raise TypeError("could not answer: the value holds NaN or Infinity, which JSON has not; return null")
-            wire_json.encode(ready)
+            wire_json.encode(ready, "answer")
             self._answer(message, Handled(ready))
 
     def _refuse(self, member: Member, message: ClientEvent | MemberJoining, error: Refused) -> None:
@@ -261,6 +262,9 @@ class Behaviour(Actor):
             self._topic.allow_join(message.ticket, result.value)
         elif isinstance(result, Refused):
             self._topic.refuse_join(message.ticket, result)
+
+
+Behaviour._hook_names = HookNames.of(Behaviour)
 
 
 class Room(Behaviour):

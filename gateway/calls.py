@@ -96,7 +96,7 @@ class CallSession(Actor):
         later = value.act if isinstance(value, Then) else None
         value = value.value if isinstance(value, Then) else value
         if not isinstance(value, bytes):
-            wire_json.encode(value)
+            wire_json.encode(value, "answer")
         self._tell(Answer(call.reply, Handled(value)))
         if later is not None:
             later()

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import AsyncIterable, Awaitable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from actors.hook_names import HookNames
+
 from .close_codes import cut_reason
 from .handlers import Handlers
 from .hooks import result
@@ -39,7 +41,7 @@ class WebSocketEndpoint:
     notices. `on_disconnect` runs all the same, then on a fresh instance.
 
     Raises (at the class statement):
-        TypeError: A name is taken that this class needs itself, or a message class cannot be read.
+        TypeError: A name is taken that this class needs itself, a hook is misspelt, or a message class cannot be read.
     """
 
     encoding: Literal["json", "text", "bytes"] | None = None
@@ -66,6 +68,9 @@ class WebSocketEndpoint:
             raise TypeError(
                 f"could not make {cls.__name__}: WebSocketEndpoint needs {names} itself; choose other names"
             )
+        letter = _HOOKS.misspelt(cls)
+        if letter is not None:
+            raise TypeError(letter)
         takes_rest = cls.on_receive is not WebSocketEndpoint.on_receive
         cls._typed = TypedFrames(Handlers.of(cls, cls.sends), takes_rest=takes_rest)
         cls._inside = {
@@ -214,6 +219,7 @@ def _names(found: Iterable[str]) -> tuple[str, ...]:
     return (found,) if isinstance(found, str) else tuple(dict.fromkeys(found))
 
 
+_HOOKS = HookNames.of(WebSocketEndpoint)
 _OVERRIDABLE = frozenset({"encoding", "sends", "authenticators", "permissions", "rooms"})
 _OURS = frozenset(
     name for name in vars(WebSocketEndpoint) if not name.startswith(("__", "on_")) and name not in _OVERRIDABLE

@@ -126,6 +126,19 @@ class CommandRefused:
 
 
 @attrs.frozen
+class TopicNotDeclared:
+    """
+    A client was refused because no `[topics."pattern"]` and no `@app.topic` matches the name; `CommandRefused` follows.
+
+    It is told what any other is who may not. If clients should get in, declare the topic; else the name is wrong there.
+    """
+
+    connection: str
+    topic: str
+    """As it was asked for, at most `max_topic_name_bytes` long."""
+
+
+@attrs.frozen
 class MessageDropped:
     """One message too many, of a kind whose limit drops them: `@on(..., limit=Limit(..., on_excess="drop"))`."""
 
@@ -212,6 +225,7 @@ Fact = (
     | RoomLeft
     | HistoryRecovered
     | CommandRefused
+    | TopicNotDeclared
     | MessageDropped
     | MessagePublished
     | PublicationDropped

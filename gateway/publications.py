@@ -104,7 +104,7 @@ def encode_payload(payload: object) -> tuple[bytes, Kind]:
     Bytes stay bytes, a `str` is a text, everything else becomes JSON.
 
     Raises:
-        TypeError: Not encodable, or it holds NaN or Infinity.
+        TypeError: JSON cannot carry a part of it, NaN and Infinity included; says which part.
     """
     if isinstance(payload, bytes | bytearray | memoryview):
         return bytes(payload), "binary"
@@ -112,7 +112,7 @@ def encode_payload(payload: object) -> tuple[bytes, Kind]:
         return payload.encode(), "text"
     if not wire_json.is_finite(payload):
         raise TypeError("could not encode the payload: it holds NaN or Infinity, which JSON has not; send null")
-    return wire_json.encode(payload), "json"
+    return wire_json.encode(payload, "encode the payload"), "json"
 
 
 def event_named(event: str | None, payload: object) -> str:

@@ -218,7 +218,7 @@ def encode(value: object) -> bytes:
     """
     if not wire_json.is_finite(value):
         raise TypeError(f"could not send {type(value).__name__}: it holds NaN or Infinity, which JSON has not")
-    return wire_json.encode(value)
+    return wire_json.encode(value, f"send {type(value).__name__}")
 
 
 def _complete(value: object, schema: Schema) -> bytes:

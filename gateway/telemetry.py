@@ -19,6 +19,7 @@ second and kind, with how many there were since the last line (`count`), and cou
     room.left                debug             leaves_total
     history.recovered        debug             recoveries_total{recovered}
     command.refused          debug             commands_refused_total{reason}
+    topic.not_declared       info, sampled     topics_not_declared_total
     message.dropped          debug, sampled    messages_dropped_total
     publication.accepted     -                 -
     publication.dropped      warning, sampled  publications_dropped_total{policy}
@@ -132,6 +133,7 @@ CATALOGUE: dict[type, Words] = {
     events.RoomLeft: Words("room.left", "debug", "leaves"),
     events.HistoryRecovered: Words("history.recovered", "debug", "recoveries", "recovered"),
     events.CommandRefused: Words("command.refused", "debug", "commands_refused", "reason"),
+    events.TopicNotDeclared: Words("topic.not_declared", "info", "topics_not_declared", sampled=True),
     events.MessageDropped: Words("message.dropped", "debug", "messages_dropped", sampled=True),
     events.MessagePublished: Words("publication.accepted", None, subscribed=False),
     events.PublicationDropped: Words("publication.dropped", "warning", "publications_dropped", "policy", sampled=True),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .commands import Call, Done, Join, Leave, Left, Publish, ReadHistory, ReadPresence, Renew, Renewed
+from .events import TopicNotDeclared
 from .limits import check_event_name, check_topic_name
 from .presence import MAX_INFO
 from .reasons import Refused
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from .sessions import Sessions
     from .subscriptions import Subscription
     from .tickets import Ticket
-    from .topic_settings import TopicSettings
+    from .topic_settings import TopicSettings, Who
 
 
 class TopicRequests:
@@ -89,7 +90,7 @@ class TopicRequests:
             grant = self._node.topic_grant(command.token, command.topic, self.origin.user)
             command = attrs.evolve(command, info=grant.info or command.info, expires=grant.expires)
         elif not command.reply.is_of_app:
-            _check_permission(settings.join, self.origin.principal)
+            self._check_allowed(settings.join, command.topic)
             self._check_granted(command.topic, "join")
         if command.presence and settings.presence and not self._may_see_presence(command):
             command = attrs.evolve(command, presence=False)
@@ -97,6 +98,7 @@ class TopicRequests:
 
     def _check_wire(self, command: Join, earlier: Subscription | None) -> None:
         if self._wire.needs_declared and not self._node.topics.is_declared(command.topic):
+            self._note_undeclared(command.topic)
             raise Refused("unknown_channel", f"there is no topic {command.topic}")
         if earlier is not None and not (earlier.is_leaving or self._wire.replaces_joins):
             raise Refused("already_subscribed")
@@ -156,7 +158,7 @@ class TopicRequests:
             if wire.calls_by_event and self._is_call(command):
                 self._sessions.call(Call(command.event, command.reply, command.payload, command.kind, command.topic))
                 return
-            _check_permission(settings.publish, self.origin.principal)
+            self._check_allowed(settings.publish, topic)
             if self._clearance is not None:
                 self._check_granted(topic, "publish")
         if wire.needs_membership:
@@ -183,7 +185,7 @@ class TopicRequests:
         settings = self._settings(command.topic)
         subscription = self._members.subscriptions.get(command.topic)
         if subscription is None or not subscription.is_live:  # who was let in may read, also by a token
-            _check_permission(settings.join, self.origin.principal)
+            self._check_allowed(settings.join, command.topic)
         self._check_granted(command.topic, "history" if isinstance(command, ReadHistory) else "presence")
         self._tell(command, Submit(self.origin, command))
 
@@ -195,6 +197,19 @@ class TopicRequests:
         self._who.check_known()
         node.check_open()
         return node.topics.settings_for(check_topic_name(topic, max_bytes=node.limits.max_topic_name_bytes))
+
+    def _check_allowed(self, who: Who, topic: str) -> None:
+        """What its settings say. Raises Refused; that the topic has none is a fact, and no matter of the client's."""
+        try:
+            _check_permission(who, self.origin.principal)
+        except Refused:
+            self._note_undeclared(topic)
+            raise
+
+    def _note_undeclared(self, topic: str) -> None:
+        """Of a refusal: somebody may have to declare that topic, and only here it is known that nobody has."""
+        if not self._node.topics.is_declared(topic):
+            self._node.events.publish(TopicNotDeclared(self._client, topic))
 
     def _check_granted(self, topic: str, action: Action) -> None:
         """Raises Refused, or Unanswered as long as the application has not said whether."""
@@ -228,7 +243,7 @@ def _check_info(command: Join) -> None:
         raise Refused("limit_exceeded", f"the info has {size} bytes; {MAX_INFO} are allowed: all are told it")
 
 
-def _check_permission(who: str, principal: Principal) -> None:
+def _check_permission(who: Who, principal: Principal) -> None:
     if who == "anyone" or (who == "authenticated" and principal.is_authenticated):
         return
     if who == "authenticated":

@@ -163,7 +163,7 @@ class WebSocket(Peer, TopicClient):
         """Raises TypeError for what JSON cannot carry, NaN and Infinity included."""
         if not wire_json.is_finite(value):
             raise TypeError("could not send as JSON: the value holds NaN or Infinity, which JSON has not; send null")
-        return self._send(wire_json.encode(value), "json", "send_json")
+        return self._send(wire_json.encode(value, "send as JSON"), "json", "send_json")
 
     def send_error(self, error: Refused) -> Receipt[None]:
         """The answer to a message that was refused, as the native wire says it; `Refused` in a handler does this."""

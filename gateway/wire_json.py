@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Awaitable, Iterable, Mapping
 from decimal import Decimal
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import msgspec
 from .reasons import InvalidJSON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
 Raw = msgspec.Raw
 
@@ -25,18 +26,27 @@ _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKETS = b"[]{}"
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _BRACKETS)
 _STEPS = {ord(one): 1 if one in "[{" else -1 for one in "[]{}"}
+MAX_PLACE = 100
+"""Characters of the place of a part, in the letter about it: a letter stays one that can be read."""
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
-def encode(value: object) -> bytes:
+def encode(value: object, act: str = "write as JSON") -> bytes:
     """
     Compact JSON of anything msgspec knows: builtins, attrs classes, dataclasses, dates, and `Raw` for what is encoded.
 
+    Args:
+        act: What the letter says could not be done.
+
     Raises:
-        TypeError: The value has a part that JSON cannot carry; the message names its type.
+        TypeError: The value has a part that JSON cannot carry; says where, of which type it is, and what to do.
     """
-    return _encoder.encode(value)
+    try:
+        return _encoder.encode(value)
+    except TypeError as error:
+        raise TypeError(f"could not {act}: {_misfit(value) or error}") from None
 
 
 def decode(text: str | bytes) -> Any:
@@ -91,3 +101,69 @@ def _fields_of(kind: Any) -> Iterable[str]:
     if hasattr(kind, "__attrs_attrs__"):
         return [field.name for field in kind.__attrs_attrs__]
     return getattr(kind, "__dataclass_fields__", ())
+
+
+# --- what does not fit
+
+
+def _misfit(value: object) -> str | None:
+    """The first part that msgspec stumbles over. A list of what is left in place of recursion: it may be deep."""
+    left: list[tuple[str, object]] = [("", value)]
+    while left:
+        place, part = left.pop()
+        letter = _wrong_with(place, part)
+        if letter is not None:
+            return letter
+        left.extend(reversed(list(_parts_of(place, part))))
+    return None
+
+
+def _wrong_with(place: str, part: object) -> str | None:
+    """What is said of a part that is wrong itself, whatever its own parts are."""
+    shown = place.removeprefix(".")
+    at = f"the value at {shown[:MAX_PLACE]}{'...' * (len(shown) > MAX_PLACE)}" if shown else "the value"
+    if isinstance(part, dict):
+        wrong = [key for key in part if not _fits({key: None})]
+        return f"{at} has a key of type {type(wrong[0]).__name__}, which JSON has not; use str" if wrong else None
+    if _is_whole(part) or _fits(part):
+        return None
+    return f"{at} is of type {type(part).__name__}, which JSON has not; {_advice(part)}"
+
+
+def _is_whole(part: object) -> bool:
+    """Whether it is written as JSON if its parts can be."""
+    return isinstance(part, list | tuple | set | frozenset) or bool(_fields_of(type(part)))
+
+
+def _parts_of(place: str, part: object) -> Iterator[tuple[str, object]]:
+    """In the order in which they are written. Keys may be data: those that are no plain names are not shown."""
+    for step, item in _steps_of(part):
+        yield (place + step if len(place) <= MAX_PLACE else place), item
+
+
+def _steps_of(part: object) -> Iterator[tuple[str, object]]:
+    if isinstance(part, dict):
+        for key, item in part.items():
+            yield f".{key}" if isinstance(key, str) and key.isidentifier() else "[...]", item
+    elif isinstance(part, list | tuple):
+        yield from ((f"[{index}]", item) for index, item in enumerate(part))
+    elif isinstance(part, set | frozenset):
+        yield from (("[...]", item) for item in part)
+    else:
+        yield from ((f".{name}", getattr(part, name, None)) for name in _fields_of(type(part)))
+
+
+def _fits(value: object) -> bool:
+    try:
+        _encoder.encode(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _advice(part: object) -> str:
+    if isinstance(part, Awaitable):
+        return "await it first"
+    if isinstance(part, Iterable):
+        return f"send {'dict' if isinstance(part, Mapping) else 'list'}(...) of it"
+    return "send text, a number, a list, a dict or a message"

@@ -94,7 +94,7 @@ def test_the_shortcut_is_open_exactly_while_nothing_is_in_its_way(steps: list[st
         is_free = outlet.socket is not None and not socket.is_congested
         is_free = is_free and outlet.outbox is None and not outlet.muted
         assert (machine.way is not None) == is_free, step
-    assert socket.writes_while_congested == 0
+    assert socket.writes_while_congested <= steps.count("release")  # an answer that all else was held for
     if end == "end":
         outlet.end()
     elif end == "close":

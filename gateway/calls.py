@@ -96,6 +96,8 @@ class CallSession(Actor):
         later = value.act if isinstance(value, Then) else None
         value = value.value if isinstance(value, Then) else value
         if not isinstance(value, bytes):
+            if not wire_json.is_finite(value):
+                raise TypeError("could not answer: the value holds NaN or Infinity, which JSON has not; return null")
             wire_json.encode(value, "answer")
         self._tell(Answer(call.reply, Handled(value)))
         if later is not None:

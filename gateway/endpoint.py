@@ -181,9 +181,17 @@ class WebSocketEndpoint:
         ws = self.ws
         await result(self.on_connect(ws))
         if ws.state is ConnectionState.CONNECTING:
-            await ws.accept()
+            accepted = ws.accept()
+            if not self._waits_for_accept():  # to be suspended is the dearest part of it, a hundred thousand times
+                accepted.then(_no_matter)
+                return
+            await accepted
         if ws.state is ConnectionState.CONNECTED:
             await self._enter_rooms()
+
+    def _waits_for_accept(self) -> bool:
+        """Whether something comes between the 101 and the first message."""
+        return type(self).rooms is not WebSocketEndpoint.rooms or bool(self.ws._passage.hooks.connected)
 
     async def _enter_rooms(self) -> None:
         found = self.rooms()
@@ -212,6 +220,10 @@ class WebSocketEndpoint:
     def _handler_of(self, message: object) -> Callable[[Any, Any], Any] | None:
         """The `@handles` of its class, else of the nearest base."""
         return next((self._inside[kind] for kind in type(message).__mro__ if kind in self._inside), None)
+
+
+def _no_matter(outcome: object) -> None:
+    """The client has gone before its 101: the session hears of that as of any end."""
 
 
 def _names(found: Iterable[str]) -> tuple[str, ...]:

@@ -95,3 +95,24 @@ async def test_what_is_sent_to_a_connection_that_closes_is_not(system: ActorSyst
     ada.socket.feed("x")
     await settle()
     assert (ada.socket.texts(), ada.socket.sent_close, outcomes) == (["before", "and this"], (4000, ""), [4000])
+
+
+async def test_an_endpoint_that_waits_for_nothing_costs_no_task(system: ActorSystem) -> None:
+    """Between the answer and the 101 only those are suspended that have rooms to enter then."""
+
+    class Entering(Counting):
+        def rooms(self) -> tuple[str, ...]:
+            return ("kept",)
+
+    node = await start_node(system)
+    for endpoint, waiting in ((Counting, 0), (Entering, 1)):
+        ada = endpoint_peer(node, endpoint)
+        await settle()
+        assert len(system.env.dispatcher.hosts) == waiting
+        await opened(ada)
+        assert len(system.env.dispatcher.hosts) == 0
+        ada.socket.feed("1")
+        await settle()
+        assert ada.socket.texts() == ["0"]
+        ada.socket.end()
+        await settle()

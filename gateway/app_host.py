@@ -7,13 +7,14 @@ answered all the same.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from actors import Actor, ActorRef, ChildSpec, Terminated, by_shortcut, handles
 
-from .awaited_sends import SendOverdue
+from .awaited_sends import AwaitedSends, SendOverdue
 from .commands import Join, Leave, Publish
 from .connection_messages import (
     Accept,
@@ -32,13 +33,13 @@ from .connection_messages import (
 from .reasons import Refused, WebSocketDisconnect
 
 if TYPE_CHECKING:
-    from .awaited_sends import AwaitedSends
     from .commands import Identify
     from .deadlines import Deadlines
     from .ending import Ending
     from .farewell import Farewell
     from .identification import Identification
     from .memberships import Memberships
+    from .outlet import Outlet
     from .publications import Kind
     from .reception import Reception
     from .replies import Replies
@@ -60,7 +61,8 @@ class AppHost(Actor):
     _sessions: Sessions
     _deadlines: Deadlines
     _reception: Reception
-    _sends: AwaitedSends
+    _outlet: Outlet
+    _sends: AwaitedSends | None = None
     _farewell: Farewell
 
     # --- what it asks for
@@ -105,8 +107,18 @@ class AppHost(Actor):
         """App code sends to its own client."""
         if self._ending.has_begun:
             send.receipt.fail(WebSocketDisconnect(*self._ending.words()))
+            return
+        try:
+            self._outlet.put(self._ticket.wire.message(send.payload, send.kind))
+        except Refused as error:
+            send.receipt.fail(error)
+            return
+        if self._outlet.is_behind:  # who awaits it waits for a slow reader; a broadcast does not
+            if self._sends is None:
+                self._sends = self._farewell.sends = AwaitedSends(weakref.proxy(self), self._outlet)
+            self._sends.add(send.receipt)
         else:
-            self._sends.send(send)
+            send.receipt.resolve(None)
 
     @handles(SendOverdue)
     def send_overdue(self, overdue: SendOverdue) -> None:

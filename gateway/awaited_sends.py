@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .reasons import Refused, WebSocketDisconnect
+from .reasons import WebSocketDisconnect
 
 if TYPE_CHECKING:
     from actors import Actor
 
-    from .connection_messages import Send
     from .outlet import Outlet
-    from .protocols.base import Wire
     from .receipts import Receipt
 
 SEND_PATIENCE = 10.0
@@ -32,53 +30,38 @@ class SendOverdue:
 
 class AwaitedSends:
     """
-    Of one connection. Bounded by what the outbox takes.
+    Of one connection whose reader is slow; made for the first that waits. Bounded by what the outbox takes.
 
     Args:
         machine: Is told `SendOverdue`.
     """
 
-    __slots__ = ("_machine", "_outlet", "_waiting", "_wire")
+    __slots__ = ("_machine", "_outlet", "_waiting")
 
-    def __init__(self, machine: Actor, wire: Wire, outlet: Outlet) -> None:
+    def __init__(self, machine: Actor, outlet: Outlet) -> None:
         self._machine = machine
-        self._wire = wire
         self._outlet = outlet
-        self._waiting: list[Receipt[None]] | None = None
+        self._waiting: list[Receipt[None]] = []
 
     @property
     def is_empty(self) -> bool:
-        return self._waiting is None
+        return not self._waiting
 
-    def send(self, send: Send) -> None:
-        """Who awaits it waits for a slow reader; a broadcast does not."""
-        try:
-            self._outlet.put(self._wire.message(send.payload, send.kind))
-        except Refused as error:
-            send.receipt.fail(error)
-            return
-        if self._outlet.is_behind:
-            self._add(send.receipt)
-        else:
-            send.receipt.resolve(None)
-
-    def _add(self, receipt: Receipt[None]) -> None:
-        if self._waiting is None:
-            self._waiting = []
+    def add(self, receipt: Receipt[None]) -> None:
         self._waiting.append(receipt)
         self._machine.timers.once(receipt, SendOverdue(receipt), SEND_PATIENCE)
 
     def go_on(self) -> None:
         """The reader has taken something."""
-        if self._waiting is None or self._outlet.is_behind:
+        if self._outlet.is_behind:
             return
-        receipts, self._waiting = self._waiting or (), None
+        receipts, self._waiting = self._waiting, []
         for receipt in receipts:
             self._machine.timers.cancel(receipt)
             receipt.resolve(None)
 
     def fail(self, error: WebSocketDisconnect) -> None:
         """It will not any more."""
-        receipts, self._waiting = self._waiting or (), None
+        receipts, self._waiting = self._waiting, []
         for receipt in receipts:
             receipt.fail(error)

@@ -68,7 +68,7 @@ class Renew:
     topic: str | None = None
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, weakref_slot=False)
 class Join:
     topic: str
     reply: Reply

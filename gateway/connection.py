@@ -20,7 +20,6 @@ from actors import SupervisorSpec, handles
 
 from .account import Account
 from .app_host import AppHost
-from .awaited_sends import AwaitedSends
 from .clearance import Clearance
 from .commands import Join
 from .connection_messages import Close, Due, Kick, Opened, Received, SocketClosed, Writable
@@ -82,7 +81,6 @@ class ConnectionActor(AppHost):
             this, node, ticket, gate, ending, replies, who, members, sessions, self._topics, asks
         )
         self._account = Account(node, ticket, outlet, pinging, members.subscriptions)
-        self._sends = AwaitedSends(this, wire, outlet)
         self._farewell = Farewell(
             ref,
             node,
@@ -91,7 +89,6 @@ class ConnectionActor(AppHost):
             gate,
             outlet,
             self._account,
-            self._sends,
             members,
             sessions,
             self._reception,
@@ -171,7 +168,8 @@ class ConnectionActor(AppHost):
     def writable(self, _: Writable) -> None:
         self._outlet.go_on()
         self._deadlines.reader_goes_on()
-        self._sends.go_on()
+        if self._sends is not None:
+            self._sends.go_on()
 
     @handles(SocketClosed)
     def socket_closed(self, closed: SocketClosed) -> None:

@@ -38,7 +38,7 @@ class Farewell:
 
     __slots__ = (
         "_account", "_deadlines", "_ending", "_gate", "_has_left", "_is_done", "_members", "_node", "_outlet",
-        "_reception", "_ref", "_sends", "_sessions", "_ticket", "accepting",
+        "_reception", "_ref", "_sessions", "_ticket", "accepting", "sends",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +50,6 @@ class Farewell:
         gate: Gate,
         outlet: Outlet,
         account: Account,
-        sends: AwaitedSends,
         memberships: Memberships,
         sessions: Sessions,
         reception: Reception,
@@ -63,7 +62,8 @@ class Farewell:
         self._gate = gate
         self._outlet = outlet
         self._account = account
-        self._sends = sends
+        self.sends: AwaitedSends | None = None
+        """Of app code that awaits them; the machine makes them for the first."""
         self._members = memberships
         self._sessions = sessions
         self._reception = reception
@@ -164,10 +164,11 @@ class Farewell:
                 receipt.fail(error)
 
     def _fail_waiting(self) -> None:
-        if self._sends.is_empty and self.accepting is None:
+        if self.sends is None and self.accepting is None:
             return
         error = WebSocketDisconnect(*self._ending.words())
-        self._sends.fail(error)
+        if self.sends is not None:
+            self.sends.fail(error)
         if self.accepting is not None:
             self.accepting.fail(error)
             self.accepting = None

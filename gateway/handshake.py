@@ -10,7 +10,7 @@ import attrs
 from .quick import quick
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Address:
     """Where a client comes from; empty and 0 for a Unix socket."""
 

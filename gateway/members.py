@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .protocols.base import Variant
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)
 class Membership:
     """One connection in one topic. `generation` tells it from an earlier membership of the same connection."""
 

@@ -75,7 +75,8 @@ class Outlet:
         self._limits = limits
         self._now = now
         self._host = host
-        self._out: list[bytes] = []
+        self._out: list[bytes] | None = None
+        """Of this turn; there only within it, for an idle connection has nothing to say."""
         self._out_bytes = 0
         self.muted: Mapping[str, int] = NOTHING
         """Topics of which nothing leaves, by the generation of the membership that has ended."""
@@ -110,8 +111,9 @@ class Outlet:
             return
         self._is_held = False
         if self.socket is not None:
-            self._out.extend(frames)
-            self._written += len(self._out)
+            before = 0 if self._out is None else len(self._out)
+            self._out = [*(self._out or ()), *frames]
+            self._written += len(self._out) - before
             self.flush()
         self.go_on()
         if self.outbox is not None:
@@ -130,9 +132,7 @@ class Outlet:
             return
         self._make_way()
         if socket is not None and self.outbox is None and not socket.is_congested:
-            self._out.append(message.joined)
-            self._out_bytes += len(message.joined)
-            self._written += 1
+            self._say(message.joined)
         elif not self._is_over:
             for entry in message.entries:
                 self._hold(entry)
@@ -143,9 +143,7 @@ class Outlet:
         self._make_way()
         for frame in frames:
             if socket is not None and self.outbox is None and not socket.is_congested:
-                self._out.append(frame)
-                self._out_bytes += len(frame)
-                self._written += 1
+                self._say(frame)
             elif not self._is_over:
                 self._hold(Entry(frame, self._now(), None, None, None, "disconnect"))
 
@@ -154,8 +152,15 @@ class Outlet:
         out = self._out
         if out and self.socket is not None:
             self.socket.write(out[0] if len(out) == 1 else b"".join(out))
-            out.clear()
-            self._out_bytes = 0
+            self._out, self._out_bytes = None, 0
+
+    def _say(self, frame: bytes) -> None:
+        if self._out is None:
+            self._out = [frame]
+        else:
+            self._out.append(frame)
+        self._out_bytes += len(frame)
+        self._written += 1
 
     def _make_way(self) -> None:
         """A turn that has said more than may wait is written now: a full socket says so only then."""

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 class Pinging:
     """Of one connection; on unless app code stops it."""
 
-    __slots__ = ("_beats", "_last_ping", "_phase", "is_on", "missed", "rhythm")
+    __slots__ = ("_beats", "_is_new", "_last_ping", "is_on", "missed", "rhythm")
 
     def __init__(self, beats: Heartbeat | SteadyPings | ClientBeats, rhythm: HeartbeatConfig) -> None:
         self._beats = beats
         self._last_ping: float | None = None
-        self._phase = rhythm.ping_interval / 2
-        """By how much the first ping may be early: first looks are spread over so long, and silent clients that came
-        together are to be pinged at theirs, not all in one second."""
+        self._is_new = True
+        """Then its ping may be early by half an interval: first looks are spread over so long, and silent clients that
+        came together are to be pinged at theirs, not all in one second."""
         self.rhythm = rhythm
         self.is_on = True
         self.missed = 0
@@ -35,12 +35,13 @@ class Pinging:
 
     def excuse(self) -> None:
         """No silence until now is held against the client."""
-        self._last_ping, self._phase, self.missed = None, 0.0, 0
+        self._last_ping, self._is_new, self.missed = None, False, 0
 
     def after(self, now: float, last_seen: float) -> Decision:
         """What is to be done now; a `Ping` counts as sent."""
         if self._last_ping is None and isinstance(self._beats, Heartbeat):
-            decision = self._beats.after(now, last_seen, None, 0, phase=self._phase)
+            phase = self.rhythm.ping_interval / 2 if self._is_new else 0.0
+            decision = self._beats.after(now, last_seen, None, 0, phase=phase)
         else:
             decision = self._beats.after(now, last_seen, self._last_ping, self.missed)
         if isinstance(decision, Ping):

@@ -21,7 +21,7 @@ MAX_INFO = 4_096
 message may have, 64 KiB, would be told 64 GiB."""
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Present:
     """One connection's presence in a topic."""
 

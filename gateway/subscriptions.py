@@ -10,7 +10,7 @@ from .commands import Join, Joined, Left, Reply, Result
 from .reasons import Refused
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)
 class Subscription:
     """One topic of this connection, live once its join was answered."""
 

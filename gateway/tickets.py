@@ -45,7 +45,7 @@ UPGRADED = Verdict(101)
 """That of most, without a choice of subprotocol."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)
 class Ticket:
     """One per upgrade request, for the life of its connection."""
 

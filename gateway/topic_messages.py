@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # --- connection and topic
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, weakref_slot=False)
 class Origin:
     """Who submits: one object per connection, shared by all its commands."""
 

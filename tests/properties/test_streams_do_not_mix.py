@@ -58,7 +58,7 @@ def play_together(cuts: Iterable[list[bytes]], source: random.Random) -> list[tu
     return [end.end() for end in ends]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(streams, places_to_cut), min_size=2, max_size=4), st.randoms(use_true_random=False))
 def test_streams_do_not_mix(sent: list[tuple[bytes, list[int]]], source: random.Random) -> None:
     """Sockets share a parser between messages, and whatever one peer sends or breaks off is nobody else's."""

@@ -87,9 +87,14 @@ def by_shortcut(ref: ActorRef[Any], carried: object) -> bool:
         shortcut(carried)
         ref._shortcuts += 1
     except BaseException as error:
-        ref._accepted += 1
-        message_failed(ref, carried, error)
+        _shortcut_failed(ref, carried, error)
     return True
+
+
+def _shortcut_failed(ref: Cell, message: object, error: BaseException) -> None:
+    """As a handler would have: the delivery is lost, and its supervisor hears of it."""
+    ref._accepted += 1
+    message_failed(ref, message, error)
 
 
 def _tell_or_bury(ref: Cell, message: object) -> None:
@@ -121,8 +126,7 @@ def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: objec
                     shortcut(carried)
                     ref._shortcuts += 1
                 except BaseException as error:
-                    ref._accepted += 1
-                    message_failed(ref, message, error)
+                    _shortcut_failed(ref, message, error)
         start += IN_PLACE_CHECK
         if tick() >= ends:
             break

@@ -62,7 +62,6 @@ class AppHost(Actor):
     _deadlines: Deadlines
     _reception: Reception
     _outlet: Outlet
-    _sends: AwaitedSends | None = None
     _farewell: Farewell
 
     # --- what it asks for
@@ -114,9 +113,9 @@ class AppHost(Actor):
             send.receipt.fail(error)
             return
         if self._outlet.is_behind:  # who awaits it waits for a slow reader; a broadcast does not
-            if self._sends is None:
-                self._sends = self._farewell.sends = AwaitedSends(weakref.proxy(self), self._outlet)
-            self._sends.add(send.receipt)
+            if self._farewell.sends is None:
+                self._farewell.sends = AwaitedSends(weakref.proxy(self), self._outlet)
+            self._farewell.sends.add(send.receipt)
         else:
             send.receipt.resolve(None)
 

@@ -43,10 +43,6 @@ class AwaitedSends:
         self._outlet = outlet
         self._waiting: list[Receipt[None]] = []
 
-    @property
-    def is_empty(self) -> bool:
-        return not self._waiting
-
     def add(self, receipt: Receipt[None]) -> None:
         self._waiting.append(receipt)
         self._machine.timers.once(receipt, SendOverdue(receipt), SEND_PATIENCE)

@@ -168,8 +168,8 @@ class ConnectionActor(AppHost):
     def writable(self, _: Writable) -> None:
         self._outlet.go_on()
         self._deadlines.reader_goes_on()
-        if self._sends is not None:
-            self._sends.go_on()
+        if self._farewell.sends is not None:
+            self._farewell.sends.go_on()
 
     @handles(SocketClosed)
     def socket_closed(self, closed: SocketClosed) -> None:

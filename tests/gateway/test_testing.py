@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from actors.events import ActorFailed
-from gateway import Gateway, Member, Principal, Receipt, Refused, Room, WebSocket, WebSocketEndpoint, message, on
+from gateway import Gateway, Member, Principal, Receipt, Refused, Room, WebSocket, WebSocketEndpoint, on
 from gateway.auth_settings import AuthSettings
 from gateway.authenticators import Bearer
 from gateway.config import GatewaySettings
@@ -25,23 +25,13 @@ from gateway.testing.client import MAX_KEPT
 from gateway.testing.conversation import MAX_LINES, MAX_SHOWN
 from gateway.testing.words import read_as, written
 from tests.support.signed import signed
+from tests.support.typed import Said, Say
 
 pytest_plugins = ["pytester"]
 
 Serve = Callable[..., Server]
 AT_ONCE = 0.01
 """Seconds a test waits for what must not come."""
-
-
-@message
-class Say:
-    text: str
-
-
-@message
-class Said:
-    user: str
-    text: str
 
 
 def chat() -> Gateway:

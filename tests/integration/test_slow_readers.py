@@ -186,7 +186,7 @@ async def test_an_awaited_send_waits_for_a_slow_reader_and_a_broadcast_does_not(
     client.stop_reading()
     client.send(frame(b"go"))
     machine = next(iter(server.app.node.directory.refs()))._actor
-    await when(lambda: machine._sends is not None and not machine._sends.is_empty, "a send that waits")
+    await when(lambda: machine._farewell.sends is not None, "a send that waits")
     waits_at = box.qsize()
     assert waits_at < 400
     await server.app.room("news").broadcast("short")  # does not wait

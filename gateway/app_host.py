@@ -76,9 +76,7 @@ class AppHost(Actor):
         self._replies.give(size_bytes)
 
     def send_at_once(self, payload: bytes, kind: Kind) -> bool:
-        """App code sends to its own client, past this machine and its turns if nothing is in the way; whether it is."""
-        if self._ending.has_begun:
-            return False
+        """App code sends to its own client, past this machine and its turns; False if something is in the way."""
         try:
             frames = self._ticket.wire.message(payload, kind)
         except Refused:  # the machine says so

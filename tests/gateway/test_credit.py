@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gateway.behaviour import Room, on
+from gateway.credit import Credit
 from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.peer import Peer, passes, settings, settle, start_node
 
@@ -99,3 +100,15 @@ async def test_frames_that_app_code_does_not_take_stop_the_reading(system: Actor
     ada.socket.end(1000, "", True)
     await settle()
     assert len(ada.closes) == 1
+
+
+def test_reading_goes_on_once_each_time_it_had_stopped() -> None:
+    """At half of the limit, and not again before it is spent again; until then silence says nothing about the peer."""
+    credit = Credit(4, 1_000)
+    for _ in range(2):
+        for _ in range(4):
+            credit.take(10)
+        assert credit.is_spent
+        assert [(credit.give(10), credit.is_held) for _ in range(4)] == [
+            (False, True), (True, False), (False, False), (False, False),
+        ]  # fmt: skip

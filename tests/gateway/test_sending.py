@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.endpoint import WebSocketEndpoint
+from gateway.events import ReceiptFailed
 from gateway.reasons import WebSocketDisconnect
 from tests.support.endpoint_peer import endpoint_peer, opened
-from tests.support.peer import Peer, settle, start_node
+from tests.support.peer import Peer, facts_of, settle, start_node
 
 if TYPE_CHECKING:
     from actors import ActorSystem
@@ -116,3 +117,13 @@ async def test_an_endpoint_that_waits_for_nothing_costs_no_task(system: ActorSys
         assert ada.socket.texts() == ["0"]
         ada.socket.end()
         await settle()
+
+
+async def test_a_client_that_goes_before_its_101_is_no_failure(system: ActorSystem) -> None:
+    """The endpoint has accepted and waits for nothing; nobody is to be told that the socket never came."""
+    lost = facts_of(system, ReceiptFailed)
+    ada = endpoint_peer(await start_node(system), Counting)
+    await settle()
+    ada.ref.stop_now()
+    await settle()
+    assert lost == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -294,3 +295,27 @@ async def test_a5_invalid_json_before_a_function_is_answered_too(serve: Serve) -
         assert [(await read_json(client))["error"]["reason"] for _ in range(2)] == ["bad_request"] * 2
         assert await read_json(client) == [1]
     assert (await out_of(box), box.empty()) == ([1], True)
+
+
+async def test_a_message_comes_to_a_class_when_every_on_connect_has_returned(serve: Serve) -> None:
+    """However long these take, and however soon the client speaks."""
+    app, box, may_go = Gateway(), Box(), asyncio.Event()
+
+    @app.on_connect
+    async def look_up(ws: WebSocket) -> None:
+        await may_go.wait()
+        box.put_nowait("connected")
+
+    @app.ws("/")
+    class Endpoint(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: object) -> None:
+            box.put_nowait(data)
+
+    server = await serve(app, settings())
+    async with connect(server.ws("/")) as client:
+        await client.send("early")
+        machine = next(iter(server.app.node.directory.refs()))._actor
+        await when(lambda: machine._account.received == 1)
+        assert box.empty()
+        may_go.set()
+        assert [await out_of(box), await out_of(box)] == ["connected", "early"]

@@ -16,7 +16,7 @@ import pytest
 from websockets.exceptions import WebSocketException
 
 from tests.support.client import connect, when
-from tests.support.process import serving
+from tests.support.process import free_ports, serving
 from tests.support.proxy import proxy_to
 from tests.support.raw_client import RawClient, frame
 
@@ -156,13 +156,13 @@ async def test_a_port_in_use_is_said_clearly(tmp_path: Path) -> None:
 
 async def test_an_admin_port_in_use_is_said_as_such(tmp_path: Path) -> None:
     """The address in the message is the one that was taken, not the public one."""
+    port = free_ports()
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("127.0.0.1", port + 1))
         taken.listen()
-        port = taken.getsockname()[1]
-        async with serving(directory=tmp_path, port=port - 1, started=False) as process:
+        async with serving(directory=tmp_path, port=port, started=False) as process:
             assert await process.exit_code() == 1
-    assert f"127.0.0.1:{port}" in process.output
+    assert f"127.0.0.1:{port + 1}" in process.output
     assert "Traceback" not in process.output
 
 

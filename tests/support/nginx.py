@@ -10,7 +10,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,7 +19,7 @@ from typing import Any
 import attrs
 import trustme
 
-from .process import ROOT
+from .process import ROOT, free_ports
 from .raw_client import PATIENCE
 
 CONFIGURATION = ROOT / "examples" / "deploy" / "nginx.conf"
@@ -121,14 +120,6 @@ class Nginx:
                 so_far += line.decode()
 
 
-def free_pair() -> tuple[int, int]:
-    """Two ports that nobody listens on now."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
-
-
 @asynccontextmanager
 async def nginx_before(gateway: int, directory: Path, **changes: str) -> AsyncIterator[Nginx]:
     """
@@ -137,7 +128,8 @@ async def nginx_before(gateway: int, directory: Path, **changes: str) -> AsyncIt
     Args:
         changes: More to replace: `proxy_read_timeout="2s"` for the value of that directive.
     """
-    http, https = free_pair()
+    http = free_ports(2)
+    https = http + 1
     text = replaced(CONFIGURATION.read_text(), moved(directory, http, https, gateway))
     lines = {next(line for line in text.splitlines() if line.split()[:1] == [name]): name for name in changes}
     text = replaced(text, {line: f"{name} {changes[name]};" for line, name in lines.items()})

@@ -18,6 +18,9 @@ START_WITHIN = 30.0
 END_WITHIN = 30.0
 """Seconds until a process that was told to end must have ended; above the 20 s that a drain may take."""
 
+LOWEST_PORT = 10_000
+"""Above those that servers are known to use, 5432 and 8000 among them."""
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,9 +29,14 @@ def free_ports(count: int = 2) -> int:
     The first of so many consecutive ports of the loopback that nobody listens on now.
 
     Below those that the system gives to connections that go out: one of these may be taken before it is listened on.
+    Each worker of a run has ports of its own, for the same reason.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = max(_lowest_given() - LOWEST_PORT, 10_000) // workers
+    first = LOWEST_PORT + worker * share
     for _ in range(50):
-        port = random.randrange(10_000, max(10_100, _lowest_given() - count))
+        port = random.randrange(first, first + share - count)
         try:
             for one in range(port, port + count):
                 with socket.socket() as trial:

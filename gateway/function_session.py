@@ -13,7 +13,7 @@ from .close_codes import cut_reason
 from .connection_messages import Close, Ended, SessionDone
 from .passage import OPEN
 from .reasons import InvalidData
-from .session import GOODBYE, FrameReady, Session
+from .session import GOODBYE, Session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,6 +31,8 @@ class Finished:
 
 class FunctionSession(Session):
     """An endpoint that is a function: a task of its own, fed by the WebSocket's queue."""
+
+    is_told_of_frames = False
 
     def __init__(
         self,
@@ -57,10 +59,6 @@ class FunctionSession(Session):
             error = raised
         if self.actor_ref.is_alive():
             self.actor_ref.tell(Finished(error))
-
-    @handles(FrameReady)
-    def frame_ready(self, _: FrameReady) -> None:
-        """The function takes frames itself."""
 
     @handles(Ended)
     def ended(self, ended: Ended) -> Any:

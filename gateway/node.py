@@ -136,7 +136,7 @@ class Node:
         """Brings up the system; from here on facts can be subscribed to."""
         if self.system._env is None:
             await self.system.start()
-        self.clock = self.system.env.clock
+        self.clock, self.dispatcher = self.system.env.clock, self.system.env.dispatcher
         self.now, self.wall = self.clock.now, self.clock.wall
         self.events = self.system.events
         self.engine = self._make_engine(self)
@@ -191,14 +191,9 @@ class Node:
             found = self._beats[key] = _BEATS[kind](key[1])
         return found
 
-    @property
-    def turn(self) -> int:
-        """A number that is another one in each turn of an actor."""
-        return self.system.env.dispatcher.turns
-
     def is_current(self, ref: ActorRef[Any]) -> bool:
         """Whether this actor's own turn is running."""
-        return self.system.env.dispatcher.current is ref
+        return self.dispatcher.current is ref
 
     # --- what the application says of a topic
 

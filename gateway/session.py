@@ -8,7 +8,7 @@ session hears it once, has its last word, and says that it is done; then members
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors import Actor, handles
 
@@ -46,6 +46,9 @@ FRAME_READY = FrameReady()
 
 class Session(Actor):
     """Base of what runs the two kinds of endpoints: `FunctionSession`, `EndpointSession`."""
+
+    is_told_of_frames: ClassVar[bool]
+    """Whether a `FrameReady` comes for each frame; a function takes them itself."""
 
     def __init__(self, ws: WebSocket, passage: Passage = OPEN) -> None:
         super().__init__()

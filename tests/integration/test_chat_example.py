@@ -16,7 +16,8 @@ from examples.chat.app import create_app
 from examples.chat.messages import Said
 from examples.chat.sessions import Sessions
 from gateway.settings_sources import load_settings
-from tests.support.browser import Browser, Tab, find_chromium
+from tests.support.browser import Browser, find_chromium
+from tests.support.tab import Tab
 
 Serve = Any
 

@@ -13,9 +13,10 @@ from examples.cursors.sight import MAX_POINTERS, Sight
 from gateway.config import GatewaySettings
 from gateway.events import ConnectionClosed, PublicationDropped
 from gateway.settings_sources import load_settings
-from tests.support.browser import Browser, Tab, find_chromium
+from tests.support.browser import Browser, find_chromium
 from tests.support.client import Client, connect, when
 from tests.support.raw_client import PATIENCE
+from tests.support.tab import Tab
 
 Serve = Any
 

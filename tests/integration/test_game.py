@@ -13,8 +13,9 @@ from examples.game.rules import COLUMNS, ROWS, Board, IllegalMove, Side
 from gateway import Gateway
 from gateway.config import GatewaySettings
 from gateway.settings_sources import load_settings
-from tests.support.browser import Browser, Tab, find_chromium
+from tests.support.browser import Browser, find_chromium
 from tests.support.client import Client, connect
+from tests.support.tab import Tab
 
 Serve = Any
 Wanted = Callable[[dict[str, Any]], bool]

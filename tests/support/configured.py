@@ -37,7 +37,7 @@ class Worker(Actor):
 class Stubborn(Worker):
     """Takes 60 s to stop."""
 
-    async def on_stop(self) -> None:
+    async def on_stop(self) -> None:  # type: ignore[override]
         await asyncio.sleep(60)
 
 

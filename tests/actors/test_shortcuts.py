@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors import ActorSystem, by_shortcut, handles, tell_many
+from actors import ActorSystem, by_shortcut, handles, is_idle, tell_many
 from tests.support.broadcasts import Delivery, Publish, Receiver, Topic, publish
 
 
@@ -173,3 +173,20 @@ async def test_a_shortcut_goes_with_its_instance(system: ActorSystem) -> None:
     instance = weakref.ref(last._actor)
     await last.stop()
     assert instance() is None
+
+
+async def test_idle_is_who_can_be_gone_round_without_a_change_of_order(system: ActorSystem) -> None:
+    """Not while a message waits, not on another thread, not once it is gone, and never if in-place is off."""
+    receiver = system.spawn(Receiver)
+    await asyncio.sleep(0.1)
+    assert is_idle(receiver)
+    assert not await asyncio.to_thread(is_idle, receiver)
+    receiver.tell(1)
+    assert not is_idle(receiver)
+    await asyncio.sleep(0.1)
+    assert is_idle(receiver)
+    system.env.dispatcher.in_place = "never"
+    assert not is_idle(receiver)
+    system.env.dispatcher.in_place = "always"
+    await receiver.stop()
+    assert not is_idle(receiver)

@@ -128,13 +128,14 @@ def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: objec
     The hot loop: of each receiver it touches as little as can be, for in a large room each touch is a cache miss.
     """
     ends, tick, total = dispatcher.slice_ends, dispatcher.clock.tick, len(refs)
-    chance = dispatcher.order if dispatcher.in_place == "random" else None
+    is_explored, must_run = dispatcher.in_place == "random", carried is None
     while start < total:
         for ref in refs[start : start + IN_PLACE_CHECK]:
-            shortcut = ref._shortcut
-            if chance is not None and chance.random() < 0.5:
+            if is_explored and not _may_be_in_place(dispatcher):
                 _tell_or_bury(ref, message)
-            elif shortcut is None or carried is None or ref._scheduled:
+                continue
+            shortcut = ref._shortcut
+            if shortcut is None or must_run or ref._scheduled:
                 _run_one(dispatcher, ref, message)
             else:
                 try:

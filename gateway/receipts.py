@@ -47,7 +47,9 @@ class Receipt(LoopFuture[T]):
         """All outcomes in their order, once all are in; the first failure is its failure, the others are not facts."""
         together: Receipt[Any] = Receipt()
         for one in receipts:
-            one._watched, together.act, together._on_lost = True, one.act, one._on_lost
+            one._watched = True
+            if one._on_lost is not None:
+                together.act, together._on_lost = one.act, one._on_lost
         _collect(together, receipts, [])
         return together
 

@@ -106,7 +106,7 @@ class LoopFuture(pykka.Future[T]):
 
     def _value(self) -> T:
         if self._state == _VALUE:
-            return cast("T", self._result)
+            return self._result  # type: ignore[no-any-return]  # `cast` is a call
         raise self._result
 
     def get(self, *, timeout: float | None = None) -> T:

@@ -72,7 +72,7 @@ class Intake:
         ws: Gives back the credit of each frame that is taken from the queue.
     """
 
-    __slots__ = ("_gone", "_passed", "_passing", "_waiter", "_ws", "frames", "is_touched")
+    __slots__ = ("_gone", "_passed", "_passing", "_waiting", "_ws", "frames", "is_touched")
 
     def __init__(self, ws: WebSocket) -> None:
         self._ws = ws
@@ -82,13 +82,14 @@ class Intake:
         self._passed: list[Frame] | None = None
         """Through the middleware; made for the first that goes there."""
         self._passing: asyncio.Task[None] | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] | None = None
+        """Of each `receive` that has to wait: one that is cancelled takes nothing from another."""
         self.frames: list[Frame] = []
         """As they came, before any middleware. A list: bounded by the credit, and an empty deque takes 760 bytes."""
 
     def feed(self, data: str | bytes) -> None:
         self.frames.append(Frame(data))
-        if self._waiter is not None:
+        if self._waiting is not None:
             self._wake()
 
     def end(self, gone: WebSocketDisconnect) -> None:
@@ -177,11 +178,20 @@ class Intake:
             self._ws.send_error(error)
 
     async def _next(self) -> None:
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            waiter = self._waiter = asyncio.get_running_loop().create_future()
-        await asyncio.shield(waiter)
+        """Until something has come, or the end."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        finally:
+            if self._waiting is not None and waiter in self._waiting:  # cancelled
+                self._waiting.remove(waiter)
+        self._ws._has_waited()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiting, self._waiting = self._waiting, None
+        for waiter in waiting or ():
+            if not waiter.done():
+                waiter.set_result(None)

@@ -42,6 +42,9 @@ __all__ = ["Address", "ConnectionState", "Frame", "Handshake", "Liveness", "WebS
 SENT: Receipt[None] = Receipt.of(None)
 """Of everything that has left already: there is nothing about it that could still change."""
 
+BEFORE = -1
+"""The number of no turn."""
+
 NORMALLY = (1000, "")
 """Code and words of a close that nobody has given others."""
 
@@ -72,7 +75,7 @@ class WebSocket(Peer, TopicClient):
         self._leaving = NORMALLY
         self._session: ActorRef[Any] | None = None
         self._was_accepted = False
-        self._sent_in = 0
+        self._sent_in = BEFORE
         self._has_said_goodbye = False
         self.state = ConnectionState.CONNECTING
         self._liveness: Liveness | None = None
@@ -213,6 +216,10 @@ class WebSocket(Peer, TopicClient):
         self._sent_in = turn
         return True
 
+    def _has_waited(self) -> None:
+        """What app code sends now is the first of a turn, though no actor may have had one since."""
+        self._sent_in = BEFORE
+
     # --- receiving
 
     async def receive(self, timeout: float | None = None) -> Frame:
@@ -228,6 +235,8 @@ class WebSocket(Peer, TopicClient):
         """
         if self.state is ConnectionState.CONNECTING:
             raise NotAccepted("receive")
+        if timeout is None:
+            return await self._intake.receive()
         async with asyncio.timeout(timeout):
             return await self._intake.receive()
 

@@ -107,9 +107,17 @@ class WebSocket(Peer, TopicClient):
         if self.state is not ConnectionState.CONNECTING:
             receipt.resolve(None)
             return receipt
-        self.state, self._was_accepted = ConnectionState.CONNECTED, True
-        self._tell(Accept(subprotocol, receipt), receipt)
+        self._upgrade(subprotocol, receipt)
         return self._greet(receipt) if self._passage.hooks.connected else receipt
+
+    def _upgrade(self, subprotocol: str | None, receipt: Receipt[None] | None) -> None:
+        """A call, unless the machine has something to do before: a message would cost it a turn."""
+        self.state, self._was_accepted = ConnectionState.CONNECTED, True
+        machine, accept = self._ref._actor, Accept(subprotocol, receipt)
+        if machine is not None and not self._ref._scheduled:
+            machine.accept(accept)
+        else:
+            self._tell(accept, receipt)
 
     def _greet(self, opened: Receipt[None]) -> Receipt[None]:
         """The app's own `on_connect`, beside the endpoint: that one waits for it only if it awaits the accept."""
@@ -282,6 +290,11 @@ class WebSocket(Peer, TopicClient):
             if task is not None:
                 task.cancel()
                 task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    @property
+    def _has_company(self) -> bool:
+        """Whether something runs beside its session."""
+        return any(task is not None and not task.done() for task in (self._greeting, self._intake.task))
 
     def _to_session(self, message: object) -> None:
         if self._session is not None and self._session.is_alive():

@@ -230,7 +230,11 @@ class Telemetry:
             values = values_of(fact)
             if count is not None:
                 values["count"] = count
-            getattr(log, level)(words.event, **values)
+            say = getattr(log, "say_values", None)  # of ours: see `logs.Lines`
+            if say is not None:
+                say(level, words.event, values)
+            else:
+                getattr(log, level)(words.event, **values)
 
     def _count(self, words: Words, fact: Any) -> int:
         """How many facts a line would stand for; 0 if there is to be none."""

@@ -163,7 +163,9 @@ class WebSocketEndpoint:
 
     def _session(self) -> Actor:
         if self._actor is None:
-            raise RuntimeError(f"could not reach the actor of {type(self).__name__}: it has none yet; use on_connect")
+            raise RuntimeError(
+                f"could not reach the actor of {type(self).__name__}: it has none before on_connect, or after the end"
+            )
         return self._actor
 
     def _room_names(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class EndpointSession(Session):
         super().__init__(ws, passage)
         self._endpoint = endpoint_class(ws)
         self._endpoint._actor = self
-        self._receive = passage.message(self._innermost)
+        self._receive = passage.message(self._innermost) if ws._intake.is_touched else None
 
     @property
     def rests(self) -> bool:
@@ -92,6 +92,7 @@ class EndpointSession(Session):
             if passed is not None:
                 await result(self._endpoint._receive(passed))
             elif intake.frames:
+                assert self._receive is not None, "frames that nothing touches are handed over"
                 await self._receive(self.ws, intake.take())
         except Exception as error:
             await self._failed(error)
@@ -127,6 +128,10 @@ class EndpointSession(Session):
     def _error_handlers(self) -> list[Callable[..., Any]]:
         own = getattr(self._endpoint, "on_error", None)
         return [*([own] if own is not None else []), *super()._error_handlers()]
+
+    def _release(self) -> None:
+        super()._release()
+        self._endpoint._actor = self._receive = None
 
     def _last_words(self) -> list[Callable[..., Any]]:
         return [self._endpoint.on_disconnect, *super()._last_words()]

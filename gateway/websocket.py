@@ -8,6 +8,7 @@ of a socket that is gone, from receive and from send.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -283,6 +284,8 @@ class WebSocket(Peer, TopicClient):
         self.state = ConnectionState.DISCONNECTED
         self._gone = WebSocketDisconnect(code, reason)
         self._intake.end(self._gone)
+        if not self._intake.is_touched:
+            self._part_with_intake()
 
     def _let_go(self) -> None:
         """Its session ends: what runs beside it, and whose outcome nobody will ask for, ends too."""
@@ -290,6 +293,11 @@ class WebSocket(Peer, TopicClient):
             if task is not None:
                 task.cancel()
                 task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._part_with_intake()  # only now, where it passes messages on
+
+    def _part_with_intake(self) -> None:
+        """Nothing that it passes on is shown this object any more: no cycle that somebody has to look for."""
+        self._intake._ws = weakref.proxy(self)
 
     @property
     def _has_company(self) -> bool:

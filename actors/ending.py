@@ -19,7 +19,7 @@ from pykka import ActorRegistry
 from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef
 from .death_watch import notify_all
 from .events import ActorFailed, ActorStopped, HandlerAbandoned
-from .leftovers import drain, lose_in_hand, take_for_hook, undeliverable
+from .leftovers import drain, has_left, lose_in_hand, take_for_hook, undeliverable
 from .ops import Finish, Kill, Revive, StopNow, settle
 from .stash import take_up
 from .supervision import WORKER_SHUTDOWN, ExitReason, ends_supervisor
@@ -40,7 +40,8 @@ async def end(cell: Cell, reason: ExitReason, error: BaseException | None = None
     close(cell, reason)
     if cell._parent is None and error is not None and cell._env.fatal is None:
         cell._env.fatal = error
-    await stop_children(cell, drain=reason in ("stopped", "shutdown"))
+    if cell._family is not None:
+        await stop_children(cell, drain=reason in ("stopped", "shutdown"))
     end_side_jobs(cell)
     if cell._actor is not None and not (error is not None and cell._env.pykka_compatible):
         await call_hook(cell, "on_stop", cell._actor.on_stop)
@@ -222,7 +223,7 @@ def look_at_group(cell: Cell) -> None:
 
 def _offer_undelivered(cell: Cell, actor: Any) -> None:
     """The last instance may take what it will not handle; if it fails to, they become dead letters."""
-    messages = take_for_hook(cell)
+    messages = take_for_hook(cell) if has_left(cell) else []
     try:
         if messages:
             actor.on_undelivered(messages)

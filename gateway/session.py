@@ -3,7 +3,8 @@ The app code of one connection: the child of its machine.
 
 A handler here may wait for a database as long as it likes: its machine goes on delivering broadcasts. First it is found
 out who the client is and whether it may be here; then middleware, then the endpoint. When the socket is gone the
-session hears it once, has its last word, and says that it is done; then memberships end.
+session hears it once, has its last word, and says that it is done; then memberships end. One that rests is stopped in
+place, and has its last word in that.
 """
 
 from __future__ import annotations

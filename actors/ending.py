@@ -25,7 +25,7 @@ from .stash import take_up
 from .supervision import WORKER_SHUTDOWN, ExitReason, ends_supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
     Cell = ActorRef[Any]
 
@@ -58,19 +58,37 @@ def stop_in_place(cell: Cell) -> bool:
         Whether it is gone. If it is not, `is_alive` says whether it has begun to end, and will be gone when what its
         `on_stop` returned has been awaited, or was not idle and was left alone.
     """
-    family, dispatcher = cell._family, cell._env.dispatcher
-    if cell._scheduled or (family is not None and family.children) or cell._spec.mends("stopped"):
+    dispatcher = cell._env.dispatcher
+    if cell._scheduled or not goes_alone(cell, "stopped"):
         return False
     if dispatcher.in_place != "always" or asyncio._get_running_loop() is not dispatcher.loop:
         return False
-    close(cell, "stopped")
-    end_side_jobs(cell)
-    ending = as_itself(cell, _on_stop, cell)
+    ending = as_itself(cell, depart, cell, "stopped")
     if ending is not None:
         cell._post(Finish(ending))
-        return False
-    _bury(cell)
-    return True
+    return ending is None
+
+
+def depart(cell: Cell, reason: ExitReason) -> Coroutine[Any, Any, None] | None:
+    """
+    What `end` does for who has no children and did not fail: without a coroutine, unless its `on_stop` is one.
+
+    Returns that one, to be handed to `finish`.
+    """
+    if cell._phase == STARTING:
+        drop_instance(cell)  # it never ran: no hook for it
+    close(cell, reason)
+    end_side_jobs(cell)
+    ending = None if cell._actor is None else _on_stop(cell)
+    if ending is None:
+        _bury(cell)
+    return ending
+
+
+def goes_alone(cell: Cell, reason: ExitReason) -> bool:
+    """Whether its end is nobody's to mend, and no child has to end before."""
+    family = cell._family
+    return cell._parent is not None and not (cell._spec.mends(reason) or (family is not None and family.children))
 
 
 def as_itself(cell: Cell, function: Callable[..., Any], *args: object) -> Any:
@@ -86,8 +104,7 @@ def as_itself(cell: Cell, function: Callable[..., Any], *args: object) -> Any:
         dispatcher.current, dispatcher.flushing = other, flushing
 
 
-def _on_stop(cell: Cell) -> Any:
-    """Its coroutine, if it is one."""
+def _on_stop(cell: Cell) -> Coroutine[Any, Any, None] | None:
     try:
         result = cell._actor._run_hook(cell._actor.on_stop)
     except BaseException as error:
@@ -181,7 +198,7 @@ def _bury(cell: Cell) -> None:
         _offer_undelivered(cell, cell._actor)
     cell._phase = DEAD
     end_side_jobs(cell)  # again: an abandoned one has come here without, and `on_stop` may have begun some
-    if cell._rest is not None:
+    if cell._rare is not None and cell._rest is not None:
         cell._rest.cancel()
     drain(cell)
     for op in cell._lane or ():
@@ -196,7 +213,7 @@ def _bury(cell: Cell) -> None:
     drop_instance(cell)
     if cell._env.events.wants(ActorStopped):
         cell._env.events.publish(ActorStopped(cell, cell._reason or "stopped"))
-    if cell._termination is not None:
+    if cell._rare is not None and cell._termination is not None:
         cell._termination.resolve(None)
 
 

@@ -25,9 +25,11 @@ from .ending import (
     as_itself,
     call_hook,
     close,
+    depart,
     drop_instance,
     end,
     finish,
+    goes_alone,
     is_registered,
     look_at_group,
     stop_children,
@@ -138,7 +140,7 @@ def perform(cell: Cell, op: Op) -> Doing | None:
         settle(op)
         return None
     if isinstance(op, StopNow):  # what most lives end by
-        return _leave(cell, op.reason, op.reply_to)
+        return _stop_now(cell, op)
     if isinstance(op, Start):
         starting = _start(cell) if op.starting is None else op.starting
         return None if starting is None else _start_later(cell, starting)
@@ -265,6 +267,13 @@ async def _mend(cell: Cell, error: BaseException, doing: str) -> None:
         await _give_up(cell, error, decision)
     else:
         await end(cell, "failed", error)
+
+
+def _stop_now(cell: Cell, op: StopNow) -> Doing | None:
+    if op.reply_to is not None or not goes_alone(cell, op.reason):
+        return _leave(cell, op.reason, op.reply_to)
+    ending = depart(cell, op.reason)
+    return None if ending is None else finish(cell, ending)
 
 
 async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | None) -> None:

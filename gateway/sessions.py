@@ -107,9 +107,10 @@ class Sessions:
 
     def _wait_for_mail(self) -> bool:
         """What app code has said in its last word comes before the end of its connection."""
-        if self._machine.has_mail:
+        has_mail = self._machine.has_mail
+        if has_mail:
             self._machine.actor_ref.tell(SessionDone())
-        return self._machine.has_mail
+        return has_mail
 
     # --- what the client calls
 

@@ -302,7 +302,8 @@ class WebSocket(Peer, TopicClient):
     @property
     def _has_company(self) -> bool:
         """Whether something runs beside its session."""
-        return any(task is not None and not task.done() for task in (self._greeting, self._intake.task))
+        greeting, passing = self._greeting, self._intake.task
+        return (greeting is not None and not greeting.done()) or (passing is not None and not passing.done())
 
     def _to_session(self, message: object) -> None:
         if self._session is not None and self._session.is_alive():

@@ -27,7 +27,7 @@ from .errors import (
 )
 from .future import LoopFuture
 from .handler_table import HandlerTable, handles
-from .in_place import by_shortcut, tell_many, tell_some
+from .in_place import by_shortcut, is_idle, tell_many, tell_some
 from .mailbox import Mailbox
 from .messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
 from .piping import PipeFailed
@@ -84,6 +84,7 @@ __all__ = [
     "WouldBlockLoop",
     "by_shortcut",
     "handles",
+    "is_idle",
     "patiently",
     "run_blocking",
     "tell_many",

@@ -79,7 +79,8 @@ class LoopFuture(pykka.Future[T]):
             return False
         self._result = result
         self._state = state
-        self._run_callbacks()
+        if self._callbacks:
+            self._run_callbacks()
         return True
 
     def _settle(self, state: int, result: object) -> None:

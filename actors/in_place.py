@@ -71,6 +71,23 @@ def tell_some(refs: tuple[ActorRef[Any], ...], message: object, start: int = 0, 
         dispatcher.flushing = True
 
 
+def is_idle(ref: ActorRef[Any]) -> bool:
+    """
+    Whether what is done now in its stead comes after all that it was told, and before all that it will be. Any thread.
+
+    It waits for a message, this is its loop's thread, and no exploration of interleavings wants it otherwise.
+    """
+    dispatcher = ref._env.dispatcher
+    if ref._scheduled or get_ident() != dispatcher.thread:
+        return False
+    return dispatcher.in_place == "always" or _may_be_in_place(dispatcher)
+
+
+def _may_be_in_place(dispatcher: Dispatcher) -> bool:
+    """Where tests explore: never, or a coin."""
+    return dispatcher.in_place == "random" and (dispatcher.order is None or dispatcher.order.random() < 0.5)
+
+
 def by_shortcut(ref: ActorRef[Any], carried: object) -> bool:
     """
     Takes the shortcut of one receiver (see `Actor.shortcut`), in order with all that it was told before. Any thread.
@@ -78,10 +95,8 @@ def by_shortcut(ref: ActorRef[Any], carried: object) -> bool:
     Returns:
         False if there is none, if it is not idle, or if this is not the loop's thread: then it has to be told.
     """
-    shortcut, dispatcher = ref._shortcut, ref._env.dispatcher
-    if shortcut is None or ref._scheduled or dispatcher.in_place == "never" or get_ident() != dispatcher.thread:
-        return False
-    if dispatcher.in_place == "random" and dispatcher.order is not None and dispatcher.order.random() < 0.5:
+    shortcut = ref._shortcut
+    if shortcut is None or not is_idle(ref):
         return False
     try:
         shortcut(carried)

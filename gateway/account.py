@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Account:
-    """Of one connection; counts its messages."""
+    """Of one connection."""
 
-    __slots__ = ("_node", "_outlet", "_pinging", "_since", "_subscriptions", "_ticket", "inlet", "received")
+    __slots__ = ("_node", "_outlet", "_pinging", "_since", "_subscriptions", "_ticket", "inlet")
 
     def __init__(
         self, node: Node, ticket: Ticket, outlet: Outlet, pinging: Pinging, subscriptions: Subscriptions
@@ -33,8 +33,6 @@ class Account:
         self._since = node.now()
         self.inlet: Inlet | None = None
         """What its socket talks to; None before the 101."""
-        self.received = 0
-        """Messages of the client."""
 
     def view(self) -> ConnectionView:
         """How it is now, for the admin listener; what `ConnectionClosed` says of one that has ended."""
@@ -48,11 +46,12 @@ class Account:
 
     def _fields(self) -> dict[str, Any]:
         ticket, outlet, now = self._ticket, self._outlet, self._node.now()
-        last_seen = self._since if self.inlet is None else self.inlet.last_seen
+        inlet = self.inlet
+        last_seen, received = (self._since, 0) if inlet is None else (inlet.last_seen, inlet.received)
         return {
             "connection": ticket.client, "principal": ticket.principal.id, "address": ticket.address,
             "wire": ticket.wire.name, "path": ticket.path, "seconds": round(now - self._since, 3),
             "last_inbound_age": round(now - last_seen, 3), "missed_pings": self._pinging.missed,
-            "outbox_bytes": outlet.waiting_bytes, "received": self.received, "sent": outlet.sent,
+            "outbox_bytes": outlet.waiting_bytes, "received": received, "sent": outlet.sent,
             "topics": self._subscriptions.topics,
         }  # fmt: skip

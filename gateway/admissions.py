@@ -73,7 +73,7 @@ class Admissions:
     def keep_if_early(self, submit: Submit) -> bool:
         """Whether only a member may ask that, and this client is none: what is behind its join waits for that."""
         client, member = submit.origin.client, self._roster.get(submit.origin.client)
-        if not submit.generation or (member is not None and member.generation == submit.generation):
+        if member is not None and member.generation == submit.generation:
             return False
         if client in self._joins.clients():
             self._early.setdefault(client, []).append(submit)

@@ -22,7 +22,7 @@ from .account import Account
 from .app_host import AppHost
 from .clearance import Clearance
 from .commands import Join
-from .connection_messages import Close, Due, Kick, Opened, Received, SocketClosed, Writable
+from .connection_messages import Close, Due, Kick, Opened, Received, SocketClosed, TooFast, Writable
 from .deadlines import Deadlines
 from .deliver import Deliver
 from .ending import Ending
@@ -130,7 +130,8 @@ class ConnectionActor(AppHost):
 
     def inlet(self, socket: Socket) -> Inlet:
         """Called at the hand-over, synchronously: from now on the socket talks to this machine."""
-        inlet = self._account.inlet = Inlet(self.actor_ref, self._gate.credit, self._node.clock)
+        endpoint = self._reception if self._wire.uses_app_frames else None
+        inlet = self._account.inlet = Inlet(self.actor_ref, self._gate.credit, self._node.clock, endpoint)
         self.actor_ref.tell(Opened(socket))
         return inlet
 
@@ -150,7 +151,6 @@ class ConnectionActor(AppHost):
 
     @handles(Received)
     def received(self, received: Received) -> None:
-        self._account.received += 1
         ending, reception = self._ending, self._reception
         if ending.closing is not None or ending.closed is not None:
             self._replies.give(len(received.data))
@@ -163,6 +163,10 @@ class ConnectionActor(AppHost):
             self._gate.credit.take(command.reply.size_bytes)
             if not reception.admit(command):
                 return
+
+    @handles(TooFast)
+    def frame_refused(self, frame: TooFast) -> None:
+        self._reception.refuse_frame(frame)
 
     @handles(Writable)
     def writable(self, _: Writable) -> None:

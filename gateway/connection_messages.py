@@ -35,6 +35,15 @@ class Received:
 
 
 @attrs.frozen(eq=False)
+class TooFast:
+    """A frame for the endpoint that came too fast."""
+
+    data: str | bytes
+    wait: float
+    """Seconds until one may come."""
+
+
+@attrs.frozen(eq=False)
 class Writable:
     """The transport has room again."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from .outbox import Entry
 from .publications import Delivery
 
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from .publications import Item
 
 
-@attrs.define(eq=False)
 class Deliver:
     """
     One object for all members that read the same bytes. Nothing in it changes once it is told.
@@ -28,18 +25,17 @@ class Deliver:
         slow: What the outbox of a congested member may do with it.
     """
 
-    topic: str
-    items: Sequence[Item]
-    frames: Sequence[bytes]
-    at: float
-    slow: SlowPolicy
-    joined: bytes = attrs.field(init=False)
-    """All frames in order, for a member whose socket takes them; empty if there is nothing to see."""
-    _entries: tuple[Entry, ...] | None = attrs.field(default=None, init=False)
+    __slots__ = ("_entries", "at", "frames", "items", "joined", "slow", "topic")
 
-    def __attrs_post_init__(self) -> None:
-        frames = self.frames
+    def __init__(self, topic: str, items: Sequence[Item], frames: Sequence[bytes], at: float, slow: SlowPolicy) -> None:
+        self.topic = topic
+        self.items = items
+        self.frames = frames
+        self.at = at
+        self.slow = slow
         self.joined = frames[0] if len(frames) == 1 else b"".join(frames)
+        """All frames in order, for a member whose socket takes them; empty if there is nothing to see."""
+        self._entries: tuple[Entry, ...] | None = None
 
     @property
     def entries(self) -> tuple[Entry, ...]:

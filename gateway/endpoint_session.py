@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class EndpointSession(Session):
     """An endpoint that is a class: an instance of it per connection, one handler at a time."""
 
+    is_told_of_frames = True
+
     def __init__(self, ws: WebSocket, endpoint_class: type[WebSocketEndpoint], passage: Passage = OPEN) -> None:
         super().__init__(ws, passage)
         self._endpoint = endpoint_class(ws)

@@ -48,7 +48,8 @@ class FanOut:
         self._slow = slow
         self._now = now
         self._pending: list[Item] = []
-        self._unfinished: list[Unfinished] = []
+        self.unfinished: list[Unfinished] = []
+        """What some members were told and others are still to be told."""
         self.members = Members()
 
     def add(self, item: Item) -> None:
@@ -56,19 +57,14 @@ class FanOut:
 
     @property
     def is_pending(self) -> bool:
-        return bool(self._pending or self._unfinished)
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether some members were told what others are still to be told."""
-        return bool(self._unfinished)
+        return bool(self._pending or self.unfinished)
 
     def flush(self) -> list[Item]:
         """Tells every member what is pending; returns it. Membership may change afterwards."""
         items = self.flush_slice()
-        for rest in self._unfinished:
+        for rest in self.unfinished:
             tell_many(rest.refs[rest.told :], rest.deliver, rest.deliver.joined)
-        self._unfinished.clear()
+        self.unfinished.clear()
         return items
 
     def flush_slice(self) -> list[Item]:
@@ -77,12 +73,12 @@ class FanOut:
 
         Until it is told whole, nothing newer is begun. Returns what was begun.
         """
-        while self._unfinished:
-            rest = self._unfinished[0]
+        while self.unfinished:
+            rest = self.unfinished[0]
             rest.told = tell_some(rest.refs, rest.deliver, rest.told, rest.deliver.joined)
             if rest.told < len(rest.refs):
                 return []
-            del self._unfinished[0]
+            del self.unfinished[0]
         items, self._pending = self._pending, []
         groups = self.members.groups
         if items and groups:
@@ -106,14 +102,14 @@ class FanOut:
             tell_many((member.connection,), deliver, deliver.joined)
 
     def _tell(self, variant: Variant, refs: tuple[ActorRef[Any], ...], items: list[Item], apart: list[str]) -> None:
-        frames = [variant.frame(item) for item in items]
+        frames = [variant.frame(items[0])] if len(items) == 1 else [variant.frame(item) for item in items]
         if apart:
             refs = self._tell_apart(refs, items, frames, apart)
-        deliver = self._deliver(items, frames)
+        deliver = Deliver(self._name, items, frames, self._now(), self._slow)
         if deliver.joined:
             told = tell_some(refs, deliver, carried=deliver.joined)
             if told < len(refs):
-                self._unfinished.append(Unfinished(refs, deliver, told))
+                self.unfinished.append(Unfinished(refs, deliver, told))
 
     def _tell_apart(
         self, refs: tuple[ActorRef[Any], ...], items: list[Item], frames: list[bytes], apart: list[str]

@@ -14,7 +14,7 @@ from .connection_messages import Close, Ended, SessionDone
 from .hooks import result
 from .passage import OPEN
 from .reasons import InvalidData
-from .session import GOODBYE, FrameReady, Session
+from .session import GOODBYE, Session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,6 +32,8 @@ class Finished:
 
 class FunctionSession(Session):
     """An endpoint that is a function: a task of its own, fed by the WebSocket's queue."""
+
+    is_told_of_frames = False
 
     def __init__(
         self,
@@ -58,10 +60,6 @@ class FunctionSession(Session):
             error = raised
         if self.actor_ref.is_alive():
             self.actor_ref.tell(Finished(error))
-
-    @handles(FrameReady)
-    def frame_ready(self, _: FrameReady) -> None:
-        """The function takes frames itself."""
 
     @handles(Ended)
     def ended(self, ended: Ended) -> Any:

@@ -1,8 +1,15 @@
-"""What a socket talks to: turns its calls into messages of the connection machine, and says when it has had enough."""
+"""
+What a socket talks to: turns its calls into messages of the connection machine, and says when it has had enough.
+
+The frames of an endpoint go past the machine and its turns as long as it is idle: nothing it was told can be before
+them, and it has nothing to say to them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from actors import is_idle
 
 from .connection_messages import Received, SocketClosed, Writable
 
@@ -10,26 +17,39 @@ if TYPE_CHECKING:
     from actors import ActorRef, Clock
 
     from .credit import Credit
+    from .reception import Reception
 
 
 class Inlet:
-    """The `SocketListener` of one connection. Loop thread only; the machine is told, never called."""
+    """
+    The `SocketListener` of one connection. Loop thread only; the machine is told, never called.
 
-    __slots__ = ("_clock", "_credit", "_ref", "last_seen")
+    Args:
+        endpoint: Where frames go that are app code's, past the machine; None on a wire.
+    """
 
-    def __init__(self, ref: ActorRef[Any], credit: Credit, clock: Clock) -> None:
+    __slots__ = ("_clock", "_credit", "_endpoint", "_ref", "last_seen", "received")
+
+    def __init__(self, ref: ActorRef[Any], credit: Credit, clock: Clock, endpoint: Reception | None = None) -> None:
         self._ref = ref
         self._credit = credit
         self._clock = clock
+        self._endpoint = endpoint
         self.last_seen = clock.now()
         """When anything came in; any inbound traffic counts for the heartbeat."""
+        self.received = 0
+        """Messages of the client."""
 
     def text_received(self, data: str | bytes) -> None:
         """The hot path, once for each message."""
-        self.last_seen = self._clock.now()
+        self.last_seen = now = self._clock.now()
+        self.received += 1
         self._credit.take(len(data))
-        if self._ref.is_alive():
-            self._ref.tell(Received(data))
+        endpoint, ref = self._endpoint, self._ref
+        if endpoint is not None and is_idle(ref) and endpoint.takes_at_once(data, now):
+            return
+        if ref.is_alive():
+            ref.tell(Received(data))
 
     bytes_received = text_received
 

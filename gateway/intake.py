@@ -88,7 +88,8 @@ class Intake:
 
     def feed(self, data: str | bytes) -> None:
         self.frames.append(Frame(data))
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def end(self, gone: WebSocketDisconnect) -> None:
         """Nothing comes any more; what waits may still be taken."""
@@ -109,7 +110,9 @@ class Intake:
     def take(self) -> Frame:
         """The next one as it came."""
         frame = self.frames.pop(0)
-        self._ws._give_back(len(frame.data))
+        machine = self._ws._ref._actor
+        if machine is not None:  # a call and no message, which would cost its machine a turn
+            machine.taken(len(frame.data))
         return frame
 
     @property

@@ -31,18 +31,15 @@ class Line:
     """The engine may answer late: what is behind waits too, so that the order of acceptance is the order of all."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Waiting] = deque()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
+        self.waiting: deque[Waiting] = deque()
 
     def push(self, waiting: Waiting) -> None:
-        self._waiting.append(waiting)
+        self.waiting.append(waiting)
 
     def advance(self) -> Iterator[Delivery]:
         """What may be delivered now, in order; each is answered after it was taken."""
-        while self._waiting and not isinstance(self._waiting[0].position, Pending):
-            waiting = self._waiting.popleft()
+        while self.waiting and not isinstance(self.waiting[0].position, Pending):
+            waiting = self.waiting.popleft()
             position = waiting.position
             if isinstance(position, Refused):
                 waiting.answer(position)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,14 @@ from .engines.memory import MemoryEngine
 from .events import ReceiptFailed
 from .heartbeat import ClientBeats, Heartbeat, SteadyPings
 from .ids import Ids
+from .limits import check_topic_name
 from .live_topics import LiveTopics
 from .parts import HOME, PASSIVATE_AFTER, plan_tree
 from .pulse import SLOT, Pulse
 from .quotas import Quotas
 from .reasons import Refused
 from .tokens import Tokens
-from .topic_patterns import TopicTable
+from .topic_patterns import MAX_REMEMBERED_TOPICS, TopicTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from .permissions import Permit
     from .protocols.base import Liveness
     from .tickets import Ticket
+    from .topic_settings import TopicSettings
 
 Beats = Heartbeat | SteadyPings | ClientBeats
 
@@ -84,6 +87,8 @@ class Node:
         self.quotas = Quotas(self.limits)
         """What connections share."""
         self.topics = settings.topic_table()
+        self.settings_of = lru_cache(MAX_REMEMBERED_TOPICS)(self._find_settings)
+        """Of a topic, whose name is checked before. Raises Refused for a bad one."""
         self.heartbeat_config = settings.gateway.heartbeat
         self.auth = settings.gateway.auth
         self.tokens = Tokens(self.auth.jwt_secret) if self.auth.jwt_secret else None
@@ -136,7 +141,7 @@ class Node:
         """Brings up the system; from here on facts can be subscribed to."""
         if self.system._env is None:
             await self.system.start()
-        self.clock = self.system.env.clock
+        self.clock, self.dispatcher = self.system.env.clock, self.system.env.dispatcher
         self.now, self.wall = self.clock.now, self.clock.wall
         self.events = self.system.events
         self.engine = self._make_engine(self)
@@ -191,14 +196,8 @@ class Node:
             found = self._beats[key] = _BEATS[kind](key[1])
         return found
 
-    @property
-    def turn(self) -> int:
-        """A number that is another one in each turn of an actor."""
-        return self.system.env.dispatcher.turns
-
-    def is_current(self, ref: ActorRef[Any]) -> bool:
-        """Whether this actor's own turn is running."""
-        return self.system.env.dispatcher.current is ref
+    def _find_settings(self, topic: str) -> TopicSettings:
+        return self.topics.settings_for(check_topic_name(topic, max_bytes=self.limits.max_topic_name_bytes))
 
     # --- what the application says of a topic
 

@@ -135,7 +135,7 @@ class Order:
 
     def _put(self, publication: Publication, answer: Answer, position: Place) -> Waiting | None:
         """Into the line, unless nobody stands there and it has its position already."""
-        if not self._line and (position is None or type(position) is Position):
+        if not self._line.waiting and (position is None or type(position) is Position):
             self._fan_out.add(Delivery(publication, position))
             self.ask_for_flush()
             answer(Published(position))
@@ -168,10 +168,12 @@ class Order:
 
     def end_turn(self) -> None:
         """As `flush`, but a large room is told over several turns, with those of others in between."""
-        if self._fan_out.is_pending:
-            self._note(self._fan_out.flush_slice())
-            if self._fan_out.is_unfinished:
-                self._ask()
+        fan_out = self._fan_out
+        items = fan_out.flush_slice()
+        if items:
+            self._note(items)
+        if fan_out.unfinished:
+            self._ask()
 
     def _note(self, items: list[Item]) -> None:
         self._joins.note(items)
@@ -184,7 +186,7 @@ class Order:
 
     def ask_for_flush(self) -> None:
         """In a turn of its own the end of it delivers; in anybody else's the topic tells itself to have one."""
-        if self._fan_out.is_pending and not self._node.is_current(self._ref):
+        if self._node.dispatcher.current is not self._ref and self._fan_out.is_pending:
             self._ask()
 
     def _ask(self) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .clearance import Unanswered
 from .commands import Broken, Call, Done, Handled, Identify, Invalid, Join, Nothing, Ping, Pong, Publish, Renew, Reply
-from .connection_messages import Close, Permitted
+from .connection_messages import Close, Permitted, TooFast
 from .events import MessageDropped
 from .reasons import InvalidToken, Refused
 from .schemas import head_of
@@ -74,6 +74,25 @@ class Reception:
         self._clearance = clearance
 
     # --- within its rate
+
+    def takes_at_once(self, data: str | bytes, now: float) -> bool:
+        """A frame for the endpoint while the machine is idle; False for one that it has to look at itself."""
+        ending = self._ending
+        if ending.closing is not None or ending.closed is not None or self._ticket.limits:
+            return False
+        wait = self._gate.wait(now)
+        if wait > 0:
+            self._machine.actor_ref.tell(TooFast(data, wait))  # answered in a turn
+        else:
+            self._sessions.feed(data)
+        return True
+
+    def refuse_frame(self, frame: TooFast) -> None:
+        size = len(frame.data)
+        if self._ending.has_begun:
+            self._replies.give(size)
+        else:
+            self._too_fast(Reply(size_bytes=size), frame.wait)
 
     def take_frame(self, data: str | bytes) -> None:
         """For the endpoint, within its connection's rate, or the message's own."""

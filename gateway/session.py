@@ -10,7 +10,7 @@ place, and has its last word in that.
 from __future__ import annotations
 
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors import Actor, handles
 
@@ -51,6 +51,9 @@ class Session(Actor):
 
     starts_in_place = True
     """The upgrade waits for it: two turns and a request that is suspended cost an eighth of a connection."""
+
+    is_told_of_frames: ClassVar[bool]
+    """Whether a `FrameReady` comes for each frame; a function takes them itself."""
 
     def __init__(self, ws: WebSocket, passage: Passage = OPEN) -> None:
         super().__init__()

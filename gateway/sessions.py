@@ -73,8 +73,9 @@ class Sessions:
             return
         websocket = self._ticket._websocket
         assert websocket is not None, "a session is given its WebSocket when it starts"
-        websocket._feed(data)
-        session.tell(FRAME_READY)
+        websocket._intake.feed(data)
+        if session.actor_class.is_told_of_frames:
+            session.tell(FRAME_READY)
 
     def say_goodbye(self, code: int, reason: str) -> bool:
         """It has its last word, on the live instance, else on a fresh one; whether there is one to wait for."""

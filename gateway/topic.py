@@ -131,7 +131,7 @@ class TopicActor(Actor):
     def submit(self, submit: Submit) -> None:
         command = submit.command
         if isinstance(command, Publish):
-            if not self._admissions.keep_if_early(submit):
+            if not (submit.generation and self._admissions.keep_if_early(submit)):
                 self._publish(submit.origin, command)
         elif isinstance(command, Join):
             self._admissions.ask(submit)
@@ -159,17 +159,22 @@ class TopicActor(Actor):
             command.conflate,
         )  # fmt: skip
         key = None if command.key is None else self._key_of(origin, command, command.key)
+        if self._code.behaviour is None or not self._code_takes(origin, command, publication, key):
+            self._order.accept(publication, command.save, key, lambda result: answer(origin, command.reply, result))
+
+    def _code_takes(self, origin: Origin, command: Publish, publication: Publication, key: str | None) -> bool:
+        """Whether app code handles what a client publishes, or lets nothing past itself: then that is answered."""
         if self._code.takes(origin, command.event):
             there = self._roster.get(origin.client)
             member = self.asking(origin) if there is None else self.member(there)
             self._code.hand_over(ClientEvent(member, command.event, publication, origin, command.reply, key))
-            return
+            return True
         try:
             self._code.check_passes_on(origin, command.event)
         except Refused as error:
             answer(origin, command.reply, error)
-            return
-        self._order.accept(publication, command.save, key, lambda result: answer(origin, command.reply, result))
+            return True
+        return False
 
     def _key_of(self, origin: Origin, command: Publish, key: str) -> str:
         """

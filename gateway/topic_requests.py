@@ -196,7 +196,7 @@ class TopicRequests:
         node = self._node
         self._who.check_known()
         node.check_open()
-        return node.topics.settings_for(check_topic_name(topic, max_bytes=node.limits.max_topic_name_bytes))
+        return node.settings_of(topic)
 
     def _check_allowed(self, who: Who, topic: str) -> None:
         """What its settings say. Raises Refused; that the topic has none is a fact, and no matter of the client's."""

@@ -30,7 +30,7 @@ MAX_SHOWN = 64
 
 class TypedFrames:
     """
-    One per endpoint class; false if it handles no messages.
+    One per endpoint class.
 
     Args:
         takes_rest: Whether `on_receive` gets what no handler is marked for; else that is answered with an error.
@@ -38,12 +38,10 @@ class TypedFrames:
 
     def __init__(self, handlers: Handlers, *, takes_rest: bool) -> None:
         self._calls = handlers.calls
+        self.has_handlers = bool(handlers.calls)
         self.limits = handlers.limits
         self._takes_rest = takes_rest
         self.messages = handlers.messages
-
-    def __bool__(self) -> bool:
-        return bool(self._calls)
 
     async def take(self, endpoint: WebSocketEndpoint, frame: Frame) -> None:
         """Has it handled, and answers. Raises what the handler raises, but for Refused, which is an answer."""

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["Address", "ConnectionState", "Frame", "Handshake", "Liveness", "WebSocket"]
 
 
+SENT: Receipt[None] = Receipt.of(None)
+"""Of everything that has left already: there is nothing about it that could still change."""
+
 NORMALLY = (1000, "")
 """Code and words of a close that nobody has given others."""
 
@@ -201,18 +204,19 @@ class WebSocket(Peer, TopicClient):
         """
         if self.state is ConnectionState.CONNECTING:
             raise NotAccepted(act)
+        is_open = self.state is ConnectionState.CONNECTED and self._gone is None
+        if is_open and self._leaves_at_once(payload, kind):
+            return SENT
         receipt: Receipt[None] = Receipt(act, self._node.receipt_lost)
-        if self._gone is not None or self.state is not ConnectionState.CONNECTED:
-            receipt.fail(self._gone or WebSocketDisconnect(*self._leaving))
-        elif self._leaves_at_once(payload, kind):
-            receipt.resolve(None)
-        else:
+        if is_open:
             self._tell(Send(payload, kind, receipt), receipt)
+        else:
+            receipt.fail(self._gone or WebSocketDisconnect(*self._leaving))
         return receipt
 
     def _leaves_at_once(self, payload: bytes, kind: Kind) -> bool:
         """The first of a turn does, mostly; what is sent behind it is joined, for one write costs more than a turn."""
-        turn, machine = self._node.turn, self._ref._actor
+        turn, machine = self._node.dispatcher.turns, self._ref._actor
         if turn == self._sent_in or machine is None or not machine.send_at_once(payload, kind):
             return False
         self._sent_in = turn
@@ -263,17 +267,8 @@ class WebSocket(Peer, TopicClient):
 
     # --- what the machine does, on the loop's thread
 
-    def _feed(self, data: str | bytes) -> None:
-        self._intake.feed(data)
-
     def _has_frame(self) -> bool:
         return self._intake.has_any
-
-    def _give_back(self, size: int) -> None:
-        """A call and no message: a frame would cost its machine a turn more. Both are on the loop's thread."""
-        machine = self._ref._actor
-        if machine is not None:
-            machine.taken(size)
 
     def _leave(self, code: int, reason: str) -> None:
         """The machine has begun to close: what waits still leaves, nothing is added."""

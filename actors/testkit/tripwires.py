@@ -133,8 +133,8 @@ def _letter(letter: DeadLetter) -> str:
 
 def _alive(system: ActorSystem) -> Iterator[ActorRef[Any]]:
     """Refs of this system that no shutdown reached; found among all objects, not in the tree they may have left."""
-    for one in gc.get_objects():
-        if isinstance(one, ActorRef) and one._env is system.env and one._phase != DEAD and one._actor is not None:
+    for one in gc.get_objects():  # `isinstance` would ask a weak proxy, whose object may be gone
+        if issubclass(type(one), ActorRef) and one._env is system.env and one._phase != DEAD and one._actor is not None:
             yield one
 
 

@@ -6,7 +6,8 @@ to one minor version for their sake; an aiohttp without them is refused at impor
 first client.
 
 What they are for: a `RequestHandler` has to forget its connection without closing it (`let_go`), and the compiled
-`WebSocketReader` does the work of a parser (masks, lengths, fragments, UTF-8) in C.
+`WebSocketReader` does the work of a parser (masks, lengths, fragments, UTF-8) in C; `mask(four_bytes, bytearray)` takes
+a mask off in place.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 try:
+    from aiohttp._websocket.helpers import websocket_mask as mask
     from aiohttp._websocket.models import WebSocketError, WSMessage
     from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 except ImportError as missing:
@@ -37,6 +39,7 @@ __all__ = (
     "is_leaving",
     "is_upgraded",
     "let_go",
+    "mask",
 )
 
 HANDLER_NAMES: Final = (

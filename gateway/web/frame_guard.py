@@ -49,9 +49,6 @@ class FrameGuard:
         """
         if self._begun:
             return self._scan_begun(data, start, end)
-        if not (self._skip or self._in_message) and _is_whole(data, start, end - start):
-            self.frames += 1
-            return end
         return self._scan(data, start + self._skip, end)
 
     def _scan_begun(self, data: bytes, start: int, end: int) -> int:
@@ -103,13 +100,3 @@ class FrameGuard:
             self._in_message = first < 0x80
         self.frames += 1
         return size + length
-
-
-def _is_whole(data: bytes, start: int, size: int) -> bool:
-    """Whether this is one masked, unfragmented frame of up to 64 KiB and nothing else, as most reads are."""
-    if size < 8 or data[start] < 0x80:
-        return False
-    second = data[start + 1]
-    if second == 0xFE:
-        return data[start + 2] << 8 | data[start + 3] == size - 8
-    return 0x80 <= second < 0xFE and second == size + 0x80 - 6

@@ -5,11 +5,12 @@ Rules of this file: everything runs in a callback of the transport or in a call 
 while healthy, no closure per connection. A fault of the peer ends in a close frame, never in an exception. What the
 listener raises ends this socket and no other.
 
-Theory of operation: a read is fed to aiohttp's compiled reader in slices of at most 4 KiB. After each the listener is
-asked for credit; without it, or after 1,024 frames in one turn, the rest of the read is kept as it came, with the place
-reached in it, and the transport is paused. A socket is *open*, then *closing* (our close frame is out: messages are
-dropped, the peer's close frame is looked for), then *ignoring* (nothing that comes in matters any more), then lost. One
-timer, armed when it stops being open, bounds all that follows.
+Theory of operation: a read that is one whole message is handed on as such. Any other is fed to aiohttp's compiled
+reader in slices of at most 4 KiB. After each the listener is asked for credit; without it, or after 1,024 frames in one
+turn, the rest of the read is kept as it came, with the place reached in it, and the transport is paused. A socket is
+*open*, then *closing* (our close frame is out: messages are dropped, the peer's close frame is looked for), then
+*ignoring* (nothing that comes in matters any more), then lost. One timer, armed when it stops being open, bounds all
+that follows.
 
 What it refuses to know: HTTP (`gateway.web.upgrade`), what a message means, who waits for room to write.
 """
@@ -36,6 +37,7 @@ from gateway.frames import close_frame, pong_frame
 from gateway.limits import TokenBucket
 from gateway.sockets import ListenerFactory, SocketListener
 from gateway.web.aiohttp_names import WebSocketError, WSMessage
+from gateway.web.whole_message import whole_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,8 +190,12 @@ class TakenSocket(asyncio.Protocol):
             return
         if self._rest or self._held:  # TLS may have more in hand after pause_reading()
             self._keep(self._rest[self._at :] + data, 0)
-        else:
+            return
+        message = whole_message(data, self._factory.limits.max_message_bytes) if self._parser is None else None
+        if message is None:
             self._feed(data, 0)
+        elif self.is_open:
+            self._hear(message)
 
     def eof_received(self) -> None:
         """
@@ -222,6 +228,21 @@ class TakenSocket(asyncio.Protocol):
             self._report(error)
 
     # -- reading -----------------------------------------------------------------------------------------------------
+
+    def _hear(self, message: str | bytes) -> None:
+        """The hot path: a read that is one message."""
+        listener = self._listener
+        try:
+            if type(message) is str:
+                listener.text_received(message)
+            else:
+                listener.bytes_received(message)  # type: ignore[arg-type]  # `isinstance` would cost more
+            wants_more = listener.has_credit()
+        except Exception as error:
+            self._listener_failed(error)
+            return
+        if self._held or not wants_more:
+            self.pause_reading()
 
     def _feed(self, data: bytes, at: int) -> None:
         """

@@ -140,3 +140,18 @@ async def test_it(system):
     assert False
 """
     outcome(pytester, body).assert_outcomes(failed=1)
+
+
+def test_a_weak_proxy_of_what_is_gone_trips_nothing(pytester: pytest.Pytester) -> None:
+    """The search for actors that outlive their test looks at all objects, and touches none that is not one."""
+    body = """
+import weakref
+
+class Gone: ...
+
+proxy = weakref.proxy(Gone())
+
+async def test_it(system):
+    system.spawn(Doing)
+"""
+    outcome(pytester, body).assert_outcomes(passed=1)

@@ -13,6 +13,7 @@ from gateway.protocols.centrifuge import CentrifugeWire
 from gateway.protocols.centrifuge_replies import MAX_TTL, expiry, subscribed
 from gateway.publications import Delivery, PresenceChange, Publication, Sender
 from gateway.stream import Entry, Position
+from tests.support.centrifuge_wire import said
 from tests.support.fake_socket import FakeSocket
 
 if TYPE_CHECKING:
@@ -30,13 +31,6 @@ def texts(frames: Sequence[bytes]) -> list[str]:
     for frame in frames:
         socket.write(frame)
     return socket.texts()
-
-
-def said(frames: Sequence[bytes]) -> object:
-    """The one thing that a client reads of these."""
-    (text,) = texts(frames)
-    assert "\n" not in text
-    return json.loads(text)
 
 
 def pub(published: Publication, position: Position | None = None) -> object:

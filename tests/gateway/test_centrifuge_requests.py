@@ -8,14 +8,7 @@ from gateway.commands import Call, Done, Handled, Identify, Join, Publish, ReadH
 from gateway.protocols.centrifuge import CentrifugeWire
 from gateway.reasons import Refused
 from gateway.stream import Position
-
-
-def connected() -> CentrifugeWire:
-    """A connection whose client has said who it is."""
-    wire = CentrifugeWire()
-    (identify,) = wire.decode('{"id":1,"connect":{}}')
-    assert isinstance(identify, Identify)
-    return wire
+from tests.support.centrifuge_wire import connected
 
 
 def test_a_connect_carries_who_and_what_it_has() -> None:

@@ -82,7 +82,7 @@ ELSEWHERE = {
     "topics.*.history.max_bytes": "gateway/test_stream.py::",
     "topics.*.slow": "gateway/test_slow_readers.py::test_drop_oldest_without_positions_loses_the_oldest",
     "topics.*.max_members": "gateway/test_joining.py::test_a_full_topic_refuses_and_lets_its_own_members_rejoin",
-    "log.format": "gateway/test_cli.py::test_console_lines_are_for_people",
+    "log.format": "gateway/test_logs.py::test_console_lines_are_for_people",
 }
 """The test, below `tests/`, that a key would fail."""
 

@@ -10,9 +10,8 @@ import pytest
 
 from gateway.behaviour import Room
 from gateway.reasons import Refused
-from tests.gateway.test_identification import Centrifuge
-from tests.gateway.test_wires_at_machines import Phoenix
 from tests.support.peer import KEPT, passes, settings, settle, start_node
+from tests.support.wire_peers import Centrifuge, Phoenix
 
 if TYPE_CHECKING:
     from actors import ActorSystem

@@ -20,9 +20,8 @@ from gateway.passage import OPEN
 from gateway.protocols.raw import RawWire
 from gateway.quotas import Quotas
 from gateway.shared_buckets import NOBODY
-from tests.gateway.test_identification import Centrifuge
-from tests.gateway.test_wires_at_machines import Phoenix
 from tests.support.peer import Peer, passes, settings, settle, start_node
+from tests.support.wire_peers import Centrifuge, Phoenix
 
 if TYPE_CHECKING:
     from actors import ActorSystem

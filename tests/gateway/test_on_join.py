@@ -148,3 +148,26 @@ async def test_a_join_that_waits_when_the_topic_ends_is_answered(system: ActorSy
     await passes(8)
     assert len([one for one in ada.heard() if one.get("ref") == 1]) == 1
     assert node.live.size("room") == 0
+
+
+class Asking(Room):
+    """Lets in who says why."""
+
+    def on_join(self, member: Member, params: Any) -> Any:
+        if not isinstance(params, dict):
+            raise Refused("no_reason", "say why")
+        return {"because": params["why"]}
+
+
+async def test_a_join_brings_data_for_the_room(system: ActorSystem) -> None:
+    """`data` of the native wire is what `on_join` gets; what cannot be read is answered."""
+    node = await start_node(system, behaviour=Asking)
+    ada = Peer(node, "ada")
+    (refused,) = await ada.says("join_room", room="room-1")
+    assert refused["error"]["message"] == "say why"
+    joined = await ada.joins("room-1", data={"why": "fun"})
+    assert joined["response"] == {"because": "fun"}
+    ada.socket.feed('{"action":"join_room","room":"room-2","data":1e999}')
+    await settle()
+    (wrong,) = ada.heard()
+    assert wrong["error"]["reason"] == "bad_request"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,28 +11,13 @@ from gateway.behaviour import Room
 from gateway.commands import Join, Leave, Reply
 from gateway.config import GatewaySettings
 from gateway.connection_messages import Kick
-from gateway.protocols.phoenix import PhoenixWire
 from gateway.reasons import Refused
 from gateway.receipts import Receipt
-from tests.gateway.test_identification import Centrifuge
 from tests.support.peer import KEPT, Peer, passes, settings, settle, start_node
+from tests.support.wire_peers import Centrifuge, Phoenix
 
 if TYPE_CHECKING:
     from actors import ActorSystem
-    from gateway.node import Node
-
-
-class Phoenix(Peer):
-    """A client of Phoenix."""
-
-    def __init__(self, node: Node, name: str = "p") -> None:
-        super().__init__(node, name, wire=PhoenixWire())
-
-    async def pushes(self, *frames: list[Any]) -> list[Any]:
-        """Sends frames at once, and returns what it was told until nothing moved any more."""
-        self.socket.feed(*map(json.dumps, frames))
-        await settle()
-        return self.heard()
 
 
 class Doorman(Room):

@@ -27,6 +27,11 @@ def local_settings(port: int = 0, **topics: Any) -> GatewaySettings:
     return load_settings(None, {}, {"--port": port}).settings
 
 
+def as_served() -> GatewaySettings:
+    """What `hubbub serve module:app` starts with where there is no file, on a port of the system's choice."""
+    return load_settings(None, {}, {"--port": 0}, app=True).settings
+
+
 class Running:
     """A gateway in this loop. `restart` makes a new one on the same port: all rooms and streams begin anew."""
 

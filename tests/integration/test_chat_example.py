@@ -15,8 +15,9 @@ from examples.chat.accounts import Hashing, demo_accounts
 from examples.chat.app import create_app
 from examples.chat.messages import Said
 from examples.chat.sessions import Sessions
-from gateway.settings_sources import load_settings
-from tests.support.browser import Browser, Tab, find_chromium
+from tests.integration.conftest import as_served
+from tests.support.browser import Browser, find_chromium
+from tests.support.tab import Tab
 
 Serve = Any
 
@@ -37,8 +38,7 @@ needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="needs Chrom
 async def chat(serve: Serve) -> Any:
     """As `hubbub serve examples.chat:app`; a restart of it forgets rooms and messages, and nobody's login."""
     accounts, sessions = demo_accounts(Hashing(n=2, p=1)), Sessions()
-    settings = load_settings(None, {}, {"--port": 0}, app=True).settings
-    return await serve(lambda: create_app(accounts, sessions), settings)
+    return await serve(lambda: create_app(accounts, sessions), as_served())
 
 
 @asynccontextmanager

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import pytest
 
-from tests.support.browser import Browser, Tab, find_chromium
+from tests.support.browser import Browser, find_chromium
+from tests.support.tab import Tab
 
 pytestmark = [
     pytest.mark.browser,

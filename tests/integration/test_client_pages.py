@@ -18,9 +18,10 @@ from examples.centrifuge_js_client.app import MAX_NAME, MAX_TEXT, TOPIC
 from gateway import Gateway
 from gateway.config import GatewaySettings
 from gateway.settings_sources import load_settings
-from tests.support.browser import Browser, Tab, find_chromium
+from tests.support.browser import Browser, find_chromium
 from tests.support.client import Client, connect
 from tests.support.raw_client import PATIENCE
+from tests.support.tab import Tab
 
 Serve = Any
 ROOT = Path(__file__).parent.parent.parent

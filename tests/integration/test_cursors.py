@@ -10,19 +10,14 @@ import pytest
 from examples.cursors import create_app, robots, slow_reader
 from examples.cursors.guests import TOPIC
 from examples.cursors.sight import MAX_POINTERS, Sight
-from gateway.config import GatewaySettings
 from gateway.events import ConnectionClosed, PublicationDropped
-from gateway.settings_sources import load_settings
-from tests.support.browser import Browser, Tab, find_chromium
+from tests.integration.conftest import as_served
+from tests.support.browser import Browser, find_chromium
 from tests.support.client import Client, connect, when
 from tests.support.raw_client import PATIENCE
+from tests.support.tab import Tab
 
 Serve = Any
-
-
-def as_served() -> GatewaySettings:
-    """What `hubbub serve examples.cursors:app` starts with, on a port of the system's choice."""
-    return load_settings(None, {}, {"--port": 0}, app=True).settings
 
 
 async def until(client: Client, event: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Connect four: its rules, a table over sockets, a crash of the referee in the middle, and two people at two pages."""
+"""Connect four over sockets: a table, who sits at it, its clock, and crashes of the referee in the middle."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import Any
 import pytest
 
 from examples.game import Game, create_app
-from examples.game.rules import COLUMNS, ROWS, Board, IllegalMove, Side
 from gateway import Gateway
-from gateway.config import GatewaySettings
-from gateway.settings_sources import load_settings
-from tests.support.browser import Browser, Tab, find_chromium
+from tests.integration.conftest import as_served
 from tests.support.client import Client, connect
 
 Serve = Any
@@ -25,10 +22,6 @@ class Hasty(Game):
     """As the game, with a clock that a test can wait for."""
 
     turn = 0.3
-
-
-def as_served() -> GatewaySettings:
-    return load_settings(None, {}, {"--port": 0}, app=True).settings
 
 
 def hasty() -> Gateway:
@@ -95,60 +88,6 @@ def has(**values: Any) -> Wanted:
 
 def is_away(side: str) -> Wanted:
     return lambda table: side in table["seats"] and table["seats"][side]["client"] is None
-
-
-# --- the rules
-
-
-def board(*rows: str) -> Board:
-    """From the bottom rows of a board."""
-    return Board("".join(rows).rjust(COLUMNS * ROWS, "."))
-
-
-@pytest.mark.parametrize(
-    ("rows", "column", "side"),
-    [
-        (("rrr....",), 3, "red"),
-        (("y......", "y......", "y......"), 0, "yellow"),
-        (("..yr...", ".yrr...", "yrrr..."), 3, "yellow"),
-        (("...ry..", "...rry.", "...rrry"), 3, "yellow"),
-        (("rrr.rrr",), 3, "red"),
-    ],
-    ids=["row", "column", "rising", "falling", "from the middle"],
-)
-def test_four_in_a_row_wins_in_every_direction(rows: tuple[str, ...], column: int, side: Side) -> None:
-    """The line is found from the disc that completes it, wherever in the line that is."""
-    after, cell = board(*rows).drop(column, side)
-    line = after.line_through(cell)
-    assert len(line) >= 4
-    assert cell in line
-    assert {after.cells[one] for one in line} == {side[0]}
-
-
-def test_a_line_does_not_go_around_the_edge() -> None:
-    """Three at the right end of a row and one at the left of the next are no four."""
-    after, cell = board(".....rr", "r......").drop(4, "red")
-    assert after.line_through(cell) == ()
-    after, cell = board("......r", "rr.....").drop(2, "red")
-    assert after.line_through(cell) == ()
-
-
-def test_a_disc_falls_on_what_is_there_until_the_column_is_full() -> None:
-    """Six fit; the seventh, and columns that do not exist, are refused with words for people."""
-    at = Board()
-    cells = []
-    for _ in range(ROWS):
-        at, cell = at.drop(2, "red")
-        cells.append(cell)
-    assert cells == [37, 30, 23, 16, 9, 2]
-    with pytest.raises(IllegalMove, match="column 3 is full; choose another"):
-        at.drop(2, "yellow")
-    for column in (-1, COLUMNS):
-        with pytest.raises(IllegalMove, match=f"there is no column {column + 1}"):
-            at.drop(column, "red")
-
-
-# --- over sockets
 
 
 async def test_two_sit_down_and_the_game_begins(serve: Serve) -> None:
@@ -288,85 +227,3 @@ async def test_a_seat_that_was_left_after_the_game_is_free(serve: Serve) -> None
         table = await ada.sees(lambda table: table["left"] is not None)
         assert table["seats"]["yellow"]["name"] == "eve"
         assert table["outcome"] is None
-
-
-# --- in a browser
-
-BOARD = "document.body.dataset.cells"
-ARROW_RIGHT = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}))"
-browser = pytest.mark.browser
-needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium")
-
-
-@asynccontextmanager
-async def pages(server: Any, count: int) -> AsyncIterator[list[Tab]]:
-    """So many people at one table: the first makes it, the others follow the link; no page may complain."""
-    async with Browser() as chromium:
-        tabs = [await chromium.open(server.url, isolated=True)]
-        await tabs[0].wait_for("document.body.dataset.seat === 'red'")
-        link = await tabs[0].evaluate("document.getElementById('link').value")
-        for _ in range(count - 1):
-            tabs.append(await chromium.open(link, isolated=True))
-            await tabs[-1].wait_for("document.body.dataset.turn === 'red'")
-        yield tabs
-        assert [tab.errors for tab in tabs] == [[]] * count
-
-
-async def drop(tab: Tab, column: int, discs: int) -> None:
-    """Clicks a column when it is this player's turn; returns when the page shows so many discs."""
-    await tab.wait_for("document.body.dataset.turn === document.body.dataset.seat")
-    await tab.click(f".column:nth-child({column})")
-    await tab.wait_for(f"{BOARD}.replaceAll('.', '').length === {discs}")
-
-
-@browser
-@needs_chromium
-async def test_two_tabs_play_to_the_end_across_a_crash(serve: Serve) -> None:
-    """By link, by mouse and by keyboard; the referee crashes in the middle; the winner is shown, then a rematch."""
-    server = await serve(create_app, as_served())
-    async with pages(server, 2) as (ada, bob):
-        await drop(ada, 1, 1)
-        await drop(bob, 7, 2)
-        await drop(ada, 2, 3)
-        held = await ada.evaluate(BOARD)
-        await bob.click("#crash")
-        for tab in (ada, bob):
-            await tab.wait_for("document.body.dataset.restarts === '1'")
-            assert await tab.evaluate(BOARD) == held
-        await drop(bob, 7, 4)
-        await drop(ada, 3, 5)
-        await drop(bob, 7, 6)
-        await ada.wait_for("document.body.dataset.turn === 'red'")
-        await ada.evaluate(ARROW_RIGHT)  # from the third column, where the last click was, to the fourth
-        await ada.press("Enter")
-        for tab, words in ((ada, "You win: four in a row"), (bob, "wins: four in a row")):
-            await tab.wait_for(f"document.getElementById('verdict').textContent.includes('{words}')")
-            assert await tab.evaluate("document.querySelectorAll('.cell[data-won=true]').length") == 4
-        await ada.click("#rematch")
-        await bob.click("#rematch")
-        await ada.wait_for(f"document.body.dataset.turn === 'yellow' && !/[ry]/.test({BOARD})")
-
-
-@browser
-@needs_chromium
-async def test_who_comes_third_watches_and_a_reload_keeps_the_seat(serve: Serve) -> None:
-    """The players see who watches; the third has no column to press; a player who reloads plays on."""
-    server = await serve(create_app, as_served())
-    async with pages(server, 3) as (ada, bob, eve):
-        await ada.wait_for("document.body.dataset.watching === '1'")
-        assert await eve.evaluate("document.body.dataset.seat === '' && document.querySelector('.column').disabled")
-        await drop(ada, 4, 1)
-        await bob.reload()
-        await bob.wait_for("document.body.dataset.seat === 'yellow'")
-        await drop(bob, 4, 2)
-        await eve.wait_for(f"{BOARD}.replaceAll('.', '').length === 2")
-
-
-@browser
-@needs_chromium
-async def test_a_move_out_of_turn_is_explained(serve: Serve) -> None:
-    """The page asks the referee and shows what it says."""
-    server = await serve(create_app, as_served())
-    async with pages(server, 2) as (_, bob):
-        await bob.click(".column:nth-child(1)")
-        await bob.wait_for("document.getElementById('problem').textContent.includes('it is not your turn')")

@@ -315,7 +315,7 @@ async def test_a_message_comes_to_a_class_when_every_on_connect_has_returned(ser
     async with connect(server.ws("/")) as client:
         await client.send("early")
         machine = next(iter(server.app.node.directory.refs()))._actor
-        await when(lambda: machine._account.received == 1)
+        await when(lambda: machine.view().received == 1)
         assert box.empty()
         may_go.set()
         assert [await out_of(box), await out_of(box)] == ["connected", "early"]

@@ -16,8 +16,9 @@ from gateway.config import GatewaySettings
 from gateway.reasons import TopicKindError
 from gateway.settings_sources import load_settings
 from gateway.topic_settings import TopicSettings
-from tests.support.browser import Browser, Tab, find_chromium
+from tests.support.browser import Browser, find_chromium
 from tests.support.client import Client, connect
+from tests.support.tab import Tab
 
 Serve = Any
 ENDLESS = 10**9

@@ -16,9 +16,9 @@ from tests.support.raw_client import RawClient
 from tests.support.seeds import at, read, say
 
 if TYPE_CHECKING:
-    from tests.support.browser import Tab
     from tests.support.client import Client
     from tests.support.seeds import Serve
+    from tests.support.tab import Tab
 
 JOIN = '{"action":"join_room","room":"general"}'
 SUBSCRIBE = '{"action":"subscribe","channel":"chat"}'

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from inspect import isfunction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from actors import Actor, ActorRef, ActorSystem, Clock
 from actors.clock import VirtualClock
@@ -16,6 +17,7 @@ from actors.mailbox import Mailbox
 if TYPE_CHECKING:
     from gateway import Gateway
 
+F = TypeVar("F", bound=Callable[..., Any])
 WORKER = 'class = "tests.support.configured:Worker"\n'
 
 
@@ -37,7 +39,7 @@ class Worker(Actor):
 class Stubborn(Worker):
     """Takes 60 s to stop."""
 
-    async def on_stop(self) -> None:
+    async def on_stop(self) -> None:  # type: ignore[override]
         await asyncio.sleep(60)
 
 
@@ -119,3 +121,31 @@ async def configured(tmp_path: Path, text: str, clock: Clock | None = None) -> A
         yield made
     finally:
         await system.stop()
+
+
+async def fill(made: Configured, count: int, path: str = "/a") -> list[int]:
+    """Tells so many numbers while the actor is busy; returns what it got of them."""
+    seen: list[int] = []
+    ref = made.ref(path)
+    ref.tell(1.0)
+    await asyncio.sleep(0.1)
+    for number in range(count):
+        ref.tell(lambda number=number: seen.append(number))
+    await asyncio.sleep(5)
+    return seen
+
+
+def checks(*keys: str) -> Callable[[F], F]:
+    """Says which keys of a file a test would catch; `checked` finds it there."""
+
+    def noted(function: F) -> F:
+        vars(function)["checks"] = keys
+        return function
+
+    return noted
+
+
+def checked(*modules: Mapping[str, Any]) -> set[str]:
+    """The keys that the tests in these names of modules would catch."""
+    tests = [one for names in modules for one in names.values() if isfunction(one)]
+    return {key for test in tests for key in vars(test).get("checks", ())}

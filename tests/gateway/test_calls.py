@@ -1,0 +1,45 @@
+"""Calls of the application, at the machine of their connection: answered on every wire, and blamed if they fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.support.peer import Peer, passes, start_node
+from tests.support.wire_peers import Centrifuge
+
+if TYPE_CHECKING:
+    from actors import ActorSystem
+    from actors.testkit.tripwires import Tripwires
+
+
+async def test_a_call_reaches_the_application_and_is_answered_in_order(
+    system: ActorSystem, tripwires: Tripwires
+) -> None:
+    """Whatever the wire; `Refused` is an error, anything raised is `internal`, three of those close the connection."""
+    tripwires.allow_failures(RuntimeError)
+    node = await start_node(system)
+
+    def broken(ws: Any, data: Any) -> None:
+        raise RuntimeError("no")
+
+    async def double(ws: Any, data: Any) -> Any:
+        return data * 2
+
+    node.calls = {"double": double, "broken": broken}
+    one, ada = Centrifuge(node), Peer(node, "ada")
+    await one.connects()
+    assert await one.asks(rpc={"method": "double", "data": 4}) == [{"id": 2, "rpc": {"data": 8}}]
+    assert (await ada.says("double", payload="ab", ref=1)) == [
+        {"status": "ok", "action": "double", "ref": 1, "payload": "abab"}
+    ]
+    (unknown,) = await ada.says("duble")
+    assert unknown["error"]["reason"] == "unknown_action"
+    assert "'double'" in unknown["error"]["message"]
+    for _ in range(3):
+        (failed,) = await one.asks(rpc={"method": "broken"})
+        assert failed["error"]["code"] == 100
+        await passes(2.0)  # its restart is backed off
+    await one.asks(rpc={"method": "broken"})
+    assert one.socket.sent_close is not None
+    assert one.socket.sent_close[0] == 3004
+    assert ada.socket.sent_close is None

@@ -1,0 +1,94 @@
+"""The page of connect four: two people at two pages, a third who watches, and a move out of turn."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from examples.game import create_app
+from tests.integration.conftest import as_served
+from tests.support.browser import Browser, find_chromium
+from tests.support.tab import Tab
+
+Serve = Any
+BOARD = "document.body.dataset.cells"
+ARROW_RIGHT = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}))"
+browser = pytest.mark.browser
+needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium")
+
+
+@asynccontextmanager
+async def pages(server: Any, count: int) -> AsyncIterator[list[Tab]]:
+    """So many people at one table: the first makes it, the others follow the link; no page may complain."""
+    async with Browser() as chromium:
+        tabs = [await chromium.open(server.url, isolated=True)]
+        await tabs[0].wait_for("document.body.dataset.seat === 'red'")
+        link = await tabs[0].evaluate("document.getElementById('link').value")
+        for _ in range(count - 1):
+            tabs.append(await chromium.open(link, isolated=True))
+            await tabs[-1].wait_for("document.body.dataset.turn === 'red'")
+        yield tabs
+        assert [tab.errors for tab in tabs] == [[]] * count
+
+
+async def drop(tab: Tab, column: int, discs: int) -> None:
+    """Clicks a column when it is this player's turn; returns when the page shows so many discs."""
+    await tab.wait_for("document.body.dataset.turn === document.body.dataset.seat")
+    await tab.click(f".column:nth-child({column})")
+    await tab.wait_for(f"{BOARD}.replaceAll('.', '').length === {discs}")
+
+
+@browser
+@needs_chromium
+async def test_two_tabs_play_to_the_end_across_a_crash(serve: Serve) -> None:
+    """By link, by mouse and by keyboard; the referee crashes in the middle; the winner is shown, then a rematch."""
+    server = await serve(create_app, as_served())
+    async with pages(server, 2) as (ada, bob):
+        await drop(ada, 1, 1)
+        await drop(bob, 7, 2)
+        await drop(ada, 2, 3)
+        held = await ada.evaluate(BOARD)
+        await bob.click("#crash")
+        for tab in (ada, bob):
+            await tab.wait_for("document.body.dataset.restarts === '1'")
+            assert await tab.evaluate(BOARD) == held
+        await drop(bob, 7, 4)
+        await drop(ada, 3, 5)
+        await drop(bob, 7, 6)
+        await ada.wait_for("document.body.dataset.turn === 'red'")
+        await ada.evaluate(ARROW_RIGHT)  # from the third column, where the last click was, to the fourth
+        await ada.press("Enter")
+        for tab, words in ((ada, "You win: four in a row"), (bob, "wins: four in a row")):
+            await tab.wait_for(f"document.getElementById('verdict').textContent.includes('{words}')")
+            assert await tab.evaluate("document.querySelectorAll('.cell[data-won=true]').length") == 4
+        await ada.click("#rematch")
+        await bob.click("#rematch")
+        await ada.wait_for(f"document.body.dataset.turn === 'yellow' && !/[ry]/.test({BOARD})")
+
+
+@browser
+@needs_chromium
+async def test_who_comes_third_watches_and_a_reload_keeps_the_seat(serve: Serve) -> None:
+    """The players see who watches; the third has no column to press; a player who reloads plays on."""
+    server = await serve(create_app, as_served())
+    async with pages(server, 3) as (ada, bob, eve):
+        await ada.wait_for("document.body.dataset.watching === '1'")
+        assert await eve.evaluate("document.body.dataset.seat === '' && document.querySelector('.column').disabled")
+        await drop(ada, 4, 1)
+        await bob.reload()
+        await bob.wait_for("document.body.dataset.seat === 'yellow'")
+        await drop(bob, 4, 2)
+        await eve.wait_for(f"{BOARD}.replaceAll('.', '').length === 2")
+
+
+@browser
+@needs_chromium
+async def test_a_move_out_of_turn_is_explained(serve: Serve) -> None:
+    """The page asks the referee and shows what it says."""
+    server = await serve(create_app, as_served())
+    async with pages(server, 2) as (_, bob):
+        await bob.click(".column:nth-child(1)")
+        await bob.wait_for("document.getElementById('problem').textContent.includes('it is not your turn')")

@@ -1,0 +1,79 @@
+"""A read that is one message says the same as aiohttp's reader, which hears of every other read."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from gateway.web.aiohttp_names import WSMessage
+from gateway.web.inbox import Inbox
+from gateway.web.parser import Parser
+from gateway.web.whole_message import whole_message
+from tests.support.raw_client import BINARY, TEXT, frame
+
+LIMIT = 66_000
+SIZES = [1, 2, 125, 126, 127, 500, 65_535, 65_536, LIMIT, LIMIT + 1]
+
+payloads = st.one_of(
+    st.binary(max_size=300),
+    st.text(max_size=100).map(str.encode),
+    st.sampled_from(SIZES).map(lambda size: b"x" * size),
+)
+frames = st.builds(
+    frame,
+    payloads,
+    st.integers(0, 15),
+    fin=st.booleans(),
+    mask=st.sampled_from([b"\x01\x02\x03\x04", b"\x00\x00\x00\x00", b"\xff\x80\x7f\x01", None]),
+    rsv=st.sampled_from([0, 0, 0, 4, 7]),
+)
+reads = st.one_of(
+    frames,
+    st.tuples(frames, st.binary(max_size=9)).map(b"".join),
+    st.tuples(frames, st.integers(0, 400)).map(lambda cut: cut[0][: cut[1]]),
+    st.binary(max_size=40),
+    st.binary(max_size=300).map(lambda data: b"\x81\xfe" + len(data).to_bytes(2, "big") + b"mask" + data),
+)
+"""The last one says its length with more bytes than it needs, which the reader takes."""
+
+
+def read(data: bytes) -> tuple[list[WSMessage], Parser]:
+    """What the reader makes of it, at the beginning of a stream."""
+    heard: list[WSMessage] = []
+    loop = asyncio.new_event_loop()
+    try:
+        inbox = Inbox(loop)
+        parser = Parser(inbox, LIMIT)
+        safe = parser.guard.scan(data, 0, len(data))
+        fault = inbox.feed(heard.append, parser.reader, data[:safe])
+    finally:
+        loop.close()
+    parser.guard.fault = parser.guard.fault or (None if fault is None else str(fault))
+    return heard, parser
+
+
+@given(reads)
+@example(frame(b"\xff"))
+@example(frame(b"\xff", BINARY))
+@example(frame(b"a") + frame(b"b"))
+@example(frame(b""))
+def test_it_is_what_the_reader_hears(data: bytes) -> None:
+    """That message and nothing else, without a fault, and at its end nothing has begun."""
+    message = whole_message(data, LIMIT)
+    if message is not None:
+        heard, parser = read(data)
+        assert [one[1] for one in heard] == [message]
+        assert type(heard[0][1]) is type(message)
+        assert parser.guard.is_between_messages
+
+
+@given(st.one_of(st.text(min_size=1), st.binary(min_size=1, max_size=300), st.sampled_from(SIZES[:7]).map("y".__mul__)))
+def test_nothing_that_is_whole_is_left_to_the_reader(message: str | bytes) -> None:
+    """Texts and bytes of up to 65,535 bytes, as long as they are within the limit of a message."""
+    payload = message.encode() if isinstance(message, str) else message
+    data = frame(payload, TEXT if isinstance(message, str) else BINARY)
+    assert whole_message(data, LIMIT) == message
+    assert whole_message(data, len(payload)) == message
+    assert whole_message(data, len(payload) - 1) is None

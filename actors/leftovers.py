@@ -54,9 +54,15 @@ def take_for_hook(cell: Cell) -> list[object]:
 
 def drain(cell: Cell) -> None:
     """Empties the mailbox of a dead actor, then moves its counts into the system's ledger."""
-    for message in _left(cell):
-        _discard(cell, message)
+    if has_left(cell):
+        for message in _left(cell):
+            _discard(cell, message)
     _settle(cell)
+
+
+def has_left(cell: Cell) -> bool:
+    """Whether anything waits; mostly nothing does."""
+    return bool(cell._front) or not cell._queue.empty() or (cell._rare is not None and bool(cell._aside))
 
 
 def _left(cell: Cell) -> Iterator[Any]:

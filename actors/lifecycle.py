@@ -21,13 +21,27 @@ from pykka import ActorRegistry
 
 from .bounded import BoundedRef
 from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef, Arguments
-from .ending import call_hook, close, drop_instance, end, is_registered, look_at_group, stop_children, strip
+from .ending import (
+    as_itself,
+    call_hook,
+    close,
+    depart,
+    drop_instance,
+    end,
+    finish,
+    goes_alone,
+    is_registered,
+    look_at_group,
+    stop_children,
+    strip,
+)
 from .errors import ActorDeadError, NotCharged, RestartsExceeded, in_short
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from .mailbox import UNBOUNDED
 from .messages import ChildFailed
 from .ops import (
     Fail,
+    Finish,
     Notify,
     Op,
     Rebuild,
@@ -121,12 +135,15 @@ def perform(cell: Cell, op: Op) -> Doing | None:
     if isinstance(op, Notify):
         return _deliver_signal(cell, op)
     if cell._phase >= STOPPING:
+        if isinstance(op, Finish):
+            return finish(cell, op.ending)
         settle(op)
         return None
     if isinstance(op, StopNow):  # what most lives end by
-        return _leave(cell, op.reason, op.reply_to)
+        return _stop_now(cell, op)
     if isinstance(op, Start):
-        return _start(cell)
+        starting = _start(cell) if op.starting is None else op.starting
+        return None if starting is None else _start_later(cell, starting)
     if isinstance(op, Fail):
         return None if is_retired(cell) else _mend(cell, op.error, op.doing)  # else what ended it came first
     if isinstance(op, Rebuild):
@@ -137,7 +154,7 @@ def perform(cell: Cell, op: Op) -> Doing | None:
         return regroup(cell, op)
     if isinstance(op, Revive):
         revive(cell)
-    if isinstance(op, Revive | TakeUp):
+    if isinstance(op, Revive | TakeUp | Finish):  # the last one only where the end has begun
         return None
     return _leave(cell, op.reason, None)
 
@@ -162,18 +179,48 @@ def fail(cell: Cell, error: BaseException, doing: str) -> None:
 
 def _begin(cell: Cell) -> None:
     if getattr(cell.actor_class, "_has_on_start", True):
-        cell._post_from_any_thread(Start())
+        if _starts_in_place(cell):
+            _start_in_place(cell)
+        else:
+            cell._post_from_any_thread(Start())
         return
     if cell._phase != STARTING:  # its parent ended, on another thread, while it was made
         drop_instance(cell)
         return
-    cell._phase, cell._scheduled = RUNNING, False
-    if not cell._queue.empty() and not cell._scheduled:  # its own __init__ told it something
+    cell._phase = RUNNING
+    _be_idle(cell)
+
+
+def _be_idle(cell: Cell) -> None:
+    """It is up before its first turn; what it was told meanwhile, by its own `__init__` for one, is looked at."""
+    if cell._lane:  # scheduled by who put it there
+        return
+    cell._scheduled = False
+    if not cell._queue.empty() and not cell._scheduled:
         cell._scheduled = True
         cell._env.dispatcher.schedule(cell)
 
 
+def _starts_in_place(cell: Cell) -> bool:
+    dispatcher = cell._env.dispatcher
+    return (
+        getattr(cell.actor_class, "starts_in_place", False)
+        and dispatcher.in_place == "always"
+        and asyncio._get_running_loop() is dispatcher.loop
+    )
+
+
+def _start_in_place(cell: Cell) -> None:
+    """What is left to be awaited is stepped in a turn, whose task then belongs to it."""
+    starting = as_itself(cell, _start, cell)
+    if starting is not None:
+        cell._post(Start(starting))
+    elif cell._phase == RUNNING:
+        _be_idle(cell)
+
+
 def _start(cell: Cell) -> Doing | None:
+    """What is left of it to be awaited, if anything is."""
     actor = cell._actor
     try:
         result = actor._run_hook(actor.on_start)
@@ -181,7 +228,7 @@ def _start(cell: Cell) -> Doing | None:
         fail(cell, error, "on_start")
         return None
     if isinstance(result, CoroutineType):
-        return _start_later(cell, result)
+        return result
     cell._phase = RUNNING
     return None
 
@@ -220,6 +267,13 @@ async def _mend(cell: Cell, error: BaseException, doing: str) -> None:
         await _give_up(cell, error, decision)
     else:
         await end(cell, "failed", error)
+
+
+def _stop_now(cell: Cell, op: StopNow) -> Doing | None:
+    if op.reply_to is not None or not goes_alone(cell, op.reason):
+        return _leave(cell, op.reason, op.reply_to)
+    ending = depart(cell, op.reason)
+    return None if ending is None else finish(cell, ending)
 
 
 async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | None) -> None:

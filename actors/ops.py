@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Union
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
     import pykka
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Start:
-    """Run `on_start` of the first instance."""
+    """Run `on_start` of the first instance, or what is left of it."""
+
+    starting: Coroutine[Any, Any, None] | None = None
+    """What `on_start` returned to be awaited, where it ran in place."""
 
 
 @attrs.frozen
@@ -26,6 +29,13 @@ class StopNow:
 
     reason: ExitReason = "stopped"
     reply_to: pykka.Future[Any] | None = None
+
+
+@attrs.frozen
+class Finish:
+    """What `on_stop` returned to be awaited, where it ran in place; then the end."""
+
+    ending: Coroutine[Any, Any, None]
 
 
 @attrs.frozen
@@ -83,7 +93,7 @@ class Notify:
     message: object = None
 
 
-Op = Union[Start, StopNow, Kill, Fail, Rebuild, Retire, Regroup, Revive, TakeUp, Notify]  # noqa: UP007  # evaluated, for the table in lifecycle
+Op = Union[Start, StopNow, Finish, Kill, Fail, Rebuild, Retire, Regroup, Revive, TakeUp, Notify]  # noqa: UP007  # evaluated, for the table in lifecycle
 
 
 def is_cut_short(lane: Iterable[Op] | None) -> bool:
@@ -96,3 +106,6 @@ def settle(op: Op) -> None:
     for future in (getattr(op, "reply_to", None), getattr(op, "done", None)):
         if future is not None:
             future.resolve(True)
+    for unawaited in (getattr(op, "starting", None), getattr(op, "ending", None)):
+        if unawaited is not None:
+            unawaited.close()

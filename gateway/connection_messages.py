@@ -77,10 +77,11 @@ class Kick:
     code: int | None
 
 
-@attrs.frozen(eq=False)
+@quick(eq=False)
 class Accept:
     subprotocol: str | None
-    receipt: Receipt[None]
+    receipt: Receipt[None] | None
+    """None: nobody waits for the socket."""
 
 
 @attrs.frozen(eq=False)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, Awaitable, Iterable
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from actors.hook_names import HookNames
 
 from .close_codes import cut_reason
 from .handlers import Handlers
-from .hooks import result
 from .reasons import InvalidData, Refused
 from .receipts import Receipt
 from .typed_frames import TypedFrames
@@ -58,6 +58,9 @@ class WebSocketEndpoint:
     """All must allow it, after the app's."""
 
     _typed: ClassVar[TypedFrames] = TypedFrames(Handlers.of(object), takes_rest=True)
+    _parts_plainly: ClassVar[bool] = True
+    """Whether its `on_disconnect` has nothing to wait for."""
+
     _inside: ClassVar[Mapping[type, Callable[[Any, Any], Any]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -73,6 +76,7 @@ class WebSocketEndpoint:
             raise TypeError(letter)
         takes_rest = cls.on_receive is not WebSocketEndpoint.on_receive
         cls._typed = TypedFrames(Handlers.of(cls, cls.sends), takes_rest=takes_rest)
+        cls._parts_plainly = not inspect.iscoroutinefunction(cls.on_disconnect)
         cls._inside = {
             kind: getattr(cls, name)  # an override without a mark of its own replaces the marked one
             for base in reversed(cls.__mro__)
@@ -159,7 +163,9 @@ class WebSocketEndpoint:
 
     def _session(self) -> Actor:
         if self._actor is None:
-            raise RuntimeError(f"could not reach the actor of {type(self).__name__}: it has none yet; use on_connect")
+            raise RuntimeError(
+                f"could not reach the actor of {type(self).__name__}: it has none before on_connect, or after the end"
+            )
         return self._actor
 
     def _room_names(self) -> tuple[str, ...]:
@@ -176,22 +182,41 @@ class WebSocketEndpoint:
 
     # --- what the session calls
 
-    async def _open(self) -> None:
-        """Raises what `on_connect` and `rooms` raise."""
+    def _open(self) -> Awaitable[None] | None:
+        """What is left to be awaited, if anything is. Raises what `on_connect` and `rooms` raise."""
+        connecting = self.on_connect(self.ws)
+        if isinstance(connecting, CoroutineType):
+            return self._open_later(connecting)
+        return self._connected()
+
+    async def _open_later(self, connecting: Awaitable[None]) -> None:
+        await connecting
+        opening = self._connected()
+        if opening is not None:
+            await opening
+
+    def _connected(self) -> Awaitable[None] | None:
+        """`on_connect` has returned."""
         ws = self.ws
-        await result(self.on_connect(ws))
         if ws.state is ConnectionState.CONNECTING:
-            accepted = ws.accept()
-            if not self._waits_for_accept():  # to be suspended is the dearest part of it, a hundred thousand times
-                accepted.then(_no_matter)
-                return
-            await accepted
-        if ws.state is ConnectionState.CONNECTED:
+            if self._waits_for_accept():
+                return self._accept_and_enter()
+            ws._upgrade(None, None)  # to be suspended is the dearest part of it, a hundred thousand times
+        elif ws.state is ConnectionState.CONNECTED and self._has_rooms():
+            return self._enter_rooms()
+        return None
+
+    async def _accept_and_enter(self) -> None:
+        await self.ws.accept()
+        if self.ws.state is ConnectionState.CONNECTED:
             await self._enter_rooms()
 
     def _waits_for_accept(self) -> bool:
         """Whether something comes between the 101 and the first message."""
-        return type(self).rooms is not WebSocketEndpoint.rooms or bool(self.ws._passage.hooks.connected)
+        return self._has_rooms() or bool(self.ws._passage.hooks.connected)
+
+    def _has_rooms(self) -> bool:
+        return type(self).rooms is not WebSocketEndpoint.rooms
 
     async def _enter_rooms(self) -> None:
         found = self.rooms()
@@ -222,10 +247,6 @@ class WebSocketEndpoint:
     def _handler_of(self, message: object) -> Callable[[Any, Any], Any] | None:
         """The `@handles` of its class, else of the nearest base."""
         return next((self._inside[kind] for kind in type(message).__mro__ if kind in self._inside), None)
-
-
-def _no_matter(outcome: object) -> None:
-    """The client has gone before its 101: the session hears of that as of any end."""
 
 
 def _names(found: Iterable[str]) -> tuple[str, ...]:

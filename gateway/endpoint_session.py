@@ -31,16 +31,35 @@ class EndpointSession(Session):
         super().__init__(ws, passage)
         self._endpoint = endpoint_class(ws)
         self._endpoint._actor = self
-        self._receive = passage.message(self._innermost)
+        self._receive = passage.message(self._innermost) if ws._intake.is_touched else None
+
+    @property
+    def rests(self) -> bool:
+        return self._endpoint._parts_plainly and not self._passage.hooks.disconnected and not self.ws._has_company
 
     def on_start(self) -> Any:
-        if self.ws._gone is None:  # else it was made for the last word only
-            return self._connect()
-        return None
+        if self.ws._gone is not None:  # it was made for the last word only
+            return None
+        way = self._connect_at_once() if self._is_open() else self._pass(lambda _: result(self._endpoint._open()))
+        return None if way is None else self._connect(way)
 
-    async def _connect(self) -> None:
+    def _is_open(self) -> bool:
+        """Whether nothing stands between the request and the endpoint."""
+        passage = self._passage
+        if passage.authenticators or passage.permissions or passage.middleware:
+            return False
+        return self.ws._handshake.token is None or self.ws._node.tokens is None
+
+    def _connect_at_once(self) -> Awaitable[None] | None:
+        """With nobody to ask first there is no coroutine, unless `on_connect` is one."""
         try:
-            await self._enter(lambda _: self._endpoint._open())
+            return self._endpoint._open()
+        except Exception as error:
+            return _raised(error)
+
+    async def _connect(self, way: Awaitable[None]) -> None:
+        try:
+            await self._enter(way)
         except Exception as error:
             if self.ws.state is ConnectionState.CONNECTING:
                 raise  # there is no socket to keep: the upgrade is answered with 500
@@ -75,6 +94,7 @@ class EndpointSession(Session):
             if passed is not None:
                 await result(self._endpoint._receive(passed))
             elif intake.frames:
+                assert self._receive is not None, "frames that nothing touches are handed over"
                 await self._receive(self.ws, intake.take())
         except Exception as error:
             await self._failed(error)
@@ -111,6 +131,10 @@ class EndpointSession(Session):
         own = getattr(self._endpoint, "on_error", None)
         return [*([own] if own is not None else []), *super()._error_handlers()]
 
+    def _release(self) -> None:
+        super()._release()
+        self._endpoint._actor = self._receive = None
+
     def _last_words(self) -> list[Callable[..., Any]]:
         return [self._endpoint.on_disconnect, *super()._last_words()]
 
@@ -120,8 +144,12 @@ class EndpointSession(Session):
             return
         self._is_over = self.ws._has_said_goodbye = True
         try:
-            await self._say_goodbye(ended.code)
+            await result(self._say_goodbye(ended.code))
         finally:
             self._machine(SessionDone())
         if not self.actor_ref.counts().queued:
             self.actor_ref.stop_now()  # before its machine ends: that need not wait for it, in a task of its own
+
+
+async def _raised(error: Exception) -> None:
+    raise error

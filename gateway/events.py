@@ -7,7 +7,7 @@ import attrs
 from .quick import quick
 
 
-@quick(unsafe_hash=True)
+@quick(unsafe_hash=True, slots=False)  # telemetry then has its values as they are, in one step; so of the next one
 class ConnectionOpened:
     connection: str
     wire: str
@@ -24,7 +24,7 @@ class ConnectionIdentified:
     principal: str
 
 
-@quick(kw_only=True, unsafe_hash=True)
+@quick(kw_only=True, unsafe_hash=True, slots=False)
 class ConnectionClosed:
     """Everything that answers "why was this user disconnected?". Exactly one per accepted connection."""
 

@@ -11,6 +11,7 @@ from actors import handles
 
 from .close_codes import cut_reason
 from .connection_messages import Close, Ended, SessionDone
+from .hooks import result
 from .passage import OPEN
 from .reasons import InvalidData
 from .session import GOODBYE, Session
@@ -54,7 +55,7 @@ class FunctionSession(Session):
     async def _run(self) -> None:
         error: BaseException | None = None
         try:
-            await self._enter(lambda ws: self._function(ws, **self._arguments))
+            await self._enter(self._pass(lambda ws: self._function(ws, **self._arguments)))
         except BaseException as raised:
             error = raised
         if self.actor_ref.is_alive():
@@ -71,7 +72,7 @@ class FunctionSession(Session):
     async def _end(self, code: int) -> None:
         self.ws._has_said_goodbye = True
         try:
-            await self._say_goodbye(code)
+            await result(self._say_goodbye(code))
         finally:
             self._machine(SessionDone())
 

@@ -16,13 +16,15 @@ class Ids:
 
     Args:
         source: Default `random.SystemRandom()`, the kernel's: connection ids are shown to clients, and nobody may
-            guess the next one. Tests pass `random.Random(seed)`.
+            guess the next one. Jitter is no secret, and does not ask the kernel each time. Tests pass
+            `random.Random(seed)`.
     """
 
-    __slots__ = ("_source",)
+    __slots__ = ("_jitter", "_source")
 
     def __init__(self, source: random.Random | None = None) -> None:
         self._source = random.SystemRandom() if source is None else source
+        self._jitter = random.Random() if source is None else source
 
     def connection_id(self) -> str:
         """A UUID of version 4, as 36 characters: what Centrifuge's clients expect to be called."""
@@ -47,11 +49,11 @@ class Ids:
         """
         if not 0.0 <= fraction <= 1.0:
             raise ValueError(f"could not draw a jitter: fraction is {fraction}; use 0 to 1")
-        return self._source.uniform(base * (1.0 - fraction), base * (1.0 + fraction))
+        return self._jitter.uniform(base * (1.0 - fraction), base * (1.0 + fraction))
 
     def spread(self, seconds: float) -> float:
         """Draws uniformly from 0 to `seconds`: full jitter, for many acts that must not come at once."""
-        return self._source.uniform(0.0, seconds)
+        return self._jitter.uniform(0.0, seconds)
 
     def _text(self, size_bytes: int) -> str:
         # Sizes are multiples of three, so base64 needs no padding.

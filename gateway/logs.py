@@ -18,6 +18,18 @@ _exceptions = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(sh
 """Tracebacks as data, without local variables: payloads are never logged."""
 
 
+class Lines(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]  # a class, made when asked for
+    """Any bound logger; and for telemetry, which has its values in a dict, two calls less that take it apart."""
+
+    def say_values(self, level: str, event: str, values: dict[str, Any]) -> None:
+        """`getattr(log, level)(event, **values)`, for a level that is enabled."""
+        try:
+            args, keys = self._process_event(level, event, values)
+        except structlog.DropEvent:
+            return
+        getattr(self._logger, level)(*args, **keys)
+
+
 def configure_logging(format_: str) -> None:
     """
     Sends every log line of this process to standard error, one per line.
@@ -34,7 +46,7 @@ def configure_logging(format_: str) -> None:
     final = _console_processors() if is_console else _json_processors()
     structlog.configure(
         processors=[*shared, *final] if is_console else [_json_line],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=Lines,
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

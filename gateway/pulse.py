@@ -69,6 +69,7 @@ class Pulse(Actor):
         super().__init__()
         self._node = node
         self._waiting = {what: Waiting(what, node.now()) for what in DEADLINES}
+        self._cancels = tuple(waiting.wheel.cancel for waiting in self._waiting.values())
         self._is_reminding = False
 
     def on_start(self) -> None:
@@ -109,5 +110,5 @@ class Pulse(Actor):
         self._waiting[what].wheel.cancel(ref)
 
     def cancel_all(self, ref: ActorRef[Any]) -> None:
-        for waiting in self._waiting.values():
-            waiting.wheel.cancel(ref)
+        for cancel in self._cancels:
+            cancel(ref)

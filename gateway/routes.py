@@ -72,7 +72,7 @@ class Route:
 
     @property
     def is_class(self) -> bool:
-        return inspect.isclass(self.endpoint)
+        return isinstance(self.endpoint, type)
 
     def arguments(self, parameters: Mapping[str, str]) -> dict[str, Any] | None:
         """Path parameters as the function wants them; None if one does not convert, which is a 404."""

@@ -3,11 +3,13 @@ The app code of one connection: the child of its machine.
 
 A handler here may wait for a database as long as it likes: its machine goes on delivering broadcasts. First it is found
 out who the client is and whether it may be here; then middleware, then the endpoint. When the socket is gone the
-session hears it once, has its last word, and says that it is done; then memberships end.
+session hears it once, has its last word, and says that it is done; then memberships end. One that rests is stopped in
+place, and has its last word in that.
 """
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors import Actor, handles
@@ -22,7 +24,7 @@ from .reasons import CLOSE_REASONS, InvalidToken, Refused, WebSocketDisconnect
 from .websocket import ConnectionState, WebSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 
     from .identity import Principal
     from .passage import Passage
@@ -47,6 +49,9 @@ FRAME_READY = FrameReady()
 class Session(Actor):
     """Base of what runs the two kinds of endpoints: `FunctionSession`, `EndpointSession`."""
 
+    starts_in_place = True
+    """The upgrade waits for it: two turns and a request that is suspended cost an eighth of a connection."""
+
     is_told_of_frames: ClassVar[bool]
     """Whether a `FrameReady` comes for each frame; a function takes them itself."""
 
@@ -57,15 +62,24 @@ class Session(Actor):
         self._passage = passage
         self._is_over = self._has_failed = False
 
+    @property
+    def rests(self) -> bool:
+        """Whether nothing of it runs between two messages, and its last words need not wait: then it may be stopped."""
+        return False
+
     def _machine(self, message: object) -> None:
         if self.ws._ref.is_alive():
             self.ws._ref.tell(message)
 
-    async def _enter(self, innermost: Callable[[WebSocket], Awaitable[None]]) -> None:
-        """Who it is, whether it may, and then through the middleware to the endpoint. Refusals are answered."""
+    async def _pass(self, innermost: Callable[[WebSocket], Awaitable[None]]) -> None:
+        """Who it is, whether it may, and then through the middleware to the endpoint. Raises Refused."""
+        await self._admit()
+        await self._passage.connect(innermost)(self.ws)
+
+    async def _enter(self, way: Awaitable[None]) -> None:
+        """Waits for the end of the way in, and of what is behind it. Refusals are answered."""
         try:
-            await self._admit()
-            await self._passage.connect(innermost)(self.ws)
+            await way
         except WebSocketDisconnect:
             return  # a normal end: the peer went while the endpoint was receiving or sending
         except Refused as error:
@@ -117,23 +131,37 @@ class Session(Actor):
     def _last_words(self) -> list[Callable[..., Any]]:
         return list(self._passage.hooks.disconnected)
 
-    async def _say_goodbye(self, code: int) -> None:
+    def _say_goodbye(self, code: int) -> Coroutine[Any, Any, None] | None:
         """
-        Each once, also if one of them raises; then that is raised.
-
-        What a gateway that stops takes no more (leaves are then recorded, not announced) is no failure of theirs.
+        Each last word once, also if one of them raises; then that is raised. What is left to be awaited, if anything.
         """
         errors: list[Exception] = []
-        for last_word in self._last_words() if self.ws._was_accepted else ():
+        words = iter(self._last_words() if self.ws._was_accepted else ())
+        for last_word in words:
+            try:
+                saying = last_word(self.ws, code)
+            except Exception as error:
+                _note(errors, error)
+            else:
+                if isinstance(saying, CoroutineType):
+                    return self._say_on(saying, words, code, errors)
+        _raise(errors)
+        return None
+
+    async def _say_on(
+        self, saying: Awaitable[object], words: Iterator[Callable[..., Any]], code: int, errors: list[Exception]
+    ) -> None:
+        """The rest of them, from the first that waits on."""
+        try:
+            await saying
+        except Exception as error:
+            _note(errors, error)
+        for last_word in words:
             try:
                 await result(last_word(self.ws, code))
-            except WebSocketDisconnect:
-                continue
             except Exception as error:
-                if not (isinstance(error, Refused) and error.reason == "shutting_down"):
-                    errors.append(error)
-        if errors:
-            raise errors[0] if len(errors) == 1 else ExceptionGroup("several last words failed", errors)
+                _note(errors, error)
+        _raise(errors)
 
     @handles(HookFailed)
     async def hook_failed(self, failed: HookFailed) -> None:
@@ -153,3 +181,20 @@ class Session(Actor):
         if self.ws._gone is None:
             self.ws._end(CLOSE_REASONS["shutdown"].raw_code, CLOSE_REASONS["shutdown"].meaning)
         return self._say_goodbye(self.ws._gone.code if self.ws._gone is not None else 1006)
+
+    def _release(self) -> None:
+        """No cycle that somebody has to look for: what was raised for the end of a socket knows who has heard of it."""
+        if self.ws._gone is not None:
+            self.ws._gone.__traceback__ = None
+
+
+def _note(errors: list[Exception], error: Exception) -> None:
+    """What a gateway that stops takes no more (leaves are then recorded, not announced) is no failure of last words."""
+    if isinstance(error, WebSocketDisconnect) or (isinstance(error, Refused) and error.reason == "shutting_down"):
+        return
+    errors.append(error)
+
+
+def _raise(errors: list[Exception]) -> None:
+    if errors:
+        raise errors[0] if len(errors) == 1 else ExceptionGroup("several last words failed", errors)

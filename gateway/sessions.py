@@ -85,11 +85,33 @@ class Sessions:
         if self.session is None and self._ticket.says_goodbye and not websocket._has_said_goodbye:
             websocket._has_said_goodbye = True  # one attempt: a fresh one that cannot even be made is not made again
             self.open()
+        elif self._stop_at_rest():
+            return self._wait_for_mail()
         if self.session is None:
             return False
-        self.session.tell(Ended(code, reason))
+        if self.session.is_alive():  # else it ends already, and its end is heard of
+            self.session.tell(Ended(code, reason))
         self._machine.timers.once("goodbye", SessionDone(), GOODBYE + 1.0)
         return True
+
+    def _stop_at_rest(self) -> bool:
+        """Whether it had nothing in hand, and so has had its last word here and now, in its `on_stop`."""
+        session = self.session
+        if session is None or session._actor is None or not session._actor.rests:
+            return False
+        self._machine.unwatch(session)
+        if not self._machine.stop_in_place(session):
+            self._machine.watch(session)
+            return False
+        self.session = None
+        return True
+
+    def _wait_for_mail(self) -> bool:
+        """What app code has said in its last word comes before the end of its connection."""
+        has_mail = self._machine.has_mail
+        if has_mail:
+            self._machine.actor_ref.tell(SessionDone())
+        return has_mail
 
     # --- what the client calls
 

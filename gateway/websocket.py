@@ -8,6 +8,7 @@ of a socket that is gone, from receive and from send.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -113,9 +114,17 @@ class WebSocket(Peer, TopicClient):
         if self.state is not ConnectionState.CONNECTING:
             receipt.resolve(None)
             return receipt
-        self.state, self._was_accepted = ConnectionState.CONNECTED, True
-        self._tell(Accept(subprotocol, receipt), receipt)
+        self._upgrade(subprotocol, receipt)
         return self._greet(receipt) if self._passage.hooks.connected else receipt
+
+    def _upgrade(self, subprotocol: str | None, receipt: Receipt[None] | None) -> None:
+        """A call, unless the machine has something to do before: a message would cost it a turn."""
+        self.state, self._was_accepted = ConnectionState.CONNECTED, True
+        machine, accept = self._ref._actor, Accept(subprotocol, receipt)
+        if machine is not None and not self._ref._scheduled:
+            machine.accept(accept)
+        else:
+            self._tell(accept, receipt)
 
     def _greet(self, opened: Receipt[None]) -> Receipt[None]:
         """The app's own `on_connect`, beside the endpoint: that one waits for it only if it awaits the accept."""
@@ -279,6 +288,8 @@ class WebSocket(Peer, TopicClient):
         self.state = ConnectionState.DISCONNECTED
         self._gone = WebSocketDisconnect(code, reason)
         self._intake.end(self._gone)
+        if not self._intake.is_touched:
+            self._part_with_intake()
 
     def _let_go(self) -> None:
         """Its session ends: what runs beside it, and whose outcome nobody will ask for, ends too."""
@@ -286,6 +297,17 @@ class WebSocket(Peer, TopicClient):
             if task is not None:
                 task.cancel()
                 task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._part_with_intake()  # only now, where it passes messages on
+
+    def _part_with_intake(self) -> None:
+        """Nothing that it passes on is shown this object any more: no cycle that somebody has to look for."""
+        self._intake._ws = weakref.proxy(self)
+
+    @property
+    def _has_company(self) -> bool:
+        """Whether something runs beside its session."""
+        greeting, passing = self._greeting, self._intake.task
+        return (greeting is not None and not greeting.done()) or (passing is not None and not passing.done())
 
     def _to_session(self, message: object) -> None:
         if self._session is not None and self._session.is_alive():

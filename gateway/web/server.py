@@ -7,7 +7,7 @@ What it refuses to know: what is said on a socket. It keeps no list of sockets: 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -150,11 +150,11 @@ class WebServer:
 
     def knows(self, request: web.Request) -> bool:
         """Whether there is a page or an endpoint of ours at its path."""
-        path, offered = request.rel_url.raw_path, listed(request.headers, "Sec-WebSocket-Protocol")
+        path = request.rel_url.raw_path
         return (
             request.path in self._app.pages
             or self._app.routes.find(path) is not None
-            or wire_of(path, request.query, offered) is not None
+            or self._spoken(request, path) is not None
         )
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -180,13 +180,14 @@ class WebServer:
     async def _endpoint(self, request: web.Request) -> web.StreamResponse:
         path = request.rel_url.raw_path
         found = self._app.routes.find(path)
-        offered = listed(request.headers, "Sec-WebSocket-Protocol")
-        spoken = wire_of(path, request.query, offered) if found is None else None
+        spoken = self._spoken(request, path) if found is None else None
         if found is None and spoken is None:
             return web.Response(status=404, text=f"there is nothing at {request.path}\n")
         handshake = Handshake.of(request)
-        self._look_for_proxies(request)
-        address = self.address_of(request)
+        forwarded = request.headers.getall("X-Forwarded-For", ())
+        if forwarded:
+            self._look_for_proxies(request, forwarded)
+        address = client_address(request.remote or "", forwarded, self._trusted)
         refusal = self._refusal(request, address)
         if refusal is not None:
             return refusal
@@ -196,6 +197,10 @@ class WebServer:
             return await self._open_raw(request, handshake, address, *found)
         assert spoken is not None
         return await self._open_wire(request, handshake, address, spoken)
+
+    @staticmethod
+    def _spoken(request: web.Request, path: str) -> Spoken | NotSpoken | None:
+        return wire_of(path, request.query, listed(request.headers, "Sec-WebSocket-Protocol"))
 
     def _refusal(self, request: web.Request, address: str) -> web.Response | None:
         """What is checked before anything is made for this client."""
@@ -225,10 +230,7 @@ class WebServer:
         said = request.headers.getall("X-Forwarded-For", ())
         return client_address(request.remote or "", said, self._trusted)
 
-    def _look_for_proxies(self, request: web.Request) -> None:
-        forwarded = request.headers.getall("X-Forwarded-For", ())
-        if not forwarded:
-            return
+    def _look_for_proxies(self, request: web.Request, forwarded: Sequence[str]) -> None:
         peer = request.remote or ""
         count = self._undeclared.note(peer, forwarded)
         if count:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors.events import ActorFailed
 from gateway.endpoint import WebSocketEndpoint
-from gateway.events import ConnectionClosed, ConnectionOpened, RoomLeft
+from gateway.events import ConnectionClosed, ConnectionOpened, MessagePublished, RoomLeft
+from gateway.identity import Principal
 from gateway.protocols.native import NativeWire
 from gateway.reasons import WebSocketDisconnect
 from gateway.session import GOODBYE
+from gateway.tickets import Verdict
 from gateway.topic_messages import Answer
 from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.fake_socket import FakeSocket
@@ -46,8 +49,28 @@ class Recorder(WebSocketEndpoint):
         await passes(self.lasts)
 
 
-def recorder(lasts: float = 0.0) -> type[Recorder]:
-    return type("Recording", (Recorder,), {"ends": [], "lasts": lasts})
+class Silent(WebSocketEndpoint):
+    """Has no hook at all."""
+
+    def on_receive(self, ws: WebSocket, data: Any) -> None: ...
+
+
+class Plain(Recorder):
+    """Has nothing to wait for at its end."""
+
+    def on_disconnect(self, ws: WebSocket, code: int) -> None:  # type: ignore[override]
+        self.ends.append(code)
+
+
+class Unusual(Recorder):
+    """Its last word is a coroutine, which nobody could know before."""
+
+    def on_disconnect(self, ws: WebSocket, code: int) -> Any:
+        return super().on_disconnect(ws, code)
+
+
+def recorder(lasts: float = 0.0, kind: type[Recorder] = Recorder) -> type[Recorder]:
+    return type("Recording", (kind,), {"ends": [], "lasts": lasts})
 
 
 ENDINGS: dict[str, Callable[[Node, Peer], Any]] = {
@@ -65,12 +88,13 @@ ENDINGS: dict[str, Callable[[Node, Peer], Any]] = {
 }
 
 
+@pytest.mark.parametrize("kind", [Recorder, Plain, Unusual])
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.allow_failures("RuntimeError", "AttributeError")
-async def test_an_accepted_connection_ends_once(system: ActorSystem, ending: str) -> None:
+async def test_an_accepted_connection_ends_once(system: ActorSystem, ending: str, kind: type[Recorder]) -> None:
     """One `ConnectionClosed`, one `on_disconnect`, one departure, whatever ended it."""
     node = await start_node(system)
-    endpoint = recorder()
+    endpoint = recorder(kind=kind)
     peer = endpoint_peer(node, endpoint)
     await opened(peer)
     left = facts_of(system, RoomLeft)
@@ -123,11 +147,15 @@ async def test_a_bug_of_a_wire_ends_one_connection_once(system: ActorSystem) -> 
     assert [payload for _, payload in bob.events()] == ["on"]
 
 
+@pytest.mark.parametrize("kind", [Recorder, Unusual])
 @pytest.mark.parametrize(("lasts", "ends_after"), [(2.0, 2.0), (100.0, GOODBYE)])
-async def test_a_membership_ends_after_the_last_word(system: ActorSystem, lasts: float, ends_after: float) -> None:
+@pytest.mark.allow_failures("CancelledError")
+async def test_a_membership_ends_after_the_last_word(
+    system: ActorSystem, lasts: float, ends_after: float, kind: type[Recorder]
+) -> None:
     """It lasts until `on_disconnect` has returned, and at most 5 s and a margin of 1 s."""
     node = await start_node(system)
-    peer = endpoint_peer(node, recorder(lasts))
+    peer = endpoint_peer(node, recorder(lasts, kind))
     await opened(peer)
     left: list[float] = []
     system.events.subscribe(RoomLeft, lambda _: left.append(node.now()))
@@ -141,7 +169,100 @@ async def test_a_membership_ends_after_the_last_word(system: ActorSystem, lasts:
     await passes(10)
 
 
-async def test_a_function_learns_its_end_by_the_exception(system: ActorSystem) -> None:
+async def test_what_the_last_word_says_comes_before_the_leave(system: ActorSystem) -> None:
+    """Also where it is said in place: the connection is still a member, and the others hear it first."""
+    node = await start_node(system)
+    bob = Peer(node, "bob")
+    await bob.joins("kept")
+
+    class Polite(Plain):
+        def on_disconnect(self, ws: WebSocket, code: int) -> None:  # type: ignore[override]
+            ws.publish("kept", "bye")
+
+    peer = endpoint_peer(node, recorder(kind=Polite))
+    await opened(peer)
+    facts = facts_of(system, MessagePublished, RoomLeft)
+    peer.socket.end()
+    await passes(1)
+    assert [type(fact) for fact in facts] == [MessagePublished, RoomLeft]
+    assert [payload for _, payload in bob.events()] == ["bye"]
+    assert len(peer.closes) == 1
+
+
+async def test_what_came_before_the_end_is_handled_before_the_last_word(system: ActorSystem) -> None:
+    """Frames that wait for the endpoint are its own, though the socket is gone."""
+    node = await start_node(system)
+    heard: list[Any] = []
+
+    class Noting(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: Any) -> None:
+            heard.append(data)
+
+        def on_disconnect(self, ws: WebSocket, code: int) -> None:
+            heard.append(code)
+
+    peer = endpoint_peer(node, Noting)
+    await opened(peer)
+    peer.socket.feed("one", "two")
+    peer.socket.end(1001, "reload", True)
+    await settle()
+    assert heard == ["one", "two", 1001]
+
+
+@pytest.mark.allow_failures("RuntimeError")
+@pytest.mark.parametrize("kind", [Plain, Recorder])
+async def test_a_last_word_that_raises_is_a_fact_and_the_end_is_none_the_less(
+    system: ActorSystem, kind: type[Recorder]
+) -> None:
+    """Its room is left, once, and the connection ends as the client has ended it."""
+    node = await start_node(system)
+    failed = facts_of(system, ActorFailed)
+
+    class Bad(kind):  # type: ignore[misc, valid-type]
+        def on_disconnect(self, ws: WebSocket, code: int) -> Any:
+            self.ends.append(code)
+            raise RuntimeError("no goodbye")
+
+    endpoint = recorder(kind=Bad)
+    peer = endpoint_peer(node, endpoint)
+    await opened(peer)
+    left = facts_of(system, RoomLeft)
+    peer.socket.end(1000, "bye", True)
+    await passes(1)
+    assert (peer.closed.ended_by, endpoint.ends, len(left)) == ("client", [1000], 1)
+    assert [str(fact.error) for fact in failed] == ["no goodbye"]
+
+
+async def test_an_endpoint_that_need_not_wait_decides_before_it_is_waited_for(system: ActorSystem) -> None:
+    """Its `on_connect` has run when the machine is there; the upgrade is not suspended."""
+    node = await start_node(system)
+    peer = endpoint_peer(node, Silent)
+    assert peer.ticket.decided == Verdict(101)
+    refusing = endpoint_peer(node, type("Refusing", (Silent,), {"on_connect": lambda _, ws: ws.refuse(401)}), "bob")
+    await settle()
+    assert refusing.ticket.decided == Verdict(401)
+    peer.open()
+    refusing.ref.stop_now()
+    await settle()
+
+
+async def test_what_on_connect_says_is_done_in_its_order(system: ActorSystem) -> None:
+    """A principal whose time is over is refused, though the accept behind it is a call and that was a message."""
+    node = await start_node(system)
+
+    class Late(Silent):
+        def on_connect(self, ws: WebSocket) -> None:
+            ws.identify(Principal("ada", expires=ws.created - 60))
+            ws.accept()
+
+    peer = endpoint_peer(node, Late)
+    await settle()
+    assert peer.ticket.decided is not None
+    assert peer.ticket.decided.status == 403
+
+
+@pytest.mark.parametrize("frames", [(), ("one", "two")])
+async def test_a_function_learns_its_end_by_the_exception(system: ActorSystem, frames: tuple[str, ...]) -> None:
     """`receive` raises WebSocketDisconnect with the peer's code; what came before it is received first."""
     node = await start_node(system)
     seen: list[Any] = []
@@ -156,10 +277,10 @@ async def test_a_function_learns_its_end_by_the_exception(system: ActorSystem) -
 
     peer = endpoint_peer(node, endpoint)
     await opened(peer)
-    peer.socket.feed("one", "two")
+    peer.socket.feed(*frames)
     peer.socket.end(1001, "reload", True)
     await settle()
-    assert seen == ["one", "two", (1001, "reload")]
+    assert seen == [*frames, (1001, "reload")]
     assert (peer.closed.code, peer.closed.ended_by) == (1001, "client")
 
 

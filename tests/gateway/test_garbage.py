@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway.endpoint import WebSocketEndpoint
 from gateway.gc_pauses import GcPauses
+from gateway.hooks import Hook, Hooks
+from gateway.passage import OPEN, Passage
 from gateway.protocols.centrifuge import CentrifugeWire
 from gateway.protocols.native import NativeWire
 from gateway.protocols.phoenix import PhoenixWire
 from gateway.web.collector import QUICK, Collector
+from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.peer import Peer, passes, settle, start_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actors import ActorSystem
+    from gateway.websocket import WebSocket
 
 TALK = {
     "native": (lambda: NativeWire(says_hello=False), ['{"action":"join_room","room":"kept","presence":true}',
@@ -68,6 +73,84 @@ async def _talked(node: Any, make: Any, talk: list[str]) -> weakref.ref[Any]:
     peer.socket.end()
     await settle()
     return machine
+
+
+class Plain(WebSocketEndpoint):
+    def on_receive(self, ws: WebSocket, data: Any) -> None:
+        ws.send(data)
+
+
+class Waiting(WebSocketEndpoint):
+    async def on_connect(self, ws: WebSocket) -> None:
+        await ws.accept()
+
+    async def on_receive(self, ws: WebSocket, data: Any) -> None:
+        await ws.send(data)
+
+    async def on_disconnect(self, ws: WebSocket, code: int) -> None:
+        await passes(0.1)
+
+
+async def function(ws: WebSocket) -> None:
+    async for frame in ws:
+        await ws.send(frame.data)
+
+
+async def middleware(ws: WebSocket, following: Any) -> None:
+    await following(ws)
+
+
+async def _seen(ws: WebSocket, message: Any) -> None:
+    await passes(0.1)
+
+
+WATCHED = Passage(hooks=Hooks(received=[Hook(_seen, None, 2)]), middleware=(middleware,))
+
+
+@pytest.mark.parametrize("passage", [OPEN, WATCHED], ids=["open", "watched"])
+@pytest.mark.parametrize("endpoint", [Plain, Waiting, function])
+async def test_an_endpoint_that_ends_leaves_no_cycle(system: ActorSystem, endpoint: Any, passage: Passage) -> None:
+    """Its session, its instance and what app code holds of the connection go by their reference counts as well."""
+    node = await start_node(system)
+    await _echoed(node, endpoint, passage)
+    gc.collect()
+    gc.disable()
+    try:
+        gone = [await _echoed(node, endpoint, passage) for _ in range(3)]
+        await passes(1)
+        assert [[one() for one in parts] for parts in gone] == [[None, None]] * 3
+    finally:
+        gc.enable()
+
+
+async def test_what_calls_were_shown_of_a_connection_leaves_no_cycle(system: ActorSystem) -> None:
+    """Clients of a wire have no endpoint; their connection is there for app code from their first call on."""
+    node = await start_node(system)
+    peer = Peer(node)
+    shown = weakref.ref(peer.ref._actor._sessions._websocket())
+    gc.disable()
+    try:
+        peer.socket.end()
+        await passes(1)
+        peer.ticket._websocket = None
+        assert shown() is None
+    finally:
+        gc.enable()
+
+
+async def _echoed(node: Any, endpoint: Any, passage: Passage) -> list[weakref.ref[Any]]:
+    peer = endpoint_peer(node, endpoint, passage=passage)
+    await opened(peer)
+    peer.socket.feed("hello")
+    await passes(1)
+    assert peer.socket.texts() == ["hello"]
+    session = next(iter(peer.ref.children()))._actor
+    parts = [weakref.ref(session), weakref.ref(session.ws)]
+    del session
+    peer.socket.end()
+    await passes(1)
+    peer.ticket._websocket = None  # the peer of the test stays
+    return parts
 
 
 def test_everything_is_looked_through_only_while_few_would_notice(thresholds: None) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
+import pytest
 import structlog
 
 from actors import events as actor_events
 from gateway import events, telemetry
+from gateway.logs import Lines
 from gateway.telemetry import CATALOGUE, Telemetry, Words
 from tests.support.peer import Peer, settle, start_node
 
@@ -157,3 +159,23 @@ async def test_a_line_that_nobody_reads_is_not_made(system: ActorSystem) -> None
     finally:
         structlog.reset_defaults()
     assert (read, listener.total("ask.failed")) == ([], 1)
+
+
+@pytest.mark.parametrize("wrapper", [Lines, structlog.make_filtering_bound_logger(logging.INFO)])
+async def test_a_line_is_the_same_whatever_writes_it(system: ActorSystem, wrapper: type) -> None:
+    """Our logger takes the values as they are, another one as keywords; a processor may drop either."""
+    lines: list[dict[str, Any]] = []
+
+    def keep(_: object, name: str, event: Any) -> Any:
+        lines.append({"level": name, **event})
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, keep], wrapper_class=wrapper)
+    try:
+        Telemetry(await start_node(system))
+        with structlog.contextvars.bound_contextvars(request="r1"):
+            system.events.publish(events.ConnectionOpened("c1", "raw", "/echo", "127.0.0.1", ""))
+    finally:
+        structlog.reset_defaults()
+    opened = {"connection": "c1", "wire": "raw", "path": "/echo", "address": "127.0.0.1", "principal": ""}
+    assert lines == [{"level": "info", "request": "r1", "event": "connection.opened", **opened}]

@@ -6,23 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.endpoint_session import EndpointSession
 from gateway.function_session import FunctionSession
+from gateway.passage import OPEN
 from gateway.protocols.raw import RawWire
 from tests.support.peer import Peer, settle
 
 if TYPE_CHECKING:
     from gateway.node import Node
+    from gateway.passage import Passage
     from gateway.websocket import WebSocket
 
 
-def endpoint_peer(node: Node, endpoint: Any, name: str = "ada") -> Peer:
+def endpoint_peer(node: Node, endpoint: Any, name: str = "ada", passage: Passage = OPEN) -> Peer:
     """A raw connection with app code; `opened` brings up its socket."""
 
     def start(machine: Any, ws: WebSocket) -> Any:
         if isinstance(endpoint, type):
-            return machine.spawn_session(EndpointSession, ws, endpoint)
-        return machine.spawn_session(FunctionSession, ws, endpoint, {})
+            return machine.spawn_session(EndpointSession, ws, endpoint, passage)
+        return machine.spawn_session(FunctionSession, ws, endpoint, {}, passage)
 
-    return Peer(node, name, wire=RawWire(), session=start, says_goodbye=isinstance(endpoint, type))
+    return Peer(node, name, wire=RawWire(), session=start, says_goodbye=isinstance(endpoint, type), passage=passage)
 
 
 async def opened(peer: Peer) -> None:

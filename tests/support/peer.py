@@ -17,6 +17,7 @@ from gateway.ids import Ids
 from gateway.limits import Limits
 from gateway.listen_settings import ListenSettings
 from gateway.node import Node
+from gateway.passage import OPEN
 from gateway.protocols.native import NativeWire
 from gateway.stream import History
 from gateway.tickets import Ticket
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from actors import ActorRef, ActorSystem
     from gateway.behaviour import Behaviour
     from gateway.engines.base import Engine
+    from gateway.passage import Passage
     from gateway.permissions import Permit
     from gateway.protocols.base import Wire
 
@@ -98,10 +100,12 @@ class Peer:
         socket: FakeSocket | None = None,
         session: Any = None,
         says_goodbye: bool = False,
+        passage: Passage = OPEN,
     ) -> None:
         client = name or node.ids.connection_id()
         self.wire = NativeWire(says_hello=False) if wire is None else wire
         self.ticket = Ticket(client, self.wire, principal, Handshake("/ws"), "192.0.2.1", session, says_goodbye)
+        self.ticket.passage = passage
         self.client = client
         self.node = node
         self.socket = FakeSocket() if socket is None else socket

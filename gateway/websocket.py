@@ -12,6 +12,8 @@ import weakref
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from actors import is_idle
+
 from . import wire_json
 from .close_codes import validate_close
 from .connection_messages import Accept, Adopt, Close, HookFailed, Refuse, Send
@@ -121,7 +123,7 @@ class WebSocket(Peer, TopicClient):
         """A call, unless the machine has something to do before: a message would cost it a turn."""
         self.state, self._was_accepted = ConnectionState.CONNECTED, True
         machine, accept = self._ref._actor, Accept(subprotocol, receipt)
-        if machine is not None and not self._ref._scheduled:
+        if machine is not None and is_idle(self._ref):
             machine.accept(accept)
         else:
             self._tell(accept, receipt)

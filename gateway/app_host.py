@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from actors import Actor, ActorRef, ChildSpec, Terminated, by_shortcut, handles
+from actors import Actor, ActorRef, ChildSpec, Terminated, handles
 
 from .awaited_sends import AwaitedSends, SendOverdue
 from .commands import Join, Leave, Publish
@@ -33,6 +33,8 @@ from .connection_messages import (
 from .reasons import Refused, WebSocketDisconnect
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .commands import Identify
     from .deadlines import Deadlines
     from .ending import Ending
@@ -75,13 +77,12 @@ class AppHost(Actor):
         """Its session has taken a frame; also between turns of this machine."""
         self._replies.give(size_bytes)
 
-    def send_at_once(self, payload: bytes, kind: Kind) -> bool:
-        """App code sends to its own client, past this machine and its turns; False if something is in the way."""
+    def framed(self, payload: bytes, kind: Kind) -> Sequence[bytes]:
+        """What app code sends to its own client, past this machine; nothing if the wire does not carry that."""
         try:
-            frames = self._ticket.wire.message(payload, kind)
-        except Refused:  # the machine says so
-            return False
-        return by_shortcut(self.actor_ref, b"".join(frames))
+            return self._ticket.wire.message(payload, kind)
+        except Refused:  # the machine says so, when it is told
+            return ()
 
     def spawn_session(self, session_class: type[Actor], *args: Any) -> ActorRef[Any]:
         return self.spawn(session_class, *args, name="session", spec=TEMPORARY)

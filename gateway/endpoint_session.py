@@ -70,12 +70,10 @@ class EndpointSession(Session):
         intake = self.ws._intake
         if intake.is_touched:
             return self._take() if intake.has_any else None
-        return self._hand_over(intake.take()) if intake.frames else None
-
-    def _hand_over(self, frame: Frame) -> Any:
-        """The hot path: with nothing in between there is no coroutine, unless the endpoint's own handler is one."""
-        try:
-            outcome = self._endpoint._receive(frame)
+        if not intake.frames:
+            return None
+        try:  # with nothing in between there is no coroutine, unless the endpoint's own handler is one
+            outcome = self._endpoint._receive(intake.take())
         except Exception as error:
             return self._failed(error)
         return self._finish(outcome) if isinstance(outcome, CoroutineType) else None

@@ -12,7 +12,7 @@ import weakref
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from actors import is_idle
+from actors import by_shortcut, is_idle
 
 from . import wire_json
 from .close_codes import validate_close
@@ -210,7 +210,7 @@ class WebSocket(Peer, TopicClient):
         if self.state is ConnectionState.CONNECTING:
             raise NotAccepted(act)
         is_open = self.state is ConnectionState.CONNECTED and self._gone is None
-        if is_open and self._leaves_at_once(payload, kind):
+        if is_open and self._sent_in != self._node.dispatcher.turns and self._leaves_at_once(payload, kind):
             return SENT
         receipt: Receipt[None] = Receipt(act, self._node.receipt_lost)
         if is_open:
@@ -221,10 +221,11 @@ class WebSocket(Peer, TopicClient):
 
     def _leaves_at_once(self, payload: bytes, kind: Kind) -> bool:
         """The first of a turn does, mostly; what is sent behind it is joined, for one write costs more than a turn."""
-        turn, machine = self._node.dispatcher.turns, self._ref._actor
-        if turn == self._sent_in or machine is None or not machine.send_at_once(payload, kind):
+        machine = self._ref._actor
+        frames = () if machine is None else machine.framed(payload, kind)
+        if not frames or not by_shortcut(self._ref, b"".join(frames)):
             return False
-        self._sent_in = turn
+        self._sent_in = self._node.dispatcher.turns
         return True
 
     def _has_waited(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypeVar, overload
 
 V = TypeVar("V")
 
@@ -21,7 +21,7 @@ class Rare(Generic[V]):
         if cell is None:
             return self
         rare = cell._rare
-        return None if rare is None else cast("V | None", rare.get(self._name))
+        return None if rare is None else rare.get(self._name)
 
     def __set__(self, cell: Any, value: V | None) -> None:
         if cell._rare is None:

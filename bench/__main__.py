@@ -14,6 +14,7 @@ The command: `python -m bench run`, then `report`, and `record` for what is wort
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -162,6 +163,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     given = parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: the servers under test end with it
     if given.command == "run":
         run_command(given)
     elif given.command == "grow":

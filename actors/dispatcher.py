@@ -150,6 +150,7 @@ class Dispatcher:
         self.current: Any | None = None
         self.flushing = False
         self.slice_ends = 0.0
+        self._beside_ends: float | None = None
         self.turns = 0
         self.on_host: Callable[[], None] | None = None
         """Called when a handler has been suspended and a host begins."""
@@ -167,6 +168,21 @@ class Dispatcher:
         self.ready.append(cell)
         if self._parked is not None:
             self._wake()
+
+    def has_time_beside(self) -> bool:
+        """
+        Whether actors may still have turns beside the queue, on the stack of callbacks of the loop.
+
+        All of them in one iteration of the loop have one slice, as the queue has; then it is the queue's turn.
+        """
+        if self._beside_ends is None:
+            self._beside_ends = self.clock.tick() + self.settings.slice
+            self.loop.call_soon(self._end_beside)
+            return True
+        return self.clock.tick() < self._beside_ends
+
+    def _end_beside(self) -> None:
+        self._beside_ends = None
 
     def hosted(self, task: asyncio.Task[Any] | None) -> Any | None:
         """The cell whose code runs in `task` right now: the one on the owner's stack, or the suspended one it hosts."""

@@ -106,6 +106,24 @@ def by_shortcut(ref: ActorRef[Any], carried: object) -> bool:
     return True
 
 
+def run_now(ref: ActorRef[Any], message: object) -> bool:
+    """
+    Runs one idle receiver here instead of telling it: for callbacks of the loop, such as a read. Any thread.
+
+    As in a broadcast: its class declares `@handles(..., in_place=True)` for the message's type, and what it sends is
+    queued. Inside of a turn, and when this iteration of the loop has spent a slice on such runs, nobody is run.
+
+    Returns:
+        False if it has to be told.
+    """
+    handler, dispatcher = ref.actor_class._in_place.get(type(message)), ref._env.dispatcher
+    if handler is None or dispatcher.current is not None or not is_idle(ref) or not dispatcher.has_time_beside():
+        return False
+    dispatcher.turns += 1
+    _in_place(ref, handler, message)
+    return True
+
+
 def _shortcut_failed(ref: Cell, message: object, error: BaseException) -> None:
     """As a handler would have: the delivery is lost, and its supervisor hears of it."""
     ref._accepted += 1

@@ -58,6 +58,8 @@ class WebSocketEndpoint:
     """All must allow it, after the app's."""
 
     _typed: ClassVar[TypedFrames] = TypedFrames(Handlers.of(object), takes_rest=True)
+    _receives_plainly: ClassVar[bool] = True
+    """Whether each frame comes to `on_receive`, and that has nothing to wait for."""
     _parts_plainly: ClassVar[bool] = True
     """Whether its `on_disconnect` has nothing to wait for."""
 
@@ -76,6 +78,7 @@ class WebSocketEndpoint:
             raise TypeError(letter)
         takes_rest = cls.on_receive is not WebSocketEndpoint.on_receive
         cls._typed = TypedFrames(Handlers.of(cls, cls.sends), takes_rest=takes_rest)
+        cls._receives_plainly = not (cls._typed.has_handlers or inspect.iscoroutinefunction(cls.on_receive))
         cls._parts_plainly = not inspect.iscoroutinefunction(cls.on_disconnect)
         cls._inside = {
             kind: getattr(cls, name)  # an override without a mark of its own replaces the marked one

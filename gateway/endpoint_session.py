@@ -11,7 +11,7 @@ from .connection_messages import Ended, SessionDone
 from .hooks import result
 from .passage import OPEN
 from .reasons import InvalidData, Refused, WebSocketDisconnect
-from .session import FrameReady, Session
+from .session import FRAME_READY, FrameHere, FrameReady, GoOn, Session
 from .websocket import ConnectionState
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class EndpointSession(Session):
         super().__init__(ws, passage)
         self._endpoint = endpoint_class(ws)
         self._endpoint._actor = self
+        ws._intake.is_plain = endpoint_class._receives_plainly and not ws._intake.is_touched
         self._receive = passage.message(self._innermost) if ws._intake.is_touched else None
 
     @property
@@ -77,6 +78,16 @@ class EndpointSession(Session):
         except Exception as error:
             return self._failed(error)
         return self._finish(outcome) if isinstance(outcome, CoroutineType) else None
+
+    @handles(FrameHere, in_place=True)
+    def frame_here(self, _: FrameHere) -> None:
+        rest = self.frame_ready(FRAME_READY)
+        if rest is not None:  # it has failed, or the function has returned a coroutine all the same
+            self.actor_ref.tell(GoOn(rest))
+
+    @handles(GoOn)
+    def go_on(self, message: GoOn) -> Awaitable[None]:
+        return message.rest
 
     async def _finish(self, handling: Awaitable[object]) -> None:
         try:

@@ -42,8 +42,20 @@ class FrameReady:
     """A frame stands in the queue of the WebSocket; it may have been taken by a `receive` by the time this comes."""
 
 
-FRAME_READY = FrameReady()
-"""It says nothing but that, and there is one for each message of a client."""
+@quick(eq=False)
+class FrameHere:
+    """As `FrameReady`, where it was read: it is taken now, or the session is told."""
+
+
+@quick(eq=False)
+class GoOn:
+    """To a session, by itself: what is left to be awaited of a frame that was taken where it was read."""
+
+    rest: Awaitable[None]
+
+
+FRAME_READY, FRAME_HERE = FrameReady(), FrameHere()
+"""They say nothing but that, and there is one for each message of a client."""
 
 
 class Session(Actor):

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors import ChildSpec
+from actors import ChildSpec, run_now
 
 from .calls import CallSession
 from .commands import Done
 from .connection_messages import AskPermit, Ended, SessionDone
 from .permit_session import PermitSession
 from .reasons import Refused
-from .session import FRAME_READY, GOODBYE
+from .session import FRAME_HERE, FRAME_READY, GOODBYE
 from .unknown_names import unknown_action
 from .websocket import ConnectionState
 
@@ -73,8 +73,9 @@ class Sessions:
             return
         websocket = self._ticket._websocket
         assert websocket is not None, "a session is given its WebSocket when it starts"
-        websocket._intake.feed(data)
-        if session.actor_class.is_told_of_frames:
+        intake = websocket._intake
+        intake.feed(data)
+        if session.actor_class.is_told_of_frames and not (intake.is_plain and run_now(session, FRAME_HERE)):
             session.tell(FRAME_READY)
 
     def say_goodbye(self, code: int, reason: str) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from actors import ActorSystem, handles, tell_many
+from actors import Actor, ActorSystem, DispatcherSettings, handles, run_now, tell_many
 from actors.clock import VirtualClock
-from tests.support.broadcasts import Delivery, Receiver, publish
+from tests.support.broadcasts import Delivery, Publish, Receiver, Topic, publish
 
 
 async def test_an_idle_receiver_runs_within_its_sender_s_turn(system: ActorSystem) -> None:
@@ -186,3 +186,58 @@ async def test_receivers_of_another_system_run_on_their_own_loop(system: ActorSy
     await asyncio.wait_for(done.wait(), 10)
     elsewhere[0].stop_now()
     assert threads == [await asyncio.wait_for(running, 10)]
+
+
+async def test_a_callback_of_the_loop_runs_an_idle_receiver_at_once(system: ActorSystem) -> None:
+    """Not on another thread, not if a message waits, and not where its class does not say so."""
+    receiver, topic = system.spawn(Receiver), system.spawn(Topic, [])
+    await asyncio.sleep(0.1)
+    assert run_now(receiver, Delivery(1))
+    assert receiver._actor.got == [1]
+    assert not run_now(topic, Publish(1))
+    assert not await asyncio.to_thread(run_now, receiver, Delivery(2))
+    receiver.tell(Delivery(3))
+    assert not run_now(receiver, Delivery(4))
+    await asyncio.sleep(0.1)
+    assert receiver._actor.got == [1, 3]
+    assert (receiver.counts().accepted, receiver.counts().handled) == (2, 2)
+
+
+@pytest.mark.actors
+async def test_callbacks_of_one_iteration_have_one_slice_together() -> None:
+    """Then whoever comes next is told, until the loop has looked around."""
+    async with ActorSystem(dispatcher=DispatcherSettings(slice=1e-9)) as system:
+        receiver = system.spawn(Receiver)
+        await asyncio.sleep(0.1)
+        assert [run_now(receiver, Delivery(number)) for number in range(3)] == [True, False, False]
+        await asyncio.sleep(0)
+        assert run_now(receiver, Delivery(3))
+        assert receiver._actor.got == [0, 3]
+
+
+async def test_nobody_is_run_at_once_inside_of_a_turn(system: ActorSystem) -> None:
+    """What an actor sends in its turn is queued, whoever gets it."""
+    receiver = system.spawn(Receiver)
+    await asyncio.sleep(0.1)
+
+    class Sender(Actor):
+        def on_receive(self, message: Any) -> bool:
+            return run_now(receiver, Delivery(1))
+
+    assert await system.spawn(Sender).request("go") is False
+
+
+@pytest.mark.allow_failures("ValueError")
+async def test_who_fails_when_it_is_run_at_once_fails_alone(system: ActorSystem) -> None:
+    """Nothing is raised in the callback, and its supervisor mends it."""
+
+    class Fails(Receiver):
+        @handles(Delivery, in_place=True)
+        def deliver(self, delivery: Delivery) -> None:
+            raise ValueError(delivery)
+
+    receiver = system.spawn(Fails)
+    await asyncio.sleep(0.1)
+    assert run_now(receiver, Delivery(1))
+    await asyncio.sleep(0.1)
+    assert (receiver.info().restarts, receiver.counts().failed) == (1, 1)

@@ -1,0 +1,67 @@
+"""Frames that a plain function takes: handled where they were read, with everything that may come of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from actors import ActorSystem
+from gateway import WebSocket, WebSocketEndpoint
+from tests.support.endpoint_peer import endpoint_peer, opened
+from tests.support.peer import settle, start_node
+
+
+class Plain(WebSocketEndpoint):
+    """What it does is in what it gets."""
+
+    def on_receive(self, ws: WebSocket, data: Any) -> Any:
+        if data == "fail":
+            raise ValueError("as it was told")
+        if data == "later":
+            return self._later(ws)
+        ws.send_text(f"got {data}")
+        return None
+
+    async def _later(self, ws: WebSocket) -> None:
+        await asyncio.sleep(1)
+        ws.send_text("it is later")
+
+    def on_error(self, ws: WebSocket, error: Exception) -> None:
+        ws.send_text(f"mended: {error}")
+
+
+class Waiting(Plain):
+    """The same, as a coroutine."""
+
+    async def on_receive(self, ws: WebSocket, data: Any) -> None:
+        rest = super().on_receive(ws, data)
+        if rest is not None:
+            await rest
+
+
+async def test_a_plain_function_has_its_frame_before_the_read_returns(system: ActorSystem) -> None:
+    """And what it sends has left; a coroutine has a turn of its own."""
+    node = await start_node(system)
+    plain, waiting = endpoint_peer(node, Plain, "plain"), endpoint_peer(node, Waiting, "waiting")
+    for peer in (plain, waiting):
+        await opened(peer)
+        peer.socket.feed("a")
+    assert (plain.socket.texts(), waiting.socket.texts()) == (["got a"], [])
+    await settle()
+    assert waiting.socket.texts() == ["got a"]
+
+
+async def test_what_it_raises_or_leaves_to_be_awaited_comes_before_the_next_frame(system: ActorSystem) -> None:
+    """As for a coroutine: `on_error` mends it, and nothing overtakes what waits."""
+    node = await start_node(system)
+    plain, waiting = endpoint_peer(node, Plain, "plain"), endpoint_peer(node, Waiting, "waiting")
+    for peer in (plain, waiting):
+        await opened(peer)
+        for said in ("a", "fail", "b", "later", "c"):
+            peer.socket.feed(said)
+    await asyncio.sleep(2)
+    for peer in (plain, waiting):
+        assert peer.socket.texts() == ["got a", "mended: as it was told", "got b", "it is later", "got c"]
+        assert peer.closes == []
+        credit = peer.ref._actor._gate.credit
+        assert (credit.commands, credit.bytes) == (0, 0)

@@ -9,7 +9,7 @@ import pykka
 
 from .cell import ActorRef
 from .death_watch import unwatch, watch
-from .ending import stop_in_place
+from .departure import stop_in_place
 from .errors import BadActor, NotInSystem
 from .events import MessageUnhandled
 from .future import LoopFuture

@@ -9,7 +9,6 @@ here is bounded, but for a supervisor's own: its children bring their deadlines.
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
 from math import inf
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -20,12 +19,12 @@ from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef
 from .death_watch import notify_all
 from .events import ActorFailed, ActorStopped, HandlerAbandoned
 from .leftovers import drain, has_left, lose_in_hand, take_for_hook, undeliverable
-from .ops import Finish, Kill, Revive, StopNow, settle
+from .ops import Kill, Revive, StopNow, settle
 from .stash import take_up
 from .supervision import WORKER_SHUTDOWN, ExitReason, ends_supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Cell = ActorRef[Any]
 
@@ -45,81 +44,7 @@ async def end(cell: Cell, reason: ExitReason, error: BaseException | None = None
     end_side_jobs(cell)
     if cell._actor is not None and not (error is not None and cell._env.pykka_compatible):
         await call_hook(cell, "on_stop", cell._actor.on_stop)
-    _bury(cell)
-
-
-def stop_in_place(cell: Cell) -> bool:
-    """
-    Stops an idle actor that has no children before this returns, unless its `on_stop` has to wait.
-
-    It saves two turns and a notice. For who would stop it and wait for that; on the loop's thread.
-
-    Returns:
-        Whether it is gone. If it is not, `is_alive` says whether it has begun to end, and will be gone when what its
-        `on_stop` returned has been awaited, or was not idle and was left alone.
-    """
-    dispatcher = cell._env.dispatcher
-    if cell._scheduled or not goes_alone(cell, "stopped"):
-        return False
-    if dispatcher.in_place != "always" or asyncio._get_running_loop() is not dispatcher.loop:
-        return False
-    ending = as_itself(cell, depart, cell, "stopped")
-    if ending is not None:
-        cell._post(Finish(ending))
-    return ending is None
-
-
-def depart(cell: Cell, reason: ExitReason) -> Coroutine[Any, Any, None] | None:
-    """
-    What `end` does for who has no children and did not fail: without a coroutine, unless its `on_stop` is one.
-
-    Returns that one, to be handed to `finish`.
-    """
-    if cell._phase == STARTING:
-        drop_instance(cell)  # it never ran: no hook for it
-    close(cell, reason)
-    end_side_jobs(cell)
-    ending = None if cell._actor is None else _on_stop(cell)
-    if ending is None:
-        _bury(cell)
-    return ending
-
-
-def goes_alone(cell: Cell, reason: ExitReason) -> bool:
-    """Whether its end is nobody's to mend, and no child has to end before."""
-    family = cell._family
-    return cell._parent is not None and not (cell._spec.mends(reason) or (family is not None and family.children))
-
-
-def as_itself(cell: Cell, function: Callable[..., Any], *args: object) -> Any:
-    """Calls it as in a turn of this actor, on the stack of another: in its context, and it is the one that runs."""
-    dispatcher = cell._env.dispatcher
-    other, dispatcher.current = dispatcher.current, cell
-    flushing, dispatcher.flushing = dispatcher.flushing, False
-    if cell._context is None:
-        cell._context = copy_context()
-    try:
-        return cell._context.run(function, *args)
-    finally:
-        dispatcher.current, dispatcher.flushing = other, flushing
-
-
-def _on_stop(cell: Cell) -> Coroutine[Any, Any, None] | None:
-    try:
-        result = cell._actor._run_hook(cell._actor.on_stop)
-    except BaseException as error:
-        _hook_failed(cell, "on_stop", error)
-        return None
-    return result if isinstance(result, CoroutineType) else None
-
-
-async def finish(cell: Cell, ending: Awaitable[None]) -> None:
-    """The rest of an end that began in place."""
-    try:
-        await ending
-    except BaseException as error:
-        _hook_failed(cell, "on_stop", error)
-    _bury(cell)
+    bury(cell)
 
 
 async def stop_children(cell: Cell, *, drain: bool) -> None:
@@ -140,10 +65,10 @@ async def call_hook(cell: Cell, name: str, hook: Callable[..., object], *args: o
         if isinstance(result, CoroutineType):
             await result
     except BaseException as error:
-        _hook_failed(cell, name, error)
+        hook_failed(cell, name, error)
 
 
-def _hook_failed(cell: Cell, name: str, error: BaseException) -> None:
+def hook_failed(cell: Cell, name: str, error: BaseException) -> None:
     if cell._suspension is None or not cell._suspension.abandoned:  # else HandlerAbandoned says it already
         cell._env.events.publish(ActorFailed(cell, error, name))
 
@@ -193,7 +118,7 @@ def drop_instance(cell: Cell) -> None:
         actor._release()
 
 
-def _bury(cell: Cell) -> None:
+def bury(cell: Cell) -> None:
     if cell._actor is not None and getattr(cell.actor_class, "_takes_undelivered", False):
         _offer_undelivered(cell, cell._actor)
     cell._phase = DEAD
@@ -332,7 +257,7 @@ def abandon(cell: Cell) -> None:
     let_go(cell)
     if cell._phase != DEAD:  # an ending that was closed in a hook has gone through to its end
         close(cell, "killed")
-        _bury(cell)
+        bury(cell)
 
 
 def let_go(cell: Cell) -> None:

@@ -21,20 +21,8 @@ from pykka import ActorRegistry
 
 from .bounded import BoundedRef
 from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef, Arguments
-from .ending import (
-    as_itself,
-    call_hook,
-    close,
-    depart,
-    drop_instance,
-    end,
-    finish,
-    goes_alone,
-    is_registered,
-    look_at_group,
-    stop_children,
-    strip,
-)
+from .departure import as_itself, depart, finish, goes_alone
+from .ending import call_hook, close, drop_instance, end, is_registered, look_at_group, stop_children, strip
 from .errors import ActorDeadError, NotCharged, RestartsExceeded, in_short
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from .mailbox import UNBOUNDED

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from actors import Actor, ActorRef, ActorSystem, ChildSpec, Terminated, handles
-from actors.ending import abandon, stop_in_place
+from actors.departure import stop_in_place
+from actors.ending import abandon
 
 VOICE: ContextVar[str] = ContextVar("VOICE", default="nobody's")
 TEMPORARY = ChildSpec(restart="temporary")

@@ -158,7 +158,10 @@ class ListenSettings:
 
     @property
     def admin_address(self) -> tuple[str, int] | None:
-        """Host and port of the admin listener; None if it is off. Port 0 beside a public port 0: the system chooses."""
+        """
+        Host and port of the admin listener; None if it is off. Port 0, given or beside a public port 0: the system
+        chooses.
+        """
         if self.admin.listen == "off":
             return None
         return _address(self.admin.listen) or ("127.0.0.1", self.port + 1 if self.port else 0)

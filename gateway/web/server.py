@@ -93,9 +93,8 @@ class WebServer:
             self.url = self._public.url
         address = listen.admin_address
         if address is not None:
-            port = address[1] or (listen.port + 1 if listen.port else 0)
             application = admin_app(self._app, self._node, self._telemetry, is_at_home=is_loopback(address[0]))
-            admin = await self._listen(application, address[0], port)
+            admin = await self._listen(application, *address)
             self.admin_url = admin.url
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))

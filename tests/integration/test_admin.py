@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import aiohttp
@@ -11,7 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actors import SystemFailed
 from gateway import Gateway
+from gateway.settings_sources import load_settings
 from tests.support.client import connect, settings, when
+from tests.support.process import free_ports
 
 Serve = Any
 
@@ -168,3 +171,14 @@ async def test_logs_do_not_depend_on_the_admin_listener(serve: Serve, capsys: py
     output = capsys.readouterr().out
     assert "connection.opened" in output
     assert "connection.closed" in output
+
+
+async def test_an_admin_port_of_zero_is_the_system_s_choice(serve: Serve) -> None:
+    """Also where the public port is given, and the one behind it is somebody else's."""
+    port = free_ports()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port + 1))
+        taken.listen()
+        changes = {"HUBBUB_GATEWAY__ADMIN__LISTEN": "127.0.0.1:0"}
+        server = await serve(settings=load_settings(None, changes, {"--port": port}).settings)
+        assert (await get(server.admin_url + "/live"))[0] == 200

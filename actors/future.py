@@ -89,6 +89,9 @@ class LoopFuture(pykka.Future[T]):
 
     def add_done_callback(self, callback: Callable[[], object]) -> None:
         """Calls it once, on the thread that settles the future, or at once if it is settled."""
+        if self.done():  # nothing of it changes any more: one that is settled may be shared
+            callback()
+            return
         if self._callbacks is None:
             self._callbacks = []
         self._callbacks.append(callback)

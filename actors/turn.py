@@ -96,13 +96,7 @@ def _turn(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C901  # th
     cell._handled += handled
     if table.end_of_turn is not None and cell._phase == RUNNING:
         _flush(cell, table.end_of_turn)
-    if cell._lane or cell._phase != RUNNING:
-        end_turn(cell)
-        return None
-    cell._scheduled = False  # as `end_turn`
-    if (not queue.empty() or cell._front) and not cell._scheduled:
-        cell._scheduled = True
-        cell._env.dispatcher.schedule(cell)
+    end_turn(cell)
     return None
 
 

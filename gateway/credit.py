@@ -11,11 +11,11 @@ class Credit:
     command. One frame may overshoot: it was read before it could be counted.
     """
 
-    __slots__ = ("bytes", "commands", "is_held", "max_bytes", "max_commands")
+    __slots__ = ("_max_bytes", "_max_commands", "bytes", "commands", "is_held")
 
     def __init__(self, max_commands: int, max_bytes: int) -> None:
-        self.max_commands = max_commands
-        self.max_bytes = max_bytes
+        self._max_commands = max_commands
+        self._max_bytes = max_bytes
         self.commands = 0
         self.bytes = 0
         self.is_held = False
@@ -27,14 +27,14 @@ class Credit:
 
     def give(self, size_bytes: int) -> bool:
         """One was dealt with; whether reading may go on that had stopped."""
-        self.is_held = self.is_held or self.commands >= self.max_commands or self.bytes >= self.max_bytes
+        self.is_held = self.is_held or self.commands >= self._max_commands or self.bytes >= self._max_bytes
         self.commands -= 1
         self.bytes -= size_bytes
-        if self.is_held and self.commands <= self.max_commands // 2 and self.bytes <= self.max_bytes // 2:
+        if self.is_held and self.commands <= self._max_commands // 2 and self.bytes <= self._max_bytes // 2:
             self.is_held = False
             return True
         return False
 
     @property
     def is_spent(self) -> bool:
-        return self.commands >= self.max_commands or self.bytes >= self.max_bytes
+        return self.commands >= self._max_commands or self.bytes >= self._max_bytes

@@ -239,12 +239,10 @@ class WebSocketEndpoint:
         return typed.take(self, frame) if typed.has_handlers else self._take(frame)
 
     def _take(self, frame: Frame) -> Any:
-        data, encoding = frame.data, self.encoding
-        if encoding is not None and not (encoding == "text" and type(data) is str):
-            try:
-                data = frame.value(encoding)
-            except InvalidData as error:
-                raise Refused("bad_request", f"the message is {error.fact}") from None
+        try:
+            data = frame.value(self.encoding)
+        except InvalidData as error:
+            raise Refused("bad_request", f"the message is {error.fact}") from None
         return self.on_receive(self.ws, data)
 
     def _handler_of(self, message: object) -> Callable[[Any, Any], Any] | None:

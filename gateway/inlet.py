@@ -57,8 +57,7 @@ class Inlet:
         self.last_seen = self._clock.now()
 
     def has_credit(self) -> bool:
-        credit = self._credit  # as `is_spent`, without a call more
-        return credit.commands < credit.max_commands and credit.bytes < credit.max_bytes
+        return not self._credit.is_spent
 
     def congested(self) -> None:
         """The machine looks at the socket itself before it writes; topics, which write past it, do not."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from actors import ActorDeadError, ActorRef, MailboxFull
 
 from .answers import answer
-from .limits import check_topic_name
 from .reasons import Refused
 from .shared_buckets import NOBODY
 from .topic import TopicActor
@@ -178,8 +177,7 @@ class LiveTopics:
         node, most = self._node, self._node.limits.max_topics
         if len(self._refs) >= most:
             raise Refused("limit_exceeded", f"this node has {most} topics already", temporary=True)
-        check_topic_name(name, max_bytes=node.limits.max_topic_name_bytes)
-        settings, behaviour = node.topics.settings_for(name), node.behaviour_for(name)
+        settings, behaviour = node.settings_of(name), node.behaviour_for(name)
         return node.system.spawn(TopicActor, node, name, settings, behaviour, under=self.supervisor, name=name)
 
 

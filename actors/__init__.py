@@ -27,7 +27,7 @@ from .errors import (
 )
 from .future import LoopFuture
 from .handler_table import HandlerTable, handles
-from .in_place import by_shortcut, is_idle, run_now, tell_many, tell_some
+from .in_place import by_shortcut, is_idle, is_on_its_thread, run_now, tell_many, tell_some
 from .mailbox import Mailbox
 from .messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
 from .piping import PipeFailed
@@ -85,6 +85,7 @@ __all__ = [
     "by_shortcut",
     "handles",
     "is_idle",
+    "is_on_its_thread",
     "patiently",
     "run_blocking",
     "run_now",

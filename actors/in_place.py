@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pykka
 
 from .errors import ActorDeadError
 from .events import DeadLetter
@@ -19,12 +21,16 @@ from .turn import end_turn, message_failed, note_activity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextvars import Context
 
     from .cell import ActorRef
     from .dispatcher import Dispatcher
 
     Cell = ActorRef[Any]
     Handler = Callable[[Any, Any], Any]
+
+A = TypeVar("A", bound=pykka.Actor)
+T = TypeVar("T")
 
 IN_PLACE_CHECK = 64
 """Deliveries in place between two looks at the clock: 64 of about 1 us each are well below a slice of 1 ms."""
@@ -73,14 +79,19 @@ def tell_some(refs: tuple[ActorRef[Any], ...], message: object, start: int = 0, 
 
 def is_idle(ref: ActorRef[Any]) -> bool:
     """
-    Whether what is done now in its stead comes after all that it was told, and before all that it will be. Any thread.
+    Whether what is done now in its stead comes after all that it was told, and before all that it will be.
 
-    It waits for a message, this is its loop's thread, and no exploration of interleavings wants it otherwise.
+    It waits for a message, and no exploration of interleavings wants it otherwise. For who is on its loop's thread.
     """
-    dispatcher = ref._env.dispatcher
-    if ref._scheduled or get_ident() != dispatcher.thread:
+    if ref._scheduled:
         return False
+    dispatcher = ref._env.dispatcher
     return dispatcher.in_place == "always" or _may_be_in_place(dispatcher)
+
+
+def is_on_its_thread(ref: ActorRef[Any]) -> bool:
+    """Whether this is the thread of its loop, on which alone something may be done in its stead."""
+    return get_ident() == ref._env.dispatcher.thread
 
 
 def _may_be_in_place(dispatcher: Dispatcher) -> bool:
@@ -96,7 +107,7 @@ def by_shortcut(ref: ActorRef[Any], carried: object) -> bool:
         False if there is none, if it is not idle, or if this is not the loop's thread: then it has to be told.
     """
     shortcut = ref._shortcut
-    if shortcut is None or not is_idle(ref):
+    if shortcut is None or get_ident() != ref._env.dispatcher.thread or not is_idle(ref):
         return False
     try:
         shortcut(carried)
@@ -106,21 +117,21 @@ def by_shortcut(ref: ActorRef[Any], carried: object) -> bool:
     return True
 
 
-def run_now(ref: ActorRef[Any], message: object) -> bool:
+def run_now(ref: ActorRef[A], method: Callable[[A, T], None], message: T) -> bool:
     """
-    Runs one idle receiver here instead of telling it: for callbacks of the loop, such as a read. Any thread.
+    Runs a plain method of one idle receiver here instead of telling it: for callbacks of its loop, such as a read.
 
-    As in a broadcast: its class declares `@handles(..., in_place=True)` for the message's type, and what it sends is
-    queued. Inside of a turn, and when this iteration of the loop has spent a slice on such runs, nobody is run.
+    It counts as a message, and what it sends is queued, as in a broadcast. Inside of a turn, and when this iteration of
+    the loop has spent a slice on such runs, nobody is run.
 
     Returns:
         False if it has to be told.
     """
-    handler, dispatcher = ref.actor_class._in_place.get(type(message)), ref._env.dispatcher
-    if handler is None or dispatcher.current is not None or not is_idle(ref) or not dispatcher.has_time_beside():
+    dispatcher = ref._env.dispatcher
+    if dispatcher.current is not None or not is_idle(ref) or not dispatcher.has_time_beside():
         return False
     dispatcher.turns += 1
-    _in_place(ref, handler, message)
+    _in_place(dispatcher, ref, method, message)
     return True
 
 
@@ -173,10 +184,10 @@ def _run_one(dispatcher: Dispatcher, ref: Cell, message: object) -> None:
     if ref._scheduled or handler is None or ref._env.dispatcher is not dispatcher:
         _tell_or_bury(ref, message)
     else:
-        _in_place(ref, handler, message)
+        _in_place(dispatcher, ref, handler, message)
 
 
-def _in_place(cell: Cell, handler: Handler, message: object) -> None:
+def _in_place(dispatcher: Dispatcher, cell: Cell, handler: Handler, message: object) -> None:
     context = cell._context
     if context is None:
         context = cell._context = copy_context()
@@ -184,22 +195,21 @@ def _in_place(cell: Cell, handler: Handler, message: object) -> None:
     cell._accepted += 1
     if cell._rare is not None:
         note_activity(cell)
-    dispatcher = cell._env.dispatcher
     sender, dispatcher.current = dispatcher.current, cell
     try:
-        context.run(_handle_in_place, handler, cell, message)
+        context.run(handler, cell._actor, message)
     except BaseException as error:
         message_failed(cell, message, error)
+    else:
+        cell._handled += 1
+        if cell._table.end_of_turn is not None:
+            _end_in_place(context, cell._table.end_of_turn, cell)
     dispatcher.current = sender
     end_turn(cell)
 
 
-def _handle_in_place(handler: Handler, cell: Cell, message: object) -> None:
-    handler(cell._actor, message)
-    cell._handled += 1
-    hook = cell._table.end_of_turn
-    if hook is not None:
-        try:
-            hook(cell._actor)
-        except BaseException as error:
-            fail(cell, error, "on_turn_end")
+def _end_in_place(context: Context, hook: Callable[[Any], None], cell: Cell) -> None:
+    try:
+        context.run(hook, cell._actor)
+    except BaseException as error:
+        fail(cell, error, "on_turn_end")

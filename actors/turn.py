@@ -102,10 +102,13 @@ def _turn(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C901  # th
 
 def note_activity(cell: Cell) -> None:
     """A user message: neither signals nor stops keep an actor from being idle."""
-    for name in ("_idle", "_rest") if cell._rare is not None else ():
-        idle = cell._rare.get(name)  # type: ignore[union-attr]  # its descriptor would cost more
+    rare = cell._rare
+    if rare is not None:  # looked up past its descriptors, which would cost more
+        idle, rest = rare.get("_idle"), rare.get("_rest")
         if idle is not None:
             idle.touch()
+        if rest is not None:
+            rest.touch()
 
 
 def end_turn(cell: Cell) -> None:

@@ -12,7 +12,7 @@ from actors import ActorRef, Child
 from .close_codes import validate_close
 from .connections import Connections, Rooms
 from .declarations import Declarations
-from .endpoint_session import EndpointSession
+from .endpoint_session import session_of
 from .function_session import FunctionSession
 from .injection import with_gateway
 from .node import Node
@@ -241,5 +241,5 @@ class StartsSession:
 
     def __call__(self, machine: ConnectionActor, ws: WebSocket) -> ActorRef[Any]:
         if isinstance(self.endpoint, type):
-            return machine.spawn_session(EndpointSession, ws, self.endpoint, self.passage)
+            return machine.spawn_session(session_of(self.endpoint, self.passage), ws, self.endpoint, self.passage)
         return machine.spawn_session(FunctionSession, ws, self.endpoint, self.arguments, self.passage)

@@ -33,8 +33,6 @@ from .connection_messages import (
 from .reasons import Refused, WebSocketDisconnect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .commands import Identify
     from .deadlines import Deadlines
     from .ending import Ending
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
     from .identification import Identification
     from .memberships import Memberships
     from .outlet import Outlet
-    from .publications import Kind
     from .reception import Reception
     from .replies import Replies
     from .sessions import Sessions
@@ -77,13 +74,6 @@ class AppHost(Actor):
         """Its session has taken a frame; also between turns of this machine."""
         self._replies.give(size_bytes)
 
-    def framed(self, payload: bytes, kind: Kind) -> Sequence[bytes]:
-        """What app code sends to its own client, past this machine; nothing if the wire does not carry that."""
-        try:
-            return self._ticket.wire.message(payload, kind)
-        except Refused:  # the machine says so, when it is told
-            return ()
-
     def spawn_session(self, session_class: type[Actor], *args: Any) -> ActorRef[Any]:
         return self.spawn(session_class, *args, name="session", spec=TEMPORARY)
 
@@ -107,7 +97,7 @@ class AppHost(Actor):
             send.receipt.fail(WebSocketDisconnect(*self._ending.words()))
             return
         try:
-            self._outlet.put(self._ticket.wire.message(send.payload, send.kind))
+            self._outlet.put((self._ticket.wire.message(send.payload, send.kind),))
         except Refused as error:
             send.receipt.fail(error)
             return

@@ -65,7 +65,7 @@ class ConnectionActor(AppHost):
         this: ConnectionActor = weakref.proxy(self)  # its parts end with it: no cycle that somebody has to look for
         self._node = node
         self._ticket = ticket
-        self._wire = wire
+        self.wire = wire
         self._ending = ending = Ending(wire)
         self._gate = gate = Gate(limits, node.quotas, ticket.address_key, ticket.principal.id)
         self._outlet = outlet = Outlet(limits, node.now, this)
@@ -130,14 +130,15 @@ class ConnectionActor(AppHost):
 
     def inlet(self, socket: Socket) -> Inlet:
         """Called at the hand-over, synchronously: from now on the socket talks to this machine."""
-        endpoint = self._reception if self._wire.uses_app_frames else None
+        goes_past = self.wire.uses_app_frames and not self._ticket.limits  # which the machine looks at itself
+        endpoint = self._reception if goes_past else None
         inlet = self._account.inlet = Inlet(self.actor_ref, self._gate.credit, self._node.clock, endpoint)
         self.actor_ref.tell(Opened(socket))
         return inlet
 
     @handles(Opened)
     def opened(self, opened: Opened) -> None:
-        node, ticket, wire = self._node, self._ticket, self._wire
+        node, ticket, wire = self._node, self._ticket, self.wire
         self._outlet.open(opened.socket)
         fact = ConnectionOpened(ticket.client, wire.name, ticket.path, ticket.address, ticket.principal.id)
         node.events.publish(fact)
@@ -155,11 +156,11 @@ class ConnectionActor(AppHost):
         if ending.closing is not None or ending.closed is not None:
             self._replies.give(len(received.data))
             return
-        if self._wire.uses_app_frames:
+        if self.wire.uses_app_frames:
             reception.take_frame(received.data)
             return
         self._replies.give(len(received.data))
-        for command in self._wire.decode(received.data):
+        for command in self.wire.decode(received.data):
             self._gate.credit.take(command.reply.size_bytes)
             if not reception.admit(command):
                 return

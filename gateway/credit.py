@@ -19,22 +19,19 @@ class Credit:
         self.commands = 0
         self.bytes = 0
         self.is_held = False
-        """Whether it was spent, and is not plenty again."""
+        """Whether it was spent, and is not plenty again: nothing more is read."""
 
     def take(self, size_bytes: int) -> None:
         self.commands += 1
         self.bytes += size_bytes
+        if self.commands >= self._max_commands or self.bytes >= self._max_bytes:
+            self.is_held = True
 
     def give(self, size_bytes: int) -> bool:
         """One was dealt with; whether reading may go on that had stopped."""
-        self.is_held = self.is_held or self.commands >= self._max_commands or self.bytes >= self._max_bytes
         self.commands -= 1
         self.bytes -= size_bytes
         if self.is_held and self.commands <= self._max_commands // 2 and self.bytes <= self._max_bytes // 2:
             self.is_held = False
             return True
         return False
-
-    @property
-    def is_spent(self) -> bool:
-        return self.commands >= self._max_commands or self.bytes >= self._max_bytes

@@ -141,4 +141,4 @@ class Deadlines:
         wire = self._ticket.wire
         socket.write_control(wire.ping())
         if self._pinging.rhythm.app_ping and wire.uses_app_frames:
-            self._outlet.put(wire.message(APP_PING, "json"))
+            self._outlet.put((wire.message(APP_PING, "json"),))

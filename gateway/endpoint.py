@@ -14,7 +14,7 @@ from .handlers import Handlers
 from .reasons import InvalidData, Refused
 from .receipts import Receipt
 from .typed_frames import TypedFrames
-from .websocket import ConnectionState
+from .websocket import ConnectionState, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .identity import Principal
     from .member import Member
-    from .websocket import Frame, WebSocket
+    from .websocket import WebSocket
 
 Rooms = Iterable[str] | AsyncIterable[str] | Awaitable[Iterable[str]]
 
@@ -236,14 +236,17 @@ class WebSocketEndpoint:
     def _receive(self, frame: Frame) -> Any:
         """One frame, in order. Raises what a handler raises, and Refused for what `on_receive` cannot be given."""
         typed = self._typed
-        return typed.take(self, frame) if typed.has_handlers else self._take(frame)
+        return typed.take(self, frame) if typed.has_handlers else self._take(frame.data)
 
-    def _take(self, frame: Frame) -> Any:
+    def _take(self, data: str | bytes) -> Any:
+        encoding = self.encoding
+        if encoding is None or (encoding == "text" and type(data) is str):
+            return self.on_receive(self.ws, data)
         try:
-            data = frame.value(self.encoding)
+            value = Frame(data).value(encoding)
         except InvalidData as error:
             raise Refused("bad_request", f"the message is {error.fact}") from None
-        return self.on_receive(self.ws, data)
+        return self.on_receive(self.ws, value)
 
     def _handler_of(self, message: object) -> Callable[[Any, Any], Any] | None:
         """The `@handles` of its class, else of the nearest base."""

@@ -11,7 +11,7 @@ from .connection_messages import Ended, SessionDone
 from .hooks import result
 from .passage import OPEN
 from .reasons import InvalidData, Refused, WebSocketDisconnect
-from .session import FRAME_READY, FrameHere, FrameReady, GoOn, Session
+from .session import FrameReady, GoOn, Session
 from .websocket import ConnectionState
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ class EndpointSession(Session):
         super().__init__(ws, passage)
         self._endpoint = endpoint_class(ws)
         self._endpoint._actor = self
-        ws._intake.is_plain = endpoint_class._receives_plainly and not ws._intake.is_touched
         self._receive = passage.message(self._innermost) if ws._intake.is_touched else None
 
     @property
@@ -78,16 +77,6 @@ class EndpointSession(Session):
         except Exception as error:
             return self._failed(error)
         return self._finish(outcome) if isinstance(outcome, CoroutineType) else None
-
-    @handles(FrameHere, in_place=True)
-    def frame_here(self, _: FrameHere) -> None:
-        rest = self.frame_ready(FRAME_READY)
-        if rest is not None:  # it has failed, or the function has returned a coroutine all the same
-            self.actor_ref.tell(GoOn(rest))
-
-    @handles(GoOn)
-    def go_on(self, message: GoOn) -> Awaitable[None]:
-        return message.rest
 
     async def _finish(self, handling: Awaitable[object]) -> None:
         try:
@@ -158,6 +147,36 @@ class EndpointSession(Session):
             self._machine(SessionDone())
         if not self.actor_ref.counts().queued:
             self.actor_ref.stop_now()  # before its machine ends: that need not wait for it, in a task of its own
+
+
+class PlainSession(EndpointSession):
+    """An endpoint whose `on_receive` is plain, with nothing in between: it hears them where they are read."""
+
+    hears_frames = True
+
+    def hear(self, data: str | bytes) -> None:
+        """
+        The hot path: a frame that no queue has had. What that raises, or leaves to be awaited all the same, has a turn.
+        """
+        try:
+            outcome = self._endpoint._take(data)
+        except Exception as error:
+            rest = self._failed(error)
+        else:
+            if type(outcome) is not CoroutineType:
+                return
+            rest = self._finish(outcome)
+        self.actor_ref.tell(GoOn(rest))
+
+    @handles(GoOn)
+    def go_on(self, message: GoOn) -> Awaitable[None]:
+        return message.rest
+
+
+def session_of(endpoint_class: type[WebSocketEndpoint], passage: Passage) -> type[EndpointSession]:
+    """Which of the two it needs."""
+    is_plain = endpoint_class._receives_plainly and not passage.touches_messages
+    return PlainSession if is_plain else EndpointSession
 
 
 async def _raised(error: Exception) -> None:

@@ -137,4 +137,4 @@ class Gate:
     @property
     def is_shut(self) -> bool:
         """Whether nothing is read for want of credit: then silence says nothing about the peer."""
-        return self.credit.is_held or self.credit.is_spent
+        return self.credit.is_held

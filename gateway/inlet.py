@@ -40,24 +40,23 @@ class Inlet:
         self.received = 0
         """Messages of the client."""
 
-    def text_received(self, data: str | bytes) -> None:
+    def text_received(self, data: str | bytes) -> bool:
         """The hot path, once for each message."""
         self.last_seen = now = self._clock.now()
         self.received += 1
-        self._credit.take(len(data))
-        endpoint, ref = self._endpoint, self._ref
-        if endpoint is not None and is_idle(ref) and endpoint.takes_at_once(data, now):
-            return
-        if ref.is_alive():
-            ref.tell(Received(data))
+        endpoint, ref, credit = self._endpoint, self._ref, self._credit
+        if endpoint is not None and is_idle(ref):
+            endpoint.hear(data, now)
+        else:
+            credit.take(len(data))
+            if ref.is_alive():
+                ref.tell(Received(data))
+        return not credit.is_held
 
     bytes_received = text_received
 
     def pong_received(self, data: bytes) -> None:
         self.last_seen = self._clock.now()
-
-    def has_credit(self) -> bool:
-        return not self._credit.is_spent
 
     def congested(self) -> None:
         """The machine looks at the socket itself before it writes; topics, which write past it, do not."""

@@ -72,14 +72,12 @@ class Intake:
         ws: Gives back the credit of each frame that is taken from the queue.
     """
 
-    __slots__ = ("_gone", "_passed", "_passing", "_waiting", "_ws", "frames", "is_plain", "is_touched")
+    __slots__ = ("_gone", "_passed", "_passing", "_waiting", "_ws", "frames", "is_touched")
 
     def __init__(self, ws: WebSocket) -> None:
         self._ws = ws
         self.is_touched = ws._passage.touches_messages
         """Whether middleware or hooks look at messages before the endpoint does."""
-        self.is_plain = False
-        """Whether each frame goes to a plain function, which may be called where the frame was read."""
         self._gone: WebSocketDisconnect | None = None
         self._passed: list[Frame] | None = None
         """Through the middleware; made for the first that goes there."""

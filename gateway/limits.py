@@ -34,16 +34,18 @@ class TokenBucket:
         burst: Tokens of a full bucket; it starts full.
     """
 
-    __slots__ = ("_full_at", "burst", "rate")
+    __slots__ = ("_depth", "_full_at", "_step", "burst", "rate")
 
     def __init__(self, rate: float, burst: float) -> None:
         if rate <= 0 or burst <= 0:
             raise ValueError(f"could not make a token bucket: rate {rate}, burst {burst}; use more than 0")
         self.rate = rate
         self.burst = burst
+        self._step = 1 / rate
+        self._depth = burst / rate + _TOLERANCE
         self._full_at = -inf
 
-    def take(self, now: float, n: float = 1) -> float:
+    def take(self, now: float, n: float = 1.0) -> float:
         """
         Takes `n` tokens, all or none.
 
@@ -54,16 +56,15 @@ class TokenBucket:
         full_at = self._full_at
         if full_at < now:
             full_at = now
-        full_at += n / self.rate
-        wait = full_at - now - self.burst / self.rate
-        if wait > _TOLERANCE:
-            return wait if n <= self.burst else inf
+        full_at += n * self._step
+        if full_at - now > self._depth:
+            return full_at - now - self.burst / self.rate if n <= self.burst else inf
         self._full_at = full_at
         return 0.0
 
     def give(self, n: float) -> None:
         """Gives back `n` tokens that were taken and not used; above the burst they are lost."""
-        self._full_at -= n / self.rate
+        self._full_at -= n * self._step
 
     def is_full(self, now: float) -> bool:
         """Whether it says the same as a new one."""

@@ -75,17 +75,16 @@ class Reception:
 
     # --- within its rate
 
-    def takes_at_once(self, data: str | bytes, now: float) -> bool:
-        """A frame for the endpoint while the machine is idle; False for one that it has to look at itself."""
-        ending = self._ending
-        if ending.closing is not None or ending.closed is not None or self._ticket.limits:
-            return False
+    def hear(self, data: str | bytes, now: float) -> None:
+        """The hot path: a frame for the endpoint, while the machine is idle and its socket open."""
         wait = self._gate.wait(now)
+        if wait <= 0.0 and self._sessions.runs_now(data):
+            return
+        self._gate.credit.take(len(data))
         if wait > 0:
             self._machine.actor_ref.tell(TooFast(data, wait))  # answered in a turn
         else:
             self._sessions.feed(data)
-        return True
 
     def refuse_frame(self, frame: TooFast) -> None:
         size = len(frame.data)

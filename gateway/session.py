@@ -43,19 +43,14 @@ class FrameReady:
 
 
 @quick(eq=False)
-class FrameHere:
-    """As `FrameReady`, where it was read: it is taken now, or the session is told."""
-
-
-@quick(eq=False)
 class GoOn:
     """To a session, by itself: what is left to be awaited of a frame that was taken where it was read."""
 
     rest: Awaitable[None]
 
 
-FRAME_READY, FRAME_HERE = FrameReady(), FrameHere()
-"""They say nothing but that, and there is one for each message of a client."""
+FRAME_READY = FrameReady()
+"""It says nothing but that, and there is one for each message of a client."""
 
 
 class Session(Actor):
@@ -66,6 +61,9 @@ class Session(Actor):
 
     is_told_of_frames: ClassVar[bool]
     """Whether a `FrameReady` comes for each frame; a function takes them itself."""
+
+    hears_frames: ClassVar[bool] = False
+    """Whether it can be handed a frame where that was read; `PlainSession`."""
 
     def __init__(self, ws: WebSocket, passage: Passage = OPEN) -> None:
         super().__init__()

@@ -17,9 +17,10 @@ from actors import ChildSpec, run_now
 from .calls import CallSession
 from .commands import Done
 from .connection_messages import AskPermit, Ended, SessionDone
+from .endpoint_session import PlainSession
 from .permit_session import PermitSession
 from .reasons import Refused
-from .session import FRAME_HERE, FRAME_READY, GOODBYE
+from .session import FRAME_READY, GOODBYE
 from .unknown_names import unknown_action
 from .websocket import ConnectionState
 
@@ -65,6 +66,11 @@ class Sessions:
         self._machine.watch(self.session)
         return True
 
+    def runs_now(self, data: str | bytes) -> bool:
+        """Whether the endpoint has taken a frame here and now, as a plain function that is idle does."""
+        session = self.session
+        return session is not None and session.actor_class.hears_frames and run_now(session, PlainSession.hear, data)
+
     def feed(self, data: str | bytes) -> None:
         """A frame for the endpoint; it gives the credit back when it takes it."""
         session = self.session
@@ -73,9 +79,8 @@ class Sessions:
             return
         websocket = self._ticket._websocket
         assert websocket is not None, "a session is given its WebSocket when it starts"
-        intake = websocket._intake
-        intake.feed(data)
-        if session.actor_class.is_told_of_frames and not (intake.is_plain and run_now(session, FRAME_HERE)):
+        websocket._intake.feed(data)
+        if session.actor_class.is_told_of_frames:
             session.tell(FRAME_READY)
 
     def say_goodbye(self, code: int, reason: str) -> bool:

@@ -101,8 +101,8 @@ class Socket(Protocol):
 
     def pause_reading(self) -> None:
         """
-        Stops what comes in, after the slice of at most 4 KiB that is being fed; the same as a `has_credit` that says
-        no.
+        Stops what comes in, after the slice of at most 4 KiB that is being fed; the same as a `text_received` that
+        says no.
 
         While paused nothing of the peer is noticed: no pong, no close frame, on most platforms not even its going.
         """
@@ -137,24 +137,21 @@ class SocketListener(Protocol):
     An exception that escapes one of these ends this socket with 1011 and goes to the loop's exception handler, once.
     """
 
-    def text_received(self, data: str) -> None:
+    def text_received(self, data: str) -> bool:
         """
         A whole text message, valid UTF-8. As str, because the check decodes it anyway and msgspec reads ASCII str in
         place.
+
+        Returns:
+            Whether more may come in. False keeps the rest of the read, after a slice of at most 4 KiB, which can hold
+            682 messages, and pauses the transport, until `Socket.resume_reading()`.
         """
 
-    def bytes_received(self, data: bytes) -> None:
-        """A whole binary message."""
+    def bytes_received(self, data: bytes) -> bool:
+        """A whole binary message; otherwise as `text_received`."""
 
     def pong_received(self, data: bytes) -> None:
         """An answer to a ping, or one nobody asked for; at most 125 bytes."""
-
-    def has_credit(self) -> bool:
-        """
-        Whether more may come in. Asked after every slice of at most 4 KiB, which can hold 682 messages.
-
-        False keeps the rest of the read and pauses the transport, until `Socket.resume_reading()`.
-        """
 
     def congested(self) -> None:
         """The transport is full. Also told at once, if it was full when it was taken over."""

@@ -66,7 +66,7 @@ class TypedFrames:
             pong = {"action": PONG, "timestamp": endpoint.ws._node.wall()}
             await endpoint.ws.send_json(_addressed(head, pong))
         elif self._takes_rest:
-            await result(endpoint._take(frame))
+            await result(endpoint._take(frame.data))
         elif PONG not in (head.action, head.type):
             raise self._unknown(head)
 

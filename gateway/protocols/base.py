@@ -103,9 +103,9 @@ class Wire(ABC):
         """What a member is told when it has joined again; `join` is of the earlier join."""
         return ()
 
-    def message(self, payload: bytes, kind: Kind) -> Sequence[bytes]:
+    def message(self, payload: bytes, kind: Kind) -> bytes:
         """
-        What application code sends to this client alone, outside any topic.
+        What application code sends to this client alone, outside any topic: one frame.
 
         Raises:
             Refused: `not_available`, if the wire has no word for it.

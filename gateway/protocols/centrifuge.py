@@ -183,8 +183,8 @@ class CentrifugeWire(Wire):
     def joined(self, topic: str, result: Joined) -> Sequence[bytes]:
         return (self._FRAMES.write(replies.push(topic, "subscribe", replies.place(result))),)
 
-    def message(self, payload: bytes, kind: Kind) -> Sequence[bytes]:
-        return (self._FRAMES.write(replies.message(replies.payload(payload, kind))),)
+    def message(self, payload: bytes, kind: Kind) -> bytes:
+        return self._FRAMES.write(replies.message(replies.payload(payload, kind)))
 
     def variant(self, join: Join) -> Variant:
         return self._VARIANTS[join.presence]

@@ -80,8 +80,8 @@ class NativeWire(Wire):
     def joined(self, topic: str, result: Joined) -> Sequence[bytes]:
         return told_joined(topic, result)
 
-    def message(self, payload: bytes, kind: Kind) -> Sequence[bytes]:
-        return (frame({"action": "message", "payload": value_of(payload, kind)}),)
+    def message(self, payload: bytes, kind: Kind) -> bytes:
+        return frame({"action": "message", "payload": value_of(payload, kind)})
 
     def expiring(self, seconds: float) -> Sequence[bytes]:
         return (frame({"action": "expiring", "in": round(seconds)}),)

@@ -57,8 +57,8 @@ class RawWire(Wire):
     def variant(self, join: Join) -> Variant:
         return self._BARE
 
-    def message(self, payload: bytes, kind: Kind) -> Sequence[bytes]:
-        return (binary_frame(payload) if kind == "binary" else text_frame(payload),)
+    def message(self, payload: bytes, kind: Kind) -> bytes:
+        return binary_frame(payload) if kind == "binary" else text_frame(payload)
 
     def close_code(self, reason: CloseReason) -> int:
         return reason.raw_code

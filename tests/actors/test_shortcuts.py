@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors import ActorSystem, by_shortcut, handles, is_idle, tell_many
+from actors import ActorSystem, by_shortcut, handles, is_idle, is_on_its_thread, tell_many
 from tests.support.broadcasts import Delivery, Publish, Receiver, Topic, publish
 
 
@@ -180,7 +180,8 @@ async def test_idle_is_who_can_be_gone_round_without_a_change_of_order(system: A
     receiver = system.spawn(Receiver)
     await asyncio.sleep(0.1)
     assert is_idle(receiver)
-    assert not await asyncio.to_thread(is_idle, receiver)
+    assert is_on_its_thread(receiver)
+    assert not await asyncio.to_thread(is_on_its_thread, receiver)
     receiver.tell(1)
     assert not is_idle(receiver)
     await asyncio.sleep(0.1)

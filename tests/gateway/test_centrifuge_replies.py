@@ -76,8 +76,8 @@ def test_a_client_is_told_where_the_server_joined_it() -> None:
 
 def test_a_message_has_no_channel() -> None:
     """What app code sends to one client."""
-    assert said(WIRE.message(b'{"a":1}', "json")) == {"push": {"message": {"data": {"a": 1}}}}
-    assert said(WIRE.message(b"hi", "text")) == {"push": {"message": {"data": "hi"}}}
+    assert said((WIRE.message(b'{"a":1}', "json"),)) == {"push": {"message": {"data": {"a": 1}}}}
+    assert said((WIRE.message(b"hi", "text"),)) == {"push": {"message": {"data": "hi"}}}
 
 
 def test_all_connections_share_two_variants() -> None:

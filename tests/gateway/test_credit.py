@@ -107,8 +107,9 @@ def test_reading_goes_on_once_each_time_it_had_stopped() -> None:
     credit = Credit(4, 1_000)
     for _ in range(2):
         for _ in range(4):
+            assert not credit.is_held
             credit.take(10)
-        assert credit.is_spent
+        assert credit.is_held
         assert [(credit.give(10), credit.is_held) for _ in range(4)] == [
             (False, True), (True, False), (False, False), (False, False),
         ]  # fmt: skip

@@ -45,6 +45,7 @@ async def test_a_plain_function_has_its_frame_before_the_read_returns(system: Ac
     plain, waiting = endpoint_peer(node, Plain, "plain"), endpoint_peer(node, Waiting, "waiting")
     for peer in (plain, waiting):
         await opened(peer)
+    for peer in (plain, waiting):
         peer.socket.feed("a")
     assert (plain.socket.texts(), waiting.socket.texts()) == (["got a"], [])
     await settle()

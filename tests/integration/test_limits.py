@@ -177,7 +177,7 @@ async def test_a_flood_of_slow_work_stops_the_reading_not_the_server(serve: Serv
     client = await RawClient.open(server.app.server.port, path="/")
     client.send(b"".join(frame(str(number).encode()) for number in range(3000)))
     machine = next(iter(server.app.node.directory.refs()))._actor
-    await when(lambda: machine._gate.credit.is_spent, "a spent credit")
+    await when(lambda: machine._gate.credit.is_held, "a spent credit")
     slice_of_frames = 4096 // len(frame(b"1000")) + 1
     await when(lambda: machine.actor_ref.counts().queued == 0)
     assert machine._gate.credit.commands <= 64 + slice_of_frames

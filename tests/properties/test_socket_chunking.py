@@ -94,20 +94,20 @@ class Ear:
         self.heard: list[tuple[Any, ...]] = []
         self.shuts = 0
 
-    def has_credit(self) -> bool:
-        return self.left > 0
-
     def more(self) -> None:
         self.left = self.share
         self.socket.resume_reading()
 
-    def text_received(self, data: str) -> None:
-        self.left -= 1
-        self.heard.append((TEXT, data))
+    def text_received(self, data: str) -> bool:
+        return self._hears(TEXT, data)
 
-    def bytes_received(self, data: bytes) -> None:
+    def bytes_received(self, data: bytes) -> bool:
+        return self._hears(BINARY, data)
+
+    def _hears(self, *message: Any) -> bool:
         self.left -= 1
-        self.heard.append((BINARY, data))
+        self.heard.append(message)
+        return self.left > 0
 
     def pong_received(self, data: bytes) -> None:
         self.heard.append((PONG, data))
@@ -260,8 +260,9 @@ def test_only_the_newest_pong_is_kept_for_a_peer_that_became_congested() -> None
     taken = SocketFactory(SocketLimits(), Loop()).take(pipe, congested=False)  # type: ignore[arg-type]
 
     class Filling(Ear):
-        def text_received(self, data: str) -> None:
+        def text_received(self, data: str) -> bool:
             taken.pause_writing()
+            return True
 
     taken.open(lambda socket: Filling(socket, 9), b"")
     taken.data_received(frame(b"1", PING) + frame(b"2", PING) + frame(b"now it is full"))

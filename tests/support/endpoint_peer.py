@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.endpoint_session import EndpointSession
+from gateway.endpoint_session import session_of
 from gateway.function_session import FunctionSession
 from gateway.passage import OPEN
 from gateway.protocols.raw import RawWire
@@ -21,7 +21,7 @@ def endpoint_peer(node: Node, endpoint: Any, name: str = "ada", passage: Passage
 
     def start(machine: Any, ws: WebSocket) -> Any:
         if isinstance(endpoint, type):
-            return machine.spawn_session(EndpointSession, ws, endpoint, passage)
+            return machine.spawn_session(session_of(endpoint, passage), ws, endpoint, passage)
         return machine.spawn_session(FunctionSession, ws, endpoint, {}, passage)
 
     return Peer(node, name, wire=RawWire(), session=start, says_goodbye=isinstance(endpoint, type), passage=passage)

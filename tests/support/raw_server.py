@@ -40,22 +40,20 @@ class Recorder:
         self.heard.append(what)
         self._waiting.set()
 
-    def _message(self, *what: Any) -> None:
+    def _message(self, *what: Any) -> bool:
         if self.credit is not None:
             self.credit -= 1
         self._note(*what)
+        return self.credit is None or self.credit > 0
 
-    def text_received(self, data: str) -> None:
-        self._message("text", data)
+    def text_received(self, data: str) -> bool:
+        return self._message("text", data)
 
-    def bytes_received(self, data: bytes) -> None:
-        self._message("bytes", data)
+    def bytes_received(self, data: bytes) -> bool:
+        return self._message("bytes", data)
 
     def pong_received(self, data: bytes) -> None:
         self._note("pong", data)
-
-    def has_credit(self) -> bool:
-        return self.credit is None or self.credit > 0
 
     def congested(self) -> None:
         self._note("congested")

@@ -159,12 +159,10 @@ def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: objec
     ends, tick, total = dispatcher.slice_ends, dispatcher.clock.tick, len(refs)
     is_explored, must_run = dispatcher.in_place == "random", carried is None
     while start < total:
-        for ref in refs[start : start + IN_PLACE_CHECK]:
-            if is_explored and not _may_be_in_place(dispatcher):
-                _tell_or_bury(ref, message)
-                continue
+        some = refs[start : start + IN_PLACE_CHECK]
+        for ref in some if not is_explored else _leave_out_some(dispatcher, some, message):
             shortcut = ref._shortcut
-            if shortcut is None or must_run or ref._scheduled:
+            if shortcut is None or ref._scheduled or must_run:
                 _run_one(dispatcher, ref, message)
             else:
                 try:
@@ -176,6 +174,17 @@ def _run_in_place(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: objec
         if tick() >= ends:
             break
     return min(start, total)
+
+
+def _leave_out_some(dispatcher: Dispatcher, refs: tuple[Cell, ...], message: object) -> list[Cell]:
+    """Exploration of interleavings: those that a coin lets be run, one by one; the others are told."""
+    let = []
+    for ref in refs:
+        if _may_be_in_place(dispatcher):
+            let.append(ref)
+        else:
+            _tell_or_bury(ref, message)
+    return let
 
 
 def _run_one(dispatcher: Dispatcher, ref: Cell, message: object) -> None:

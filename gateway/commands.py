@@ -219,6 +219,10 @@ class Published:
     position: Position | None
 
 
+UNPLACED = Published(None)
+"""Of everything that is not saved."""
+
+
 @attrs.frozen(eq=False)
 class HistoryRead:
     entries: tuple[Entry[Publication], ...]

@@ -30,7 +30,7 @@ from .events import ConnectionIdentified, ConnectionOpened
 from .farewell import Farewell
 from .gate import Gate
 from .identification import Identification
-from .inlet import Inlet
+from .inlet import EndpointInlet, Inlet
 from .memberships import Memberships
 from .outlet import Outlet
 from .pinging import Pinging
@@ -131,8 +131,9 @@ class ConnectionActor(AppHost):
     def inlet(self, socket: Socket) -> Inlet:
         """Called at the hand-over, synchronously: from now on the socket talks to this machine."""
         goes_past = self.wire.uses_app_frames and not self._ticket.limits  # which the machine looks at itself
-        endpoint = self._reception if goes_past else None
-        inlet = self._account.inlet = Inlet(self.actor_ref, self._gate.credit, self._node.clock, endpoint)
+        ref, credit, clock = self.actor_ref, self._gate.credit, self._node.clock
+        inlet = EndpointInlet(ref, credit, clock, self._reception) if goes_past else Inlet(ref, credit, clock)
+        self._account.inlet = inlet
         self.actor_ref.tell(Opened(socket))
         return inlet
 
@@ -152,16 +153,19 @@ class ConnectionActor(AppHost):
 
     @handles(Received)
     def received(self, received: Received) -> None:
-        ending, reception = self._ending, self._reception
-        if ending.closing is not None or ending.closed is not None:
-            self._replies.give(len(received.data))
-            return
-        if self.wire.uses_app_frames:
-            reception.take_frame(received.data)
-            return
         self._replies.give(len(received.data))
-        for command in self.wire.decode(received.data):
-            self._gate.credit.take(command.reply.size_bytes)
+        if not self._ending.has_begun:
+            self.hear(received.data)
+
+    def hear(self, data: str | bytes) -> None:
+        """The hot path: a message that has not waited, or not any more."""
+        credit, reception = self._gate.credit, self._reception
+        if self.wire.uses_app_frames:
+            credit.take(len(data))
+            reception.take_frame(data)
+            return
+        for command in self.wire.decode(data):
+            credit.take(command.reply.size_bytes)
             if not reception.admit(command):
                 return
 

@@ -11,6 +11,7 @@ from actors.hook_names import HookNames
 
 from .close_codes import cut_reason
 from .handlers import Handlers
+from .publications import DEFAULT_EVENT
 from .reasons import InvalidData, Refused
 from .receipts import Receipt
 from .typed_frames import TypedFrames
@@ -143,8 +144,11 @@ class WebSocketEndpoint:
         Raises:
             ValueError: Neither a room is given nor does `rooms()` name one.
         """
-        ready, action = self._typed.messages.ready(payload)
         publish = self.ws._node.commands.publish
+        ready: object = payload
+        action: str | None = DEFAULT_EVENT
+        if type(payload) is not str:  # the hot path: a text is no message
+            ready, action = self._typed.messages.ready(payload)
         if room is not None:
             return publish(room, ready, action, exclude, save_history)
         sent = [publish(name, ready, action, exclude, save_history) for name in self._room_names()]

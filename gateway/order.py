@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import ActorRef
 
-from .commands import Published
+from .commands import UNPLACED, Published
 from .engines.base import Pending
 from .events import MessagePublished
 from .fan_out import FanOut
@@ -138,7 +138,7 @@ class Order:
         if not self._line.waiting and (position is None or type(position) is Position):
             self._fan_out.add(Delivery(publication, position))
             self.ask_for_flush()
-            answer(Published(position))
+            answer(UNPLACED if position is None else Published(position))
             return None
         waiting = Waiting(publication, answer, position)
         self._line.push(waiting)

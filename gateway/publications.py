@@ -98,6 +98,9 @@ Item = Delivery | PresenceChange
 NOBODY: frozenset[str] = frozenset()
 """Who does not get it, mostly."""
 
+_BYTES = (bytes, bytearray, memoryview)
+"""A tuple: a union would be made anew for each question."""
+
 
 def encode_payload(payload: object) -> tuple[bytes, Kind]:
     """
@@ -106,10 +109,10 @@ def encode_payload(payload: object) -> tuple[bytes, Kind]:
     Raises:
         TypeError: JSON cannot carry a part of it, NaN and Infinity included; says which part.
     """
-    if isinstance(payload, bytes | bytearray | memoryview):
-        return bytes(payload), "binary"
     if isinstance(payload, str):
         return payload.encode(), "text"
+    if isinstance(payload, _BYTES):
+        return bytes(payload), "binary"
     if not wire_json.is_finite(payload):
         raise TypeError("could not encode the payload: it holds NaN or Infinity, which JSON has not; send null")
     return wire_json.encode(payload, "encode the payload"), "json"

@@ -75,10 +75,10 @@ class Reception:
 
     # --- within its rate
 
-    def hear(self, data: str | bytes, now: float) -> None:
+    def hear(self, data: str | bytes, now: float, is_alone: bool) -> None:
         """The hot path: a frame for the endpoint, while the machine is idle and its socket open."""
         wait = self._gate.wait(now)
-        if wait <= 0.0 and self._sessions.runs_now(data):
+        if is_alone and wait <= 0.0 and self._sessions.runs_now(data):
             return
         self._gate.credit.take(len(data))
         if wait > 0:

@@ -137,17 +137,20 @@ class SocketListener(Protocol):
     An exception that escapes one of these ends this socket with 1011 and goes to the loop's exception handler, once.
     """
 
-    def text_received(self, data: str) -> bool:
+    def text_received(self, data: str, is_alone: bool = False) -> bool:
         """
         A whole text message, valid UTF-8. As str, because the check decodes it anyway and msgspec reads ASCII str in
         place.
+
+        Args:
+            is_alone: Whether its read brought nothing else; of several, the answers should leave together.
 
         Returns:
             Whether more may come in. False keeps the rest of the read, after a slice of at most 4 KiB, which can hold
             682 messages, and pauses the transport, until `Socket.resume_reading()`.
         """
 
-    def bytes_received(self, data: bytes) -> bool:
+    def bytes_received(self, data: bytes, is_alone: bool = False) -> bool:
         """A whole binary message; otherwise as `text_received`."""
 
     def pong_received(self, data: bytes) -> None:

@@ -12,6 +12,7 @@ is delivered.
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING
 
 from actors import Actor, ChildSpec, SupervisorSpec, Terminated, handles
@@ -160,7 +161,7 @@ class TopicActor(Actor):
         )  # fmt: skip
         key = None if command.key is None else self._key_of(origin, command, command.key)
         if self._code.behaviour is None or not self._code_takes(origin, command, publication, key):
-            self._order.accept(publication, command.save, key, lambda result: answer(origin, command.reply, result))
+            self._order.accept(publication, command.save, key, partial(answer, origin, command.reply))
 
     def _code_takes(self, origin: Origin, command: Publish, publication: Publication, key: str | None) -> bool:
         """Whether app code handles what a client publishes, or lets nothing past itself: then that is answered."""

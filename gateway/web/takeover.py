@@ -68,10 +68,10 @@ class Nobody:
 
     __slots__ = ()
 
-    def text_received(self, data: str) -> bool:
+    def text_received(self, data: str, is_alone: bool = False) -> bool:
         return True
 
-    def bytes_received(self, data: bytes) -> bool:
+    def bytes_received(self, data: bytes, is_alone: bool = False) -> bool:
         return True
 
     def pong_received(self, data: bytes) -> None: ...
@@ -197,7 +197,7 @@ class TakenSocket(asyncio.Protocol):
         if message is None:
             self._feed(data, 0)
         elif self.is_open:
-            self._hear(message)
+            self._hear(message, True)
 
     def eof_received(self) -> None:
         """
@@ -231,14 +231,14 @@ class TakenSocket(asyncio.Protocol):
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def _hear(self, message: str | bytes) -> None:
+    def _hear(self, message: str | bytes, is_alone: bool) -> None:
         """The hot path: one message, while the socket is open."""
         listener = self._listener
         try:
-            if type(message) is str:  # noqa: SIM108  # one expression would make a method each time
-                wants_more = listener.text_received(message)
+            if type(message) is str:  # one expression would make a method each time
+                wants_more = listener.text_received(message, is_alone)
             else:
-                wants_more = listener.bytes_received(message)  # type: ignore[arg-type]  # `isinstance` would cost more
+                wants_more = listener.bytes_received(message, is_alone)  # type: ignore[arg-type]  # quicker than to ask
         except Exception as error:
             self._listener_failed(error)
             return
@@ -330,7 +330,7 @@ class TakenSocket(asyncio.Protocol):
         elif not self.is_open:
             return
         elif kind is TEXT or kind is BINARY:
-            self._hear(message[1])
+            self._hear(message[1], False)
         elif kind is PING:
             self._ping_received(bytes(message[1]))
         else:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
+
+import pytest
 
 from actors import ActorSystem
 from gateway import WebSocket, WebSocketEndpoint
 from tests.support.endpoint_peer import endpoint_peer, opened
-from tests.support.peer import settle, start_node
+from tests.support.peer import Peer, settle, start_node
 
 
 class Plain(WebSocketEndpoint):
@@ -66,3 +69,35 @@ async def test_what_it_raises_or_leaves_to_be_awaited_comes_before_the_next_fram
         assert peer.closes == []
         credit = peer.ref._actor._gate.credit
         assert (credit.commands, credit.bytes) == (0, 0)
+
+
+async def test_a_command_that_came_alone_is_answered_before_the_read_returns(system: ActorSystem) -> None:
+    """Of several in one read each has a turn, and their answers leave together; a busy machine keeps the order."""
+    node = await start_node(system)
+    ada = Peer(node, "ada")
+    await settle()
+    pings = [json.dumps({"action": "ping", "ref": number}) for number in range(6)]
+    ada.socket.feed(pings[0])
+    assert [one["ref"] for one in ada.heard()] == [0]
+    ada.socket.feed(pings[1], pings[2])
+    ada.socket.feed(pings[3])
+    assert [one["ref"] for one in ada.heard()] == []
+    before = ada.socket.writes
+    await settle()
+    assert [one["ref"] for one in ada.heard()] == [1, 2, 3]
+    assert ada.socket.writes == before + 1
+    credit = ada.ref._actor._gate.credit
+    assert (credit.commands, credit.bytes) == (0, 0)
+
+
+@pytest.mark.actors(in_place="never")
+async def test_where_nothing_runs_in_place_a_command_waits_for_its_turn(system: ActorSystem) -> None:
+    """The answers are the same."""
+    node = await start_node(system)
+    ada = Peer(node, "ada")
+    await settle()
+    for number in range(3):
+        ada.socket.feed(json.dumps({"action": "ping", "ref": number}))
+    assert ada.heard() == []
+    await settle()
+    assert [one["ref"] for one in ada.heard()] == [0, 1, 2]

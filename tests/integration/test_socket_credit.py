@@ -68,7 +68,7 @@ def test_a_paused_socket_hears_nothing_until_it_is_resumed(wire: Wire) -> None:
     """pause_reading() holds from inside a message on; resume_reading() goes on with what was kept, in order."""
 
     class Pausing(Recorder):
-        def text_received(self, data: str) -> bool:
+        def text_received(self, data: str, is_alone: bool = False) -> bool:
             if data == "pause":
                 self.socket.pause_reading()
             return super().text_received(data)

@@ -15,7 +15,7 @@ from tests.support.taken_over import every_wire
 class Failing(Recorder):
     """A listener that fails in the method whose name it is told."""
 
-    def text_received(self, data: str) -> bool:
+    def text_received(self, data: str, is_alone: bool = False) -> bool:
         if data != "text_received":
             return super().text_received(data)
         raise RuntimeError(f"failed in {data}")
@@ -23,7 +23,7 @@ class Failing(Recorder):
     def pong_received(self, data: bytes) -> None:
         raise RuntimeError("failed in pong_received")
 
-    def bytes_received(self, data: bytes) -> bool:
+    def bytes_received(self, data: bytes, is_alone: bool = False) -> bool:
         raise RuntimeError("failed in bytes_received")
 
 

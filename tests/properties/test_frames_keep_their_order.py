@@ -1,7 +1,8 @@
-"""Frames of an endpoint that go past the machine cannot be told from those that go through it."""
+"""What goes past the queue of a machine, or past the machine, cannot be told from what goes through it."""
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -100,3 +101,47 @@ def test_frames_come_in_order_and_each_once(script: list[tuple[str, int]], seed:
 def ada_was_closed(heard: list[str]) -> bool:
     """After ten refusals in a minute nobody listens any more, and nothing is read."""
     return heard.count("refused") >= 10
+
+
+async def observe_wire(script: list[tuple[str, int]], in_place: InPlace, seed: int) -> tuple[list[int], list[int]]:
+    """The refs of what its client is answered, and the numbers of what it reads of itself in a room."""
+    async with ActorSystem(in_place=in_place, seed=seed) as system:
+        node = await start_node(system, settings(burst=1000))
+        ada = Peer(node, "ada")
+        await ada.joins("public:a")
+        await settle()
+        ada.heard()
+        number = 0
+        for what, count in script:
+            if what == "feed":
+                said = [
+                    {"action": "publish", "channel": "public:a", "payload": one, "ref": one}
+                    if one % 2
+                    else {"action": "ping", "ref": one}
+                    for one in range(number, number + count)
+                ]
+                ada.socket.feed(*map(json.dumps, said))
+                number += count
+            elif what == "tell":
+                ada.ref.tell(ForgetPermissions())
+            elif what != "close":
+                await settle()
+        await settle()
+        heard = ada.heard()
+        answers = [one["ref"] for one in heard if "ref" in one]
+        return answers, [one["payload"] for one in heard if "payload" in one and "ref" not in one]
+
+
+@settings_of_test(max_examples=40)
+@given(steps, st.integers(0, 3))
+def test_commands_are_answered_each_once_and_what_is_published_keeps_its_order(
+    script: list[tuple[str, int]], seed: int
+) -> None:
+    """Answers of the machine may overtake those of a topic, never each other; the room reads them as they were said."""
+    fed = sum(count for what, count in script if what == "feed")
+    ways: tuple[InPlace, ...] = ("always", "never", "random")
+    for in_place in ways:
+        answers, read = run(observe_wire(script, in_place, seed))
+        assert sorted(answers) == list(range(fed))
+        assert [one for one in answers if one % 2] == read == [one for one in range(fed) if one % 2]
+        assert [one for one in answers if not one % 2] == [one for one in range(fed) if not one % 2]

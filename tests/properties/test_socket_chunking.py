@@ -98,10 +98,10 @@ class Ear:
         self.left = self.share
         self.socket.resume_reading()
 
-    def text_received(self, data: str) -> bool:
+    def text_received(self, data: str, is_alone: bool = False) -> bool:
         return self._hears(TEXT, data)
 
-    def bytes_received(self, data: bytes) -> bool:
+    def bytes_received(self, data: bytes, is_alone: bool = False) -> bool:
         return self._hears(BINARY, data)
 
     def _hears(self, *message: Any) -> bool:
@@ -260,7 +260,7 @@ def test_only_the_newest_pong_is_kept_for_a_peer_that_became_congested() -> None
     taken = SocketFactory(SocketLimits(), Loop()).take(pipe, congested=False)  # type: ignore[arg-type]
 
     class Filling(Ear):
-        def text_received(self, data: str) -> bool:
+        def text_received(self, data: str, is_alone: bool = False) -> bool:
             taken.pause_writing()
             return True
 
@@ -279,3 +279,48 @@ def test_a_socket_is_the_protocol_of_its_transport() -> None:
     assert pipe.protocol is taken
     assert taken.is_congested
     assert pipe.limits == (9, 3)
+
+
+def opened(share: int = 9) -> tuple[TakenSocket, Pipe, Ear]:
+    """A socket with its transport, and who listens."""
+    pipe = Pipe()
+    taken = SocketFactory(SocketLimits(), Loop()).take(pipe, congested=False)  # type: ignore[arg-type]
+    ears: list[Ear] = []
+
+    def introduce(socket: Socket) -> Ear:
+        ears.append(Ear(socket, share))
+        return ears[0]
+
+    taken.open(introduce, b"")
+    return taken, pipe, ears[0]
+
+
+def test_a_read_in_the_middle_of_a_message_is_none_of_its_own_whatever_it_looks_like() -> None:
+    """The payload of a message may be a frame, byte for byte; and a message may not begin within another."""
+    inner = frame(b"a frame in a frame")
+    outer = frame(inner, BINARY, mask=bytes(4))
+    begin = len(outer) - len(inner)
+    assert outer[begin:] == inner
+    heard, _, _ = play([outer[:begin], outer[begin:]], share=9)
+    assert heard[:-1] == [(BINARY, inner)]
+    heard, _, sent_close = play([frame(b"a", fin=False), frame(b"b")], share=9)
+    assert heard[:-1] == []
+    assert sent_close is not None
+    assert sent_close[0] == 1002
+
+
+def test_a_message_that_came_alone_may_be_the_last_for_now() -> None:
+    """Its listener wants no more: the transport is paused, and goes on when it is told."""
+    taken, pipe, ear = opened(share=1)
+    taken.data_received(frame(b"a"))
+    assert not pipe.reading
+    ear.more()
+    assert pipe.reading
+
+
+def test_a_message_that_came_alone_is_not_heard_after_our_close() -> None:
+    """The listener hears nothing but `closed` then."""
+    taken, _, ear = opened()
+    taken.close(1000)
+    taken.data_received(frame(b"late"))
+    assert ear.heard == []

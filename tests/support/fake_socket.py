@@ -93,7 +93,7 @@ class FakeSocket:
     # --- what the peer and the network do
 
     def feed(self, *messages: str | bytes) -> None:
-        """The peer sends whole messages."""
+        """The peer sends whole messages, which come in one read."""
         self._inbound.extend(messages)
         self._pump()
 
@@ -144,11 +144,12 @@ class FakeSocket:
 
     def _pump(self) -> None:
         listener = self.listener
+        is_alone = len(self._inbound) == 1
         while self._inbound and self.is_reading and self.is_open and listener is not None:
             message = self._inbound.popleft()
             self.received_bytes += len(message)
             tell = listener.text_received if isinstance(message, str) else listener.bytes_received
-            if not tell(message):  # type: ignore[arg-type]  # each gets its own
+            if not tell(message, is_alone):  # type: ignore[arg-type]  # each gets its own
                 self.is_reading = False
 
     def _parse(self) -> None:

@@ -46,10 +46,10 @@ class Recorder:
         self._note(*what)
         return self.credit is None or self.credit > 0
 
-    def text_received(self, data: str) -> bool:
+    def text_received(self, data: str, is_alone: bool = False) -> bool:
         return self._message("text", data)
 
-    def bytes_received(self, data: bytes) -> bool:
+    def bytes_received(self, data: bytes, is_alone: bool = False) -> bool:
         return self._message("bytes", data)
 
     def pong_received(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from actors import Actor, ActorSystem, DispatcherSettings, handles, run_now, tell_many
 from actors.clock import VirtualClock
-from tests.support.broadcasts import Delivery, Receiver, publish
+from tests.support.broadcasts import Delivery, Publish, Receiver, Topic, publish
 
 
 async def test_an_idle_receiver_runs_within_its_sender_s_turn(system: ActorSystem) -> None:
@@ -37,6 +37,25 @@ async def test_never_means_queued(system: ActorSystem) -> None:
     await publish(system, [receiver], 3)
     await asyncio.sleep(1)
     assert receiver._actor.got == [0, 1, 2]
+
+
+@pytest.mark.actors(in_place="random", seed=1)
+async def test_an_exploration_lets_a_coin_say_who_runs_in_place(system: ActorSystem) -> None:
+    """Some of them, and all others have a turn."""
+    receivers = [system.spawn(Receiver) for _ in range(200)]
+    await asyncio.sleep(0.1)
+    at_once: list[int] = []
+
+    class Looking(Topic):
+        def on_turn_end(self) -> None:
+            super().on_turn_end()
+            at_once.append(sum(len(ref._actor.got) for ref in receivers))
+
+    topic = system.spawn(Looking, receivers)
+    topic.tell(Publish(0))
+    await asyncio.sleep(1)
+    assert any(0 < some < 200 for some in at_once)
+    assert [ref._actor.got for ref in receivers] == [[0]] * 200
 
 
 async def test_outside_of_a_hook_nothing_runs_in_place(system: ActorSystem) -> None:

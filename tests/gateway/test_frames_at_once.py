@@ -71,6 +71,31 @@ async def test_what_it_raises_or_leaves_to_be_awaited_comes_before_the_next_fram
         assert (credit.commands, credit.bytes) == (0, 0)
 
 
+async def test_what_a_plain_function_gets_is_what_its_class_asks_for(system: ActorSystem) -> None:
+    """A text of a binary frame and the other way round; what is none is answered, and the next one comes."""
+    node = await start_node(system)
+    got: dict[str, list[Any]] = {"text": [], "bytes": [], "json": []}
+
+    def noting(kind: Any) -> type[WebSocketEndpoint]:
+        class Noting(WebSocketEndpoint):
+            encoding = kind
+
+            def on_receive(self, ws: WebSocket, data: Any) -> None:
+                got[kind].append(data)
+
+        return Noting
+
+    for kind, said in (("text", ["a", b"b", b"\xff"]), ("bytes", ["a", b"b"]), ("json", ["1", b"[2]", "{"])):
+        peer = endpoint_peer(node, noting(kind), kind)
+        await opened(peer)
+        for one in said:
+            peer.socket.feed(one)  # type: ignore[arg-type]
+        await settle()
+        refusals = [one["error"]["reason"] for one in peer.socket.objects()]
+        assert refusals == ([] if kind == "bytes" else ["bad_request"])
+    assert got == {"text": ["a", "b"], "bytes": [b"a", b"b"], "json": [1, [2]]}
+
+
 async def test_a_command_that_came_alone_is_answered_before_the_read_returns(system: ActorSystem) -> None:
     """Of several in one read each has a turn, and their answers leave together; a busy machine keeps the order."""
     node = await start_node(system)

@@ -76,6 +76,26 @@ async def test_d4_a_broadcast_reaches_the_room_and_no_other(serve: Serve) -> Non
         assert (await says(carol, action="ping"))["action"] == "pong"
 
 
+async def test_what_an_endpoint_broadcasts_has_the_name_of_its_message_on_other_wires(serve: Serve) -> None:
+    """Of a message its action; of anything else `message`, a text as the endpoint said it."""
+    app = Gateway()
+
+    @app.ws("/say")
+    class Saying(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: Any) -> None:
+            said: Any = {"typed": Said(user="ada", text="hi"), "object": {"n": 1}}.get(data, data)
+            self.broadcast(said, "public:said")
+
+    server = await serve(app)
+    async with connect(server.ws()) as native, connect(server.ws("/say")) as ada:
+        await native.join("public:said")
+        for said in ("typed", "object", "text"):
+            await ada.send(said)
+        heard = [await native.event() for _ in range(3)]
+        assert [one["event"] for one in heard] == ["said", "message", "message"]
+        assert [one["payload"] for one in heard] == [{"action": "said", "user": "ada", "text": "hi"}, {"n": 1}, "text"]
+
+
 async def test_a_room_that_refuses_ends_the_connection_with_its_reason(serve: Serve) -> None:
     """An endpoint whose room does not want it would be a socket that hears nothing."""
     app = chat()

@@ -318,6 +318,27 @@ def test_a_message_that_came_alone_may_be_the_last_for_now() -> None:
     assert pipe.reading
 
 
+def test_a_listener_is_told_which_message_came_alone() -> None:
+    """Of several in one read it is none, nor is one that came in pieces."""
+    alone: list[tuple[str | bytes, bool]] = []
+
+    class Noting(Ear):
+        def text_received(self, data: str, is_alone: bool = False) -> bool:
+            alone.append((data, is_alone))
+            return True
+
+        def bytes_received(self, data: bytes, is_alone: bool = False) -> bool:
+            alone.append((data, is_alone))
+            return True
+
+    pipe = Pipe()
+    taken = SocketFactory(SocketLimits(), Loop()).take(pipe, congested=False)  # type: ignore[arg-type]
+    taken.open(lambda socket: Noting(socket, 9), b"")
+    for read in (frame(b"a"), frame(b"b", BINARY), frame(b"c") + frame(b"d"), frame(b"e", fin=False), frame(b"f", 0)):
+        taken.data_received(read)
+    assert alone == [("a", True), (b"b", True), ("c", False), ("d", False), ("ef", False)]
+
+
 def test_a_message_that_came_alone_is_not_heard_after_our_close() -> None:
     """The listener hears nothing but `closed` then."""
     taken, _, ear = opened()

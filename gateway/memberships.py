@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .commands import Joined, Leave, Left, Reply
+from .commands import Joined, Leave, Left, Published, Reply
 from .connection_messages import Close
 from .events import PublicationDropped
 from .receipts import Receipt
@@ -54,6 +54,9 @@ class Memberships:
     def answered(self, answer: Answer) -> None:
         """The answer to a command, of a topic or of who refused it before it came to one."""
         reply, result = answer.reply, answer.result
+        if type(result) is Published:  # the hot path: no membership is any different
+            self._replies.answer(reply, result)
+            return
         subscription = self.subscriptions.get(reply.topic) if reply.topic is not None else None
         if subscription is not None:
             if subscription.reply is reply:

@@ -150,7 +150,7 @@ class EndpointSession(Session):
 
 
 class PlainSession(EndpointSession):
-    """An endpoint whose `on_receive` is plain, with nothing in between: it hears them where they are read."""
+    """Of an endpoint whose `on_receive` is plain, with nothing in between: it hears frames where they are read."""
 
     hears_frames = True
 

@@ -149,9 +149,10 @@ import weakref
 
 class Gone: ...
 
-proxy = weakref.proxy(Gone())
+kept = []
 
 async def test_it(system):
+    kept.append(weakref.proxy(Gone()))
     system.spawn(Doing)
 """
     outcome(pytester, body).assert_outcomes(passed=1)

@@ -6,7 +6,7 @@ from pykka import ActorProxy, traversable
 
 from .actor import Actor
 from .blocking import BlockingActor, run_blocking
-from .cell import ActorInfo, ActorRef
+from .cell import ActorRef
 from .clock import Clock
 from .dispatcher import DispatcherSettings
 from .entities import EntityRef
@@ -28,6 +28,7 @@ from .errors import (
 from .future import LoopFuture
 from .handler_table import HandlerTable, handles
 from .in_place import by_shortcut, is_idle, is_on_its_thread, run_now, tell_many, tell_some
+from .info import ActorInfo
 from .mailbox import Mailbox
 from .messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
 from .piping import PipeFailed

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .blueprint import Blueprint
-    from .cell import ActorInfo, ActorRef
+    from .cell import ActorRef
+    from .info import ActorInfo
     from .settings import RuntimeSettings
 
 A = TypeVar("A", bound=Actor)

@@ -13,7 +13,8 @@ from .environment import Account, Ledger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .cell import ActorInfo, ActorRef
+    from .cell import ActorRef
+    from .info import ActorInfo
 
 By = Literal["mailbox", "handled", "failed", "restarts"]
 

@@ -14,6 +14,7 @@ import msgspec
 
 from .. import wire_json
 from ..commands import (
+    UNPLACED,
     Done,
     Handled,
     HistoryRead,
@@ -120,7 +121,7 @@ def _handled_body(reply: Reply, result: Handled) -> Shape:
     """An action of the application is answered with its status alone, a publication that it took with its topic."""
     body: Shape = {"status": "ok"}
     if reply.action in _PUBLISHING:
-        body = _published_body(reply, Published(None))
+        body = _published_body(reply, UNPLACED)
     return body if result.value is None else {**body, "payload": result.value}
 
 

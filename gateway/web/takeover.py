@@ -37,6 +37,7 @@ from gateway.frames import close_frame, pong_frame
 from gateway.limits import TokenBucket
 from gateway.sockets import ListenerFactory, SocketListener
 from gateway.web.aiohttp_names import WebSocketError, WSMessage
+from gateway.web.nobody import NOBODY
 from gateway.web.whole_message import whole_message
 
 if TYPE_CHECKING:
@@ -61,27 +62,6 @@ TEXT: Final = WSMsgType.TEXT
 BINARY: Final = WSMsgType.BINARY
 CLOSE: Final = WSMsgType.CLOSE
 PING: Final = WSMsgType.PING
-
-
-class Nobody:
-    """The listener of a socket that has none: before its factory returned, and after `closed`."""
-
-    __slots__ = ()
-
-    def text_received(self, data: str, is_alone: bool = False) -> bool:
-        return True
-
-    def bytes_received(self, data: bytes, is_alone: bool = False) -> bool:
-        return True
-
-    def pong_received(self, data: bytes) -> None: ...
-    def congested(self) -> None: ...
-    def shut(self) -> None: ...
-    def writable(self) -> None: ...
-    def closed(self, code: int, reason: str, clean: bool) -> None: ...
-
-
-NOBODY: Final = Nobody()
 
 
 class TakenSocket(asyncio.Protocol):

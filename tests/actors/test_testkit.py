@@ -16,6 +16,7 @@ from actors.testkit import (
     Injected,
     NothingWillHappen,
     TestProbe,
+    VirtualTimeLoop,
     crash_on,
     delay_each,
     explore,
@@ -108,6 +109,22 @@ def test_calls_in_an_executor_hold_the_clock() -> None:
         return now()
 
     assert run(main()) == 0.0
+
+
+def test_threads_that_end_with_the_loop_hold_the_clock() -> None:
+    """From Python 3.12 on the loop waits for them with a deadline, which is not jumped to."""
+    gate = threading.Event()
+
+    async def main() -> VirtualTimeLoop:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        pool = ThreadPoolExecutor(1)
+        loop.set_default_executor(pool)
+        pool.submit(gate.wait, 10)  # not through the loop, which counts its calls
+        threading.Timer(0.05, gate.set).start()
+        return loop
+
+    assert run(main()).time() == 0.0
 
 
 def test_a_test_that_would_hang_says_so() -> None:

@@ -8,6 +8,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 PYTEST := $(PY) -m pytest -q
 WORKERS ?= 2
 FAST := -m "not browser and not slow"
+THOROUGH := --hypothesis-profile=thorough
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -25,11 +26,11 @@ dev: $(VENV)/.dev  ## Prepare .venv for development
 test: $(VENV)/.dev  ## The fast tests, in under a minute
 	@$(PYTEST) -n $(WORKERS) $(FAST)
 
-test-slow: $(VENV)/.dev  ## The slow tests alone
-	@$(PYTEST) -n $(WORKERS) -m "slow and not browser" || [ $$? = 5 ]  # 5: there is none
+test-slow: $(VENV)/.dev  ## The slow tests, and the properties with three times the examples
+	@$(PYTEST) -n $(WORKERS) $(THOROUGH) -m "(slow or hypothesis) and not browser"
 
 test-all: $(VENV)/.dev  ## Fast and slow tests
-	@$(PYTEST) -n $(WORKERS) -m "not browser"
+	@$(PYTEST) -n $(WORKERS) $(THOROUGH) -m "not browser"
 
 test-browser: $(VENV)/.dev  ## The chat page, driven in Chromium
 	@$(PYTEST) -m browser

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import settings
 
 from actors.events import Fact
+from tests.support import laws
 
 if TYPE_CHECKING:
     from actors import ActorSystem
 
-settings.register_profile("laws", deadline=None)  # a law is right or wrong, not quick
-settings.load_profile("laws")
+settings.load_profile(laws.QUICK)
 
 
 @pytest.fixture

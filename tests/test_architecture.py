@@ -7,6 +7,7 @@ import configparser
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ def _running(node: ast.AST) -> Iterator[ast.AST]:
         yield from _running(child)
 
 
+@cache
 def imported(module: str) -> set[str]:
     file = FILES[module]
     return imports_of(file.read_text(), module, is_package=file.name == "__init__.py")
@@ -67,6 +69,7 @@ def ours(name: str) -> str | None:
     return name if name in FILES else next((base for base in [name.rpartition(".")[0]] if base in FILES), None)
 
 
+@cache
 def rows_of(module: str) -> list[int]:
     """The rows that name this module itself; else those whose wildcard takes it in."""
     exact = [number for number, row in enumerate(LAYERS) if module in row]

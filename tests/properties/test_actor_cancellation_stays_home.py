@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem, SupervisorSpec
 from actors.clock import VirtualClock
 from actors.supervision import Backoff
 from actors.testkit import assert_conservation, run
+from tests.support.laws import examples
 
 
 class Root(Actor):
@@ -139,7 +140,7 @@ async def _play(steps: list[Any], seed: int | None) -> None:
     assert_conservation(system)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(steps=st.lists(STEPS, max_size=14), seed=st.one_of(st.none(), st.integers(0, 99)))
 def test_no_sequence_of_cancellations_leaves_its_actor(steps: list[Any], seed: int | None) -> None:
     """Whoever was cancelled brought it about; everybody answers in the end."""

@@ -6,12 +6,13 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem
 from actors.clock import VirtualClock
 from actors.testkit import assert_conservation, run
+from tests.support.laws import examples
 
 PASSIVATE_AFTER = 2.0
 
@@ -92,7 +93,7 @@ async def _play(steps: list[Any], pauses: tuple[float, float, float], seed: int 
     return sum(book.lives.values())
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(
     steps=st.lists(STEPS, max_size=25),
     pauses=st.tuples(PAUSE, PAUSE, PAUSE),

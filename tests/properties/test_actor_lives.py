@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem, ChildSpec, Mailbox, SupervisorSpec
@@ -15,6 +15,7 @@ from actors.errors import ActorDeadError, MailboxFull
 from actors.events import ActorStopped
 from actors.mailbox import Overflow
 from actors.testkit import assert_conservation, run
+from tests.support.laws import examples
 
 
 class Life:
@@ -120,7 +121,7 @@ async def _live(nodes: list[Any], steps: list[Any], seed: int | None) -> None:
     assert system.counts().queued == 0
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     nodes=st.lists(NODES, min_size=1, max_size=7),
     steps=st.lists(STEPS, max_size=20),

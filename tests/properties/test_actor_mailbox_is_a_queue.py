@@ -6,10 +6,11 @@ import asyncio
 import threading
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem, DispatcherSettings
+from tests.support.laws import examples
 
 HARD_BOUND = 30
 
@@ -30,7 +31,7 @@ class Recorder(Actor):
         return self.got
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     counts=st.lists(st.integers(0, 80), min_size=1, max_size=4),
     throughput=st.integers(1, 5),

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem, DispatcherSettings, SupervisorSpec, handles, tell_many
@@ -16,6 +16,7 @@ from actors.dispatcher import InPlace
 from actors.events import ActorFailed
 from actors.supervision import Backoff
 from actors.testkit import assert_conservation, run
+from tests.support.laws import examples
 
 
 @attrs.frozen
@@ -142,7 +143,7 @@ async def _observe(
     return deliveries, last, Counter(echoes), restarts, failed, system.counts()
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     kinds=st.lists(KINDS, min_size=1, max_size=6),
     numbers=st.lists(st.integers(0, 9), max_size=8),

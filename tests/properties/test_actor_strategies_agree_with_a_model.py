@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem, Backoff, Child, ChildSpec, Supervisor, SupervisorSpec
@@ -20,6 +20,7 @@ from actors.clock import VirtualClock
 from actors.dispatcher import InPlace
 from actors.events import ActorStopped
 from actors.testkit import assert_conservation, run
+from tests.support.laws import examples
 
 PERIOD = 10.0
 STEP = 1.0
@@ -269,7 +270,7 @@ def _orders(diary: list[str], sign: str) -> dict[str, list[str]]:
     return orders
 
 
-@settings(max_examples=250)
+@examples(250)
 @given(
     tree=TREES,
     events=st.lists(EVENTS, min_size=1, max_size=8),
@@ -317,7 +318,7 @@ SETTLED = 30.0
 """Seconds after which every back-off, start and end has run out, also where one follows the other several times."""
 
 
-@settings(max_examples=250)
+@examples(250)
 @given(
     tree=TREES,
     volleys=st.lists(st.lists(VOLLEYS, min_size=1, max_size=10), min_size=1, max_size=3),

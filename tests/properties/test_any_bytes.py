@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from actors import ActorSystem
@@ -18,6 +18,7 @@ from gateway.commands import Call, Identify, Invalid, Nothing, Ping
 from gateway.protocols.native import NativeWire
 from gateway.reasons import CLOSE_REASONS, Refused
 from tests.support.fake_socket import FakeSocket
+from tests.support.laws import examples
 from tests.support.peer import Peer, settle, start_node
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ async def converse(messages: list[str | bytes]) -> None:
     assert_conservation(system)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(MESSAGES, min_size=1, max_size=20))
 def test_a_connection_survives_anything_or_is_closed_with_a_code(messages: list[str | bytes]) -> None:
     """Nothing fails, nothing is lost, the credit is all back, and a neighbour in the same rooms reads only JSON."""

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from hypothesis import example, given
-from hypothesis import settings as settings_of_test
 from hypothesis import strategies as st
 
 from actors import ActorSystem
@@ -18,6 +17,7 @@ from gateway.app import StartsSession
 from gateway.connection_messages import Close, ForgetPermissions
 from gateway.passage import OPEN
 from gateway.protocols.raw import RawWire
+from tests.support.laws import examples
 from tests.support.peer import Peer, passes, settings, settle, start_node
 
 BURST = 12
@@ -74,7 +74,7 @@ async def observe(
         return got, heard, (credit.commands, credit.bytes)
 
 
-@settings_of_test(max_examples=40)  # three systems each
+@examples(40)  # three systems each
 @given(steps, st.integers(0, 3))
 @example([("feed", 1), ("close", 0), ("feed", 1)], 0)
 def test_frames_come_in_order_and_each_once(script: list[tuple[str, int]], seed: int) -> None:
@@ -132,7 +132,7 @@ async def observe_wire(script: list[tuple[str, int]], in_place: InPlace, seed: i
         return answers, [one["payload"] for one in heard if "payload" in one and "ref" not in one]
 
 
-@settings_of_test(max_examples=40)
+@examples(40)
 @given(steps, st.integers(0, 3))
 def test_commands_are_answered_each_once_and_what_is_published_keeps_its_order(
     script: list[tuple[str, int]], seed: int

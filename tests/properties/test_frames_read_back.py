@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Close, Frame, Opcode
 from websockets.streams import StreamReader
@@ -33,7 +33,6 @@ def read_all(data: bytes, step: int) -> list[Frame]:
     return frames
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(kinds, sizes), min_size=1, max_size=4), st.sampled_from([1, 3, 4096, 1 << 20]))
 def test_messages_read_back(messages: list[tuple[tuple[object, Opcode], int]], step: int) -> None:
     """Joined frames are separate messages again, with the same bytes."""
@@ -44,7 +43,6 @@ def test_messages_read_back(messages: list[tuple[tuple[object, Opcode], int]], s
     assert [(frame.opcode, bytes(frame.data), frame.fin) for frame in frames] == [(*each, True) for each in expected]
 
 
-@settings(deadline=None)
 @given(controls, st.binary(max_size=125))
 def test_control_frames_read_back(kind: tuple[object, Opcode], payload: bytes) -> None:
     """A ping and a pong carry any 125 bytes."""
@@ -53,7 +51,6 @@ def test_control_frames_read_back(kind: tuple[object, Opcode], payload: bytes) -
     assert (read.opcode, bytes(read.data)) == (opcode, payload)
 
 
-@settings(deadline=None)
 @given(codes, st.text(max_size=123).filter(lambda text: len(text.encode()) <= 123))
 def test_a_close_reads_back(code: int, reason: str) -> None:
     """Every code that may be sent arrives with its reason."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.stream import History, Page, Position, Stream
@@ -86,7 +86,6 @@ def play(history: History, played: list[tuple[str, object]]) -> tuple[Stream[Not
     return stream, naive, now
 
 
-@settings(deadline=None)
 @given(histories, st.lists(steps, max_size=40), questions)
 def test_recovery_has_no_gap_and_no_repeat(
     history: History, played: list[tuple[str, object]], question: tuple[int, str, int | None, bool]
@@ -111,7 +110,6 @@ def test_recovery_has_no_gap_and_no_repeat(
     assert [(entry.offset, entry.publication) for entry in recovery.entries] == expected
 
 
-@settings(deadline=None)
 @given(histories, st.lists(steps, max_size=40), st.lists(steps, max_size=20))
 def test_a_reader_who_comes_back_has_seen_everything_once(
     history: History, before: list[tuple[str, object]], away: list[tuple[str, object]]
@@ -127,7 +125,6 @@ def test_a_reader_who_comes_back_has_seen_everything_once(
         assert recovery.reason in ("too_old", "no_history")
 
 
-@settings(deadline=None)
 @given(histories, st.lists(steps, max_size=40), questions, st.booleans())
 def test_pages_agree_with_the_list(
     history: History, played: list[tuple[str, object]], question: tuple[int, str, int | None, bool], from_end: bool
@@ -146,7 +143,6 @@ def test_pages_agree_with_the_list(
     assert page.position == Position(naive.top, "e")
 
 
-@settings(deadline=None)
 @given(histories, st.lists(steps, max_size=60), st.integers(1, 5), st.booleans())
 def test_page_after_page_reads_everything_once(
     history: History, played: list[tuple[str, object]], limit: int, reverse: bool

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.clearance import Clearance, Question, Unanswered
 from gateway.commands import Publish, ReadHistory, Reply
 from gateway.connection_messages import Permitted
 from gateway.reasons import Refused
+from tests.support.laws import examples
 
 TOPICS, USERS = ("a", "b"), ("ada", "bob")
 
@@ -102,7 +103,7 @@ class Machine:
             self.answer(0)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(steps=st.lists(STEPS, min_size=4, max_size=60))
 def test_commands_are_done_on_grants_of_now_each_once_and_in_order(steps: list[Step]) -> None:
     """Whatever comes between a question and its answer: another principal, an invitation, a kick, a crash."""

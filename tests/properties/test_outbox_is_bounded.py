@@ -6,10 +6,11 @@ import random
 from typing import cast
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.outbox import Entry, Outbox, SlowPolicy
+from tests.support.laws import examples
 
 MAX_AGE = 10.0
 
@@ -131,7 +132,6 @@ def check_promises(story: Story, box: Outbox) -> None:
     assert {entry.frame for entry in story.pushed} == set(out) | gone | {entry.frame for entry in story.overflown}
 
 
-@settings(deadline=None)
 @given(st.sampled_from([30, 100, 300]), st.integers(1, 8), st.lists(steps, max_size=60))
 def test_an_outbox_agrees_with_a_list(max_bytes: int, max_entries: int, played: list[tuple[str, object]]) -> None:
     """Every verdict, every take, every count; and the promises hold for the whole story."""
@@ -141,7 +141,7 @@ def test_an_outbox_agrees_with_a_list(max_bytes: int, max_entries: int, played: 
     check_promises(story, box)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.integers(0, 1 << 32))
 def test_a_long_congestion_agrees_with_a_list(seed: int) -> None:
     """Long enough that holes are compacted more than once."""
@@ -155,7 +155,6 @@ def test_a_long_congestion_agrees_with_a_list(seed: int) -> None:
     check_promises(story, box)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(st.binary(min_size=1, max_size=5).map(lambda tail: b"\x8a" + tail), st.just(b"\x81r")), max_size=20

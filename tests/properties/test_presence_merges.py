@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.presence import Presence, PresenceDiff, Present, merge
@@ -47,7 +47,6 @@ def held(presence: Presence) -> tuple[set[Present], int, int]:
     return set(presence.members()), presence.clients, presence.users
 
 
-@settings(deadline=None)
 @given(st.lists(acts, max_size=40))
 def test_a_replica_holds_the_same(played: list[tuple[str, str, str, bytes | None]]) -> None:
     """Diffs, applied in order, give the members."""
@@ -55,7 +54,6 @@ def test_a_replica_holds_the_same(played: list[tuple[str, str, str, bytes | None
     assert held(replica(diffs)) == held(presence)
 
 
-@settings(deadline=None)
 @given(st.lists(acts, max_size=40), st.integers(0, 40), st.integers(0, 40))
 def test_merged_is_the_same_as_one_after_the_other(
     played: list[tuple[str, str, str, bytes | None]], start: int, end: int
@@ -67,7 +65,6 @@ def test_merged_is_the_same_as_one_after_the_other(
     assert held(replica([*diffs[:start], *([merged] if merged else []), *diffs[end:]])) == held(presence)
 
 
-@settings(deadline=None)
 @given(st.lists(acts, max_size=40), st.integers(0, 40))
 def test_merging_in_parts_is_merging_at_once(played: list[tuple[str, str, str, bytes | None]], cut: int) -> None:
     """merge(merge(a), merge(b)) says the same as merge(a + b)."""
@@ -79,7 +76,6 @@ def test_merging_in_parts_is_merging_at_once(played: list[tuple[str, str, str, b
         assert (set(whole.joins), set(whole.leaves)) == (set(twice.joins), set(twice.leaves))
 
 
-@settings(deadline=None)
 @given(st.lists(acts, max_size=40))
 def test_counts_are_those_of_the_members(played: list[tuple[str, str, str, bytes | None]]) -> None:
     """Clients and users are derived, and members stand in the order of their joins."""

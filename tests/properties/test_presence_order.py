@@ -12,7 +12,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import ActorSystem
@@ -22,6 +22,7 @@ from actors.events import ActorFailed
 from actors.testkit import run
 from gateway.engines.memory import MemoryEngine
 from tests.support.late_engine import LateEngine
+from tests.support.laws import examples
 from tests.support.peer import Peer, passes, start_node
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ async def _agree(node: Node, watchers: dict[str, Watcher]) -> None:
     assert node.live.size("kept") == len(there)
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(
     st.lists(STEPS, min_size=10, max_size=50),
     st.booleans(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isinf
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.limits import Strikes, TokenBucket
@@ -19,7 +19,6 @@ takes = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(rates, bursts, starts, takes)
 def test_no_window_grants_more_than_burst_and_rate(
     rate: float, burst: int, start: float, played: list[tuple[float, int]]
@@ -38,7 +37,6 @@ def test_no_window_grants_more_than_burst_and_rate(
             assert total <= burst + rate * (at - opened + 2e-6)
 
 
-@settings(deadline=None)
 @given(rates, bursts, starts, takes)
 def test_who_waits_as_advised_is_granted(
     rate: float, burst: int, start: float, played: list[tuple[float, int]]
@@ -57,7 +55,6 @@ def test_who_waits_as_advised_is_granted(
             assert bucket.take(now, n) == 0.0
 
 
-@settings(deadline=None)
 @given(rates, bursts, takes, takes)
 def test_asking_in_vain_costs_nothing(
     rate: float, burst: int, played: list[tuple[float, int]], extra: list[tuple[float, int]]
@@ -71,7 +68,6 @@ def test_asking_in_vain_costs_nothing(
         assert asked.take(now, n) == quiet.take(now, n)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 12), st.lists(st.integers(0, 40), max_size=60))
 def test_strikes_agree_with_a_count(limit: int, gaps: list[int]) -> None:
     """True if and only if as many as the limit lie within the window that ends now."""

@@ -8,7 +8,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from actors import ActorSystem
@@ -22,6 +22,7 @@ from gateway.events import HistoryRecovered
 from gateway.identity import Principal
 from gateway.stream import History, Position
 from tests.support.late_engine import LateEngine
+from tests.support.laws import examples
 from tests.support.peer import PLAIN, Peer, changed, passes, start_node
 from tests.support.peer import settings as settings_of
 
@@ -300,7 +301,7 @@ AFTER_AN_END = [
 """What a topic was told before it ended comes before what is said while it ends."""
 
 
-@settings(max_examples=150)
+@examples(150)
 @example(steps=AFTER_AN_END, late=False, seed=2, in_place="never")
 @given(
     st.lists(STEPS, min_size=15, max_size=60),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.limits import TokenBucket
@@ -12,7 +12,6 @@ keys = st.sampled_from("abcdef")
 takes = st.lists(st.tuples(keys, st.floats(0.0, 3.0), st.integers(1, 4)), max_size=80)
 
 
-@settings(deadline=None)
 @given(takes)
 def test_they_answer_as_buckets_that_nobody_forgets(played: list[tuple[str, float, int]]) -> None:
     """With room for all keys, each answers as a bucket of its own."""
@@ -22,7 +21,6 @@ def test_they_answer_as_buckets_that_nobody_forgets(played: list[tuple[str, floa
         assert shared.take(key, now, n) == plain[key].take(now, n)
 
 
-@settings(deadline=None)
 @given(takes, st.integers(1, 5))
 def test_there_are_never_more_than_the_capacity(played: list[tuple[str, float, int]], capacity: int) -> None:
     """However many keys come, and a key that has just been asked for is still there."""

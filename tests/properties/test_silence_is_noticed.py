@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.heartbeat import Close, Heartbeat, HeartbeatConfig, Ping, TimerWheel, Wait
@@ -37,7 +37,6 @@ def close_of_a_silent_peer(config: HeartbeatConfig, last_seen: float, origin: fl
         wheel.add("peer", decision.until)
 
 
-@settings(deadline=None)
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1e5))
 def test_the_default_closes_within_45_seconds_and_a_slot(phase_of_ticks: float, last_seen: float) -> None:
     """25 + 2 * 10 s, plus one slot of the wheel, whatever the phase of its ticks; not earlier."""
@@ -46,7 +45,6 @@ def test_the_default_closes_within_45_seconds_and_a_slot(phase_of_ticks: float, 
     assert 45.0 - ROUNDING <= closed <= 45.0 + SLOT + ROUNDING
 
 
-@settings(deadline=None)
 @given(configs, st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_every_configuration_keeps_its_promise(config: HeartbeatConfig, phase_of_ticks: float, phase: float) -> None:
     """`detects_within` and one slot; a phase makes it earlier by no more than itself."""
@@ -54,7 +52,6 @@ def test_every_configuration_keeps_its_promise(config: HeartbeatConfig, phase_of
     assert config.detects_within - phase - ROUNDING <= closed <= config.detects_within + SLOT + ROUNDING
 
 
-@settings(deadline=None)
 @given(configs, st.lists(st.floats(0.01, 80.0), min_size=5, max_size=60), st.lists(st.booleans(), min_size=60))
 def test_a_ping_has_time_for_its_answer_however_late_we_look(
     config: HeartbeatConfig, gaps: list[float], answers: list[bool]
@@ -79,7 +76,6 @@ def test_a_ping_has_time_for_its_answer_however_late_we_look(
         missed, last_ping, sent = decision.missed, decision.at, now
 
 
-@settings(deadline=None)
 @given(configs, st.floats(0.0, 5.0))
 def test_a_peer_that_answers_is_never_closed(config: HeartbeatConfig, delay: float) -> None:
     """Answers within the timeout, less one slot, keep a connection for as long as one looks."""

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.sockets import Socket, SocketLimits
 from gateway.web.socket_factory import SocketFactory
 from gateway.web.takeover import TakenSocket
+from tests.support.laws import examples
 from tests.support.raw_client import BINARY, CLOSE, PING, PONG, TEXT, close, frame
 
 MAX_MESSAGE = 10_000
@@ -213,7 +214,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 places_to_cut = st.lists(st.integers(0, 1 << 30), max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(streams, places_to_cut, st.integers(1, 1000), st.integers(0, 1 << 30), st.booleans())
 def test_chunking_does_not_matter(data: bytes, places: list[int], share: int, tail: int, patient: bool) -> None:
     """Any cut, any credit, any part of it behind the upgrade request: the same is heard, answered, and closed with."""
@@ -222,7 +223,7 @@ def test_chunking_does_not_matter(data: bytes, places: list[int], share: int, ta
     assert play(cut(data[behind:], places), share, data[:behind], patient) == whole
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.lists(st.one_of(messages(), controls, closes, wild), max_size=4)
     .map(b"".join)
@@ -234,7 +235,7 @@ def test_byte_by_byte_is_the_same_as_whole(data: bytes) -> None:
     assert play([data[at : at + 1] for at in range(len(data))], share=1) == whole
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.tuples(st.sampled_from([TEXT, BINARY]), st.text(max_size=200)), max_size=50), st.integers(1, 7))
 def test_every_message_is_heard_once_and_in_order(sent: list[tuple[int, str]], share: int) -> None:
     """What was sent is heard, whatever the credit, and then the close."""

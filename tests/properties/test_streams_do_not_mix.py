@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.sockets import Socket, SocketLimits
@@ -21,6 +21,7 @@ from tests.properties.test_socket_chunking import (
     settle,
     streams,
 )
+from tests.support.laws import examples
 from tests.support.raw_client import frame
 
 
@@ -58,7 +59,7 @@ def play_together(cuts: Iterable[list[bytes]], source: random.Random) -> list[tu
     return [end.end() for end in ends]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.tuples(streams, places_to_cut), min_size=2, max_size=4), st.randoms(use_true_random=False))
 def test_streams_do_not_mix(sent: list[tuple[bytes, list[int]]], source: random.Random) -> None:
     """Sockets share a parser between messages, and whatever one peer sends or breaks off is nobody else's."""

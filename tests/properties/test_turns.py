@@ -7,7 +7,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem, handles
@@ -24,6 +24,7 @@ from gateway.stream import History, Position
 from gateway.topic_messages import Answer, Depart, Origin, Removed, Submit
 from tests.support.fake_socket import FakeSocket
 from tests.support.joins import a_join
+from tests.support.laws import examples
 from tests.support.peer import KEPT, changed, settle, start_node
 from tests.support.peer import settings as settings_of
 
@@ -132,7 +133,7 @@ async def _tell(node: Node, messages: list[Submit | Depart], sizes: list[int]) -
         start, turn = start + size, turn + 1
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     st.lists(STEPS, min_size=15, max_size=50),
     st.lists(st.integers(1, 50), min_size=1, max_size=6),

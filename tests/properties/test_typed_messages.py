@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import attrs
 import msgspec
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from actors import ActorSystem
@@ -26,6 +26,7 @@ from gateway.protocols.raw import RawWire
 from gateway.reasons import Refused
 from gateway.schemas import Messages, encode
 from gateway.websocket import WebSocket
+from tests.support.laws import examples
 from tests.support.peer import Peer, settle, start_node
 
 
@@ -192,7 +193,7 @@ def is_json(text: str) -> bool:
 FRAMES = BODIES.map(lambda body: body.encode("utf-8", "replace").decode())
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(FRAMES, min_size=1, max_size=8))
 def test_endpoints_and_rooms_answer_anything(frames: list[str]) -> None:
     """A frame is handled or answered with one error, and nothing fails, whatever it was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.heartbeat import TimerWheel
@@ -26,7 +26,6 @@ def slot_end(at: float, origin: float, slot: float) -> float:
     return end
 
 
-@settings(deadline=None)
 @given(st.sampled_from([0.25, 1.0, 4.0]), eighths, st.lists(steps, max_size=300))
 def test_the_wheel_agrees_with_a_sorted_list(slot: float, origin: float, played: list[tuple[str, int, float]]) -> None:
     """The same keys, in the same order, at the same advance; the next time and the length as well."""
@@ -53,7 +52,6 @@ def test_the_wheel_agrees_with_a_sorted_list(slot: float, origin: float, played:
         assert wheel.next_at() == min((end for end, _ in naive.values()), default=None)
 
 
-@settings(deadline=None)
 @given(
     st.floats(0.01, 10.0),
     st.floats(0.0, 1e6),

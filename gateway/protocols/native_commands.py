@@ -44,12 +44,12 @@ def command_of(data: str | bytes) -> Command:
         head = unread(data)
         reply = Reply(head.action, head.ref, size_bytes=size)
         return Invalid(reply, Refused("bad_request", f"not understood: {error}"))
-    room = frame.room
+    word, room = _WORDS.get(frame.action, frame.action), frame.room
     if room is None:
-        reply = Reply(frame.action, frame.ref, "channel", frame.channel, size)
+        reply = Reply(word, frame.ref, "channel", frame.channel, size)
     else:
-        reply = Reply(frame.action, frame.ref, "room", room, size)
-    return ACTIONS.get(frame.action, _other)(frame, reply)
+        reply = Reply(word, frame.ref, "room", room, size)
+    return ACTIONS.get(word, _other)(frame, reply)
 
 
 def _other(frame: Frame, reply: Reply) -> Command:
@@ -140,3 +140,6 @@ ACTIONS: Mapping[str, Callable[[Frame, Reply], Command]] = {
     "pong": _pong,
 }
 """The words of this wire."""
+
+_WORDS = {word: word for word in ACTIONS}
+"""One string of each: a membership keeps the reply of its join, and a decoded word would be 58 bytes of its own."""

@@ -74,6 +74,13 @@ def test_the_server_introduces_itself_only_when_asked() -> None:
     assert hello == {"action": "hello", "client": "c", "protocol": "gateway.v1", "ping": 25}
 
 
+def test_all_joins_share_the_string_of_their_word() -> None:
+    """Each membership keeps the reply of its join: 58 bytes a connection."""
+    (one,), (other,) = (WIRE.decode('{"action":"join_room","room":"a"}') for _ in range(2))
+    assert one.reply.action == "join_room"
+    assert one.reply.action is other.reply.action
+
+
 def test_a_join_carries_all_its_options() -> None:
     """Position, presence and what others see of the member."""
     text = '{"action":"subscribe","channel":"c","since":{"offset":3,"epoch":"e"},"presence":true,"info":{"n":1}}'

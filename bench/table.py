@@ -66,6 +66,12 @@ def _share(runs: Sequence[Run]) -> str:
     return f"{statistics.median(found):.0%}" if found else "-"
 
 
+def _waited(runs: Sequence[Run]) -> str:
+    """How long the load found nothing to read: a server that leaves it nothing may be faster than it could see."""
+    found = [run.result["waited"] for run in runs if "waited" in run.result]
+    return f"{statistics.median(found):.0%}" if found else "-"
+
+
 def _ends(result: Result) -> str:
     """How the slow or the flooding ones ended in one run, as they saw it."""
     told: dict[str, Any] = result.get("slow") or result.get("flooders") or {}
@@ -91,6 +97,7 @@ DELIVERY: tuple[Column, ...] = (
     ("p50 / p99, ms", lambda runs: _pair(runs, "latency_us")),
     ("server CPU, µs each", _cpu),
     ("of its core", _share),
+    ("the load waited", _waited),
 )
 CHURN: tuple[Column, ...] = (
     ("open p50 / p99, ms", lambda runs: _pair(runs, "open_us")),

@@ -74,6 +74,18 @@ def test_a_run_that_had_not_its_whole_core_is_disturbed() -> None:
     assert not Run("socketify", "room-w1", 1, {**polled, "measured_s": 0.0}).is_disturbed
 
 
+def test_a_table_says_how_long_the_load_waited() -> None:
+    """The median; a run that could not tell is in none."""
+    told = [
+        Run("socketify", "room-w1", number, {"clean": True, "waited": share}) for number, share in [(1, 0.1), (2, 0.3)]
+    ]
+    measured = Session(ABOUT, (*told, Run("ours-raw", "room-w1", 1, {"clean": True})))
+    assert {row.candidate: row.rest[-1] for row in rows_of(measured, measured.scenarios()[0])} == {
+        "socketify": "20%",
+        "ours-raw": "-",
+    }
+
+
 def test_every_server_that_ran_has_a_row() -> None:
     """Best first; without a clean round last, and there all the same."""
     measured = session(socketify=[100.0], ours_raw=[50.0], picows=[None], node_ws=[70.0])

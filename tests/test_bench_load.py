@@ -81,6 +81,10 @@ class Faulty:
         for member in self.members:
             await member.send([message[:5], message[5:50], message[50:]])
 
+    async def fault_dressed(self, message: str) -> None:
+        self.faults += 1
+        broadcast(self.members, f"##hu#h#{message}#hu##h")
+
     async def fault_together(self, message: str) -> None:
         """Two deliveries in one frame, as some wires join them: this one, and one that repeats it."""
         broadcast(self.members, json.dumps([message, message]))
@@ -152,6 +156,24 @@ def test_fragments_are_one_delivery(load: str) -> None:
     server, result = against(load, "fragments", *OPEN_LOOP)
     assert result["clean"], result
     assert result["delivered"] == server.published * 10
+
+
+@pytest.mark.slow
+def test_what_stands_around_a_payload_hides_nothing(load: str) -> None:
+    """Envelopes of wires may hold beginnings of a marker."""
+    server, result = against(load, "dressed", *OPEN_LOOP)
+    assert server.faults > 0
+    assert result["clean"], result
+    assert result["delivered"] == server.published * 10
+
+
+@pytest.mark.slow
+def test_a_load_that_polls_says_how_long_it_waited(load: str) -> None:
+    """A share of the time that was measured; one that sleeps cannot tell."""
+    _, polled = against(load, "none", "-w", "1", "--busy")
+    assert 0.0 < polled["waited"] < 1.0
+    _, slept = against(load, "none", "-w", "1")
+    assert "waited" not in slept
 
 
 @pytest.mark.slow

@@ -149,12 +149,21 @@ static void on_delivery(Connection *connection, const uint8_t *marker, uint64_t 
     if (done->number == number && --done->left == 0) complete(publisher, done, at);
 }
 
+/* The first whole marker, or NULL. By its first byte, which is rare in what servers add to a payload: memmem() took more
+ * than a quarter of a core with frames of 350 bytes, and then the load was what a room of 16 publications waited for. */
+static const uint8_t *find_marker(const uint8_t *from, const uint8_t *end) {
+    while (end - from >= MARKER_LENGTH) {
+        const uint8_t *found = memchr(from, MARK[0], (size_t)(end - from) - MARKER_LENGTH + 1);
+        if (!found || !memcmp(found, MARK, 4)) return found;
+        from = found + 1;
+    }
+    return NULL;
+}
+
 void ledger_read(Connection *connection, const uint8_t *message, size_t length, uint64_t at) {
-    const uint8_t *end = message + length;
+    const uint8_t *end = message + length, *marker;
     if (!connection->tracks) return; /* a flooder: what it gets is counted nowhere */
-    while ((size_t)(end - message) >= MARKER_LENGTH) {
-        const uint8_t *marker = memmem(message, (size_t)(end - message), MARK, 4);
-        if (!marker || (size_t)(end - marker) < MARKER_LENGTH) return;
+    while ((marker = find_marker(message, end))) {
         on_delivery(connection, marker, at);
         size_t rest = (size_t)(end - marker);
         message = marker + (rest < options.size ? rest : options.size);

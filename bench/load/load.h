@@ -185,7 +185,7 @@ bool trouble_is_settled(void);
 typedef struct {
     Connection *connections;
     int count;
-    uint64_t opened, started, ready, begun, ended; /* connections; then nanoseconds */
+    uint64_t opened, started, ready, begun, ended, waited; /* connections; then nanoseconds */
     long rss_before, rss_ready, rss_calm, rss_max;
     double server_cpu, own_cpu;
 } Run;

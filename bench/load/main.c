@@ -14,7 +14,9 @@ static Run run;
 static uint64_t next_publication, next_look;
 static int next_publisher, started;
 
-static double seconds_since(uint64_t then) { return (double)(now_ns() - then) / 1e9; }
+static uint64_t now, waited; /* when the last poll ended; how long polls found nothing, since the measurement began */
+
+static double seconds_since(uint64_t then) { return (double)(now - then) / 1e9; }
 
 static void look_at_memory(uint64_t at) {
     if (at < next_look) return;
@@ -25,12 +27,12 @@ static void look_at_memory(uint64_t at) {
 
 /* Publishes what is due by now, the publishers in turn, each as of when it was due. Returns seconds to the next. */
 static double publish_due(void) {
-    uint64_t interval = (uint64_t)(1e9 / options.rate), at = now_ns();
-    for (; next_publication <= at; next_publication += interval) {
+    uint64_t interval = (uint64_t)(1e9 / options.rate);
+    for (; next_publication <= now; next_publication += interval) {
         ledger_publish(&run.connections[next_publisher], next_publication);
         next_publisher = (next_publisher + 1) % options.publishers;
     }
-    double wait = (double)(next_publication - at) / 1e9;
+    double wait = (double)(next_publication - now) / 1e9;
     return wait < IDLE_WAIT ? wait : IDLE_WAIT;
 }
 
@@ -64,7 +66,7 @@ static bool is_connected(uint64_t since) {
 /* In a closed loop a single loss stops its publisher; without this the run would wait for nothing to come. */
 static void watch_for_stall(void) {
     static uint64_t seen = UINT64_MAX, since;
-    if (ledger.delivered != seen) seen = ledger.delivered, since = now_ns();
+    if (ledger.delivered != seen) seen = ledger.delivered, since = now;
     else if (ledger_owed() && seconds_since(since) > options.stall) note("nothing arrived for %.0f s", options.stall);
 }
 
@@ -72,15 +74,18 @@ typedef enum { QUIET, PUBLISHING, TROUBLED } Activity;
 
 /* One phase: polls, and does what this activity needs, until it is done or something is wrong. */
 static void phase(IsDone is_done, Activity activity) {
-    uint64_t since = now_ns();
+    uint64_t since = now = now_ns(); /* read once for each poll: each look is a system call on some machines */
     bool is_paced = activity != QUIET && options.rate > 0 && options.publishers;
     while (!is_done(since)) {
         double wait = is_paced ? publish_due() : IDLE_WAIT;
-        if (activity == TROUBLED && options.flooders) trouble_flood(now_ns()), wait = wait < 0.001 ? wait : 0.001;
+        if (activity == TROUBLED && options.flooders) trouble_flood(now), wait = wait < 0.001 ? wait : 0.001;
         connections_flush();
         int count = connections_poll(options.is_busy && activity != QUIET ? 0 : wait);
         if (options.mode == MODE_CHURN && activity != QUIET) churn_restart(), connections_flush();
-        if (!count || options.server_pid) look_at_memory(now_ns());
+        uint64_t before = now;
+        now = now_ns();
+        if (!count) waited += now - before;
+        if (!count || options.server_pid) look_at_memory(now);
         if (activity == PUBLISHING && !is_paced && options.publishers) watch_for_stall();
         if (totals.error[0] && activity == PUBLISHING && !is_paced) return;
     }
@@ -130,6 +135,7 @@ static void measure(void) {
     ledger_start();
     connections_flush();
     phase(is_warm, PUBLISHING);
+    waited = 0;
     run.begun = span.from = now_ns();
     double server_cpu = cpu_seconds(options.server_pid), own_cpu = cpu_seconds(0);
     churn.is_counting = true;
@@ -143,6 +149,7 @@ static void measure(void) {
     }
     churn.is_counting = false;
     run.ended = span.until = now_ns();
+    run.waited = waited;
     run.server_cpu = cpu_seconds(options.server_pid) - server_cpu;
     run.own_cpu = cpu_seconds(0) - own_cpu;
 }

@@ -132,6 +132,8 @@ bool report_print(const Run *run) {
     if (options.server_pid) print_server(run);
     printf("\"busy\":%s,", options.is_busy ? "true" : "false");
     printf("\"own_cpu\":%.3f,", seconds_measured(run) > 0 ? run->own_cpu / seconds_measured(run) : 0);
+    if (options.is_busy)
+        printf("\"waited\":%.3f,", seconds_measured(run) > 0 ? (double)run->waited / 1e9 / seconds_measured(run) : 0);
     printf("\"clean\":%s}\n", is_clean() ? "true" : "false");
     return is_clean();
 }

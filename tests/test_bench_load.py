@@ -221,6 +221,46 @@ def test_a_flooder_that_is_closed_is_reported_with_its_code(load: str) -> None:
     assert result["trouble_us"]["count"] > 0
 
 
+class Listening(asyncio.Protocol):
+    """Takes a connection over once its server has sent its close frame; lets the client end it."""
+
+    def __init__(self, ws: ServerConnection) -> None:
+        self.heard = b""
+        self._ws = ws
+        ws.transport.set_protocol(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ws.connection_lost(exc)
+
+
+@pytest.mark.slow
+def test_a_flooder_says_nothing_behind_its_close_frame(load: str) -> None:
+    """RFC 6455 5.5.1; a server that hung up before it had read that would answer with a reset."""
+    listening: list[Listening] = []
+
+    async def handle(ws: ServerConnection) -> None:
+        assert ws.request is not None
+        is_flooder = ws.request.path == "/room/1"
+        count = 0
+        async for message in ws:
+            count += 1
+            if not is_flooder:
+                await ws.send(message)
+            elif count == 100:
+                ws.protocol.send_close(4002, "too fast")
+                ws.transport.write(b"".join(ws.protocol.data_to_send()))
+                listening.append(Listening(ws))
+                return
+
+    options = ("room", "-n", "1", *OPEN_LOOP, "--flooders", "1", "--flood-rate", "2000", "--path", "/room/{room}")
+    result = asyncio.run(run_load(load, handle, *options, "--trouble", "0.5"))
+    assert result["flooders"]["closed"] == {"4002": 1}
+    assert listening[0].heard[-8:-6] == b"\x88\x82"
+
+
 @pytest.mark.slow
 def test_a_script_is_held_and_an_own_ping_is_answered(load: str) -> None:
     """Steps in their order, numbers that count up per connection, and a line of the wire's own among others."""

@@ -29,7 +29,7 @@ void trouble_start(uint64_t at) {
 void trouble_listen_again(void) { listen_all(true); }
 
 static void flood_from(Connection *connection) {
-    if (connection->state != STATE_OPEN) return;
+    if (connection->state != STATE_OPEN || connection->has_sent_close) return; /* what came behind would be a reset */
     if (connection_backlog(connection) > ENOUGH) {
         flood.held_back++;
         return;

@@ -5,7 +5,7 @@ Rules of this file: everything runs in a callback of the transport or in a call 
 while healthy, no closure per connection. A fault of the peer ends in a close frame, never in an exception. What the
 listener raises ends this socket and no other.
 
-Theory of operation: a read that is one whole message is handed on as such. Any other is fed to aiohttp's compiled
+Theory of operation: a read that is one whole frame is taken as such. Any other is fed to aiohttp's compiled
 reader in slices of at most 4 KiB. When the listener wants no more for now, or after 1,024 frames in one turn, the rest
 of the read behind the slice is kept as it came, with the place reached in it, and the transport is paused. A socket is
 *open*, then *closing* (our close frame is out: messages are dropped, the peer's close frame is looked for), then
@@ -38,7 +38,7 @@ from gateway.limits import TokenBucket
 from gateway.sockets import ListenerFactory, SocketListener
 from gateway.web.aiohttp_names import WebSocketError, WSMessage
 from gateway.web.nobody import NOBODY
-from gateway.web.whole_message import whole_message
+from gateway.web.whole_message import whole_control, whole_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,11 +173,18 @@ class TakenSocket(asyncio.Protocol):
         if self._rest or self._held:  # TLS may have more in hand after pause_reading()
             self._keep(self._rest[self._at :] + data, 0)
             return
-        message = whole_message(data, self._factory.limits.max_message_bytes) if self._parser is None else None
-        if message is None:
-            self._feed(data, 0)
-        elif self.is_open:
-            self._hear(message, True)
+        if self._parser is None:
+            message = whole_message(data, self._factory.limits.max_message_bytes)
+            if message is not None:
+                if self.is_open:
+                    self._hear(message, True)
+                return
+            control = whole_control(data)
+            if control is not None:
+                self.receive(control)
+                self._flush_pongs()
+                return
+        self._feed(data, 0)
 
     def eof_received(self) -> None:
         """
@@ -301,7 +308,7 @@ class TakenSocket(asyncio.Protocol):
                 transport.pause_reading()
 
     def receive(self, message: WSMessage) -> None:
-        """One message or control frame, from inside the reader; nothing may escape but what ends the process."""
+        """One message or control frame, mostly from inside the reader; nothing may escape but what ends the process."""
         kind = message[0]
         if self._ignoring:
             return

@@ -49,7 +49,7 @@ Read when asked for, and kept by nobody:
     messages_queued                       messages in all mailboxes
     publications_total                    that topics accepted
     ready                                 1 if new connections are welcome
-    loop_lag_seconds                      worst of the last 15 samples, one per second
+    loop_lag_seconds                      worst of the last 15 seconds, of twenty samples each
     gc_pause_seconds_total                in which the process stood still to look for garbage
     gc_pause_worst_seconds                the longest of these pauses so far
     actors{class}                         living actors
@@ -180,7 +180,8 @@ class Telemetry:
             if words.subscribed:
                 node.events.subscribe(fact, self._listener(fact, words))
         node.events.subscribe(events.ConnectionClosed, self._remember)
-        self._registry.register(Readings(node, self.lag, self._pauses))
+        self._readings = Readings(node, self.lag, self._pauses)
+        self._registry.register(self._readings)
         ProcessCollector(registry=self._registry)
 
     def start(self) -> None:
@@ -191,8 +192,9 @@ class Telemetry:
         self.lag.stop()
         self._pauses.stop()
 
-    def exposition(self) -> tuple[bytes, str]:
-        """The metrics in Prometheus' text format, and its content type. Mailboxes are read now, all of them."""
+    async def exposition(self) -> tuple[bytes, str]:
+        """The metrics in Prometheus' text format, and its content type. All mailboxes are read, in portions."""
+        await self._readings.look()
         return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
 
     def total(self, event: str) -> int:

@@ -20,7 +20,7 @@ from .events import DeadLetters, EventStream
 from .lifecycle import spawn
 from .ops import StopNow
 from .supervision import TRANSIENT, ChildSpec, SupervisorSpec
-from .tree import By, ClassMetrics, TreeNode, metrics_of, top_of, tree_of
+from .tree import By, ClassMetrics, TreeNode, metrics_of, survey_of, survey_top_of, top_of, tree_of
 from .turn import take_turn
 from .variants import variant
 from .watchdog import Watchdog
@@ -208,6 +208,14 @@ class ActorSystem:
     def metrics(self) -> dict[str, ClassMetrics]:
         """All actors by class: the living, and what those counted that are gone. Loop thread only."""
         return metrics_of(self.root.walk(), self.env.ledger)
+
+    async def survey(self) -> dict[str, ClassMetrics]:
+        """As `metrics`, in portions of a millisecond: with 100,000 actors nobody else would have a turn for 0.3 s."""
+        return await survey_of(self.root, self.env.ledger)
+
+    async def survey_top(self, count: int = 10, by: By = "mailbox") -> list[ActorInfo]:
+        """As `top`, in portions."""
+        return await survey_top_of(self.root, count, by)
 
     def entity(self, kind: type[Actor], key: str) -> EntityRef:
         """

@@ -34,9 +34,14 @@ class Readings:
         self._node = node
         self._lag = lag
         self._pauses = pauses
+        self._classes: Mapping[str, ClassMetrics] = {}
+
+    async def look(self) -> None:
+        """At every actor, which takes a while, for the next `collect`."""
+        self._classes = await self._node.system.survey()
 
     def collect(self) -> Iterator[Metric]:
-        node, classes = self._node, self._node.system.metrics()
+        node, classes = self._node, self._classes
         queued = sum(one.queued for one in classes.values())
         yield _gauge("hubbub_connections_open", "Connections that are open.", len(node.directory))
         yield _gauge("hubbub_topics_live", "Topics with an actor.", len(node.live.names()))

@@ -116,7 +116,7 @@ class Admin:
         return web.json_response({"ready": not problems, "problems": problems}, status=503 if problems else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        body, content_type = self._telemetry.exposition()
+        body, content_type = await self._telemetry.exposition()
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def tree(self, request: web.Request) -> web.Response:
@@ -127,12 +127,12 @@ class Admin:
     async def top(self, request: web.Request) -> web.Response:
         """The busiest actors; counts are since each of them was started, not per second."""
         by, count = _measure(request), _number(request, "count", COUNT, MOST_COUNT)
-        actors = [_actor_json(info) for info in self._node.system.top(count, by)]
-        return web.json_response({"gateway": self._gateway_json(), "by": by, "actors": actors})
+        actors = [_actor_json(info) for info in await self._node.system.survey_top(count, by)]
+        return web.json_response({"gateway": await self._gateway_json(), "by": by, "actors": actors})
 
-    def _gateway_json(self) -> dict[str, Any]:
+    async def _gateway_json(self) -> dict[str, Any]:
         node, telemetry = self._node, self._telemetry
-        classes = node.system.metrics().values()
+        classes = (await node.system.survey()).values()
         return {
             "title": self._app.title,
             "url": self._app.server.url,

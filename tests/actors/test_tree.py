@@ -9,6 +9,7 @@ import pytest
 
 from actors import Actor, ActorSystem, DynamicSupervisor, TreeNode
 from actors.testkit import TestProbe
+from actors.tree import PORTION
 
 pytestmark = [pytest.mark.allow_failures("ValueError"), pytest.mark.allow_dead_letters("shutdown")]
 
@@ -136,3 +137,57 @@ async def test_what_is_gone_stays_counted(system: ActorSystem) -> None:
     assert (before.actors, after.actors) == (1, 0)
     assert (after.failed, after.restarts) == (before.failed, before.restarts) == (1, 1)
     assert after.handled == before.handled + 1  # the stop
+
+
+# --- in portions
+
+
+class Idle(Actor):
+    """Takes anything."""
+
+    def on_receive(self, message: Any) -> Any:
+        return message
+
+
+async def grown(system: ActorSystem, count: int) -> list[Any]:
+    """A tree of so many actors, two levels deep; each has handled one message."""
+    top = system.spawn(DynamicSupervisor, name="many")
+    refs = [system.spawn(Idle, under=top) for _ in range(count)]
+    for ref in refs:
+        await ref.request("m")
+    return refs
+
+
+async def test_a_survey_says_what_the_metrics_say(system: ActorSystem) -> None:
+    """Of a tree in which nothing happens; the busiest as well."""
+    refs = await grown(system, 2 * PORTION + 3)
+    await refs[7].request("m")
+    assert await system.survey() == system.metrics()
+    assert [info.path for info in await system.survey_top(1, "handled")] == [refs[7].path]
+    assert len(await system.survey_top(PORTION + 5)) == PORTION + 5
+
+
+async def test_others_have_turns_while_a_survey_is_made(system: ActorSystem) -> None:
+    """One between two portions, however many actors there are."""
+    await grown(system, 3 * PORTION)
+    surveying, turns = asyncio.create_task(system.survey()), 0
+    while not surveying.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 3
+    assert surveying.result()["Idle"].actors == 3 * PORTION
+
+
+async def test_what_ends_during_a_survey_counts_once(system: ActorSystem) -> None:
+    """Looked at already or not: what it did is in the sums, and it is not among the living that were looked at."""
+    refs = await grown(system, 9 * PORTION)
+    before = system.metrics()["Idle"]
+    surveying = asyncio.create_task(system.survey())
+    await asyncio.sleep(0)  # the first portion has been looked at
+    for ref in (refs[0], refs[-1]):
+        ref.stop_now()
+        await ref.terminated
+    assert not surveying.done()
+    found, after = (await surveying)["Idle"], system.metrics()["Idle"]
+    assert found == after
+    assert (found.actors, found.handled) == (before.actors - 2, before.handled)

@@ -78,7 +78,7 @@ async def test_a_conversation_is_counted_and_its_end_remembered(system: ActorSys
         "connection.opened", "topic.opened", "room.joined", "command.refused", "connection.closed", "room.left",
     ]  # fmt: skip
     assert "secret" not in str(lines)
-    text = listener.exposition()[0].decode()
+    text = (await listener.exposition())[0].decode()
     for wanted in (
         'hubbub_connections_total{wire="native"} 1.0',
         'hubbub_connections_closed_total{ended_by="client"} 1.0',
@@ -123,7 +123,7 @@ async def test_the_readings_in_words_are_those_of_the_exposition(system: ActorSy
     """Names and labels of everything that is not a fact; the process's own come from elsewhere."""
     listed = (telemetry.__doc__ or "").partition("Read when asked for")[2]
     documented_names = set(re.findall(r"^    (\w+)(?:\{class\})? ", listed, re.MULTILINE))
-    body = Telemetry(await start_node(system)).exposition()[0].decode()
+    body = (await Telemetry(await start_node(system)).exposition())[0].decode()
     counters = {f"{words.counter}_total" for words in CATALOGUE.values()}
     names = {name.removeprefix("hubbub_") for name in re.findall(r"^(hubbub_\w+)[{ ]", body, re.MULTILINE)}
     assert {name for name in names if not name.endswith("_created")} - counters == documented_names

@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 
 from .candidates import BUILD, Candidate, commit
-from .machine import cores_for, this_machine
+from .machine import cores_for, stolen, this_machine
 from .runner import load
 from .runs import Run
 from .scenarios import Result, idle_kib
@@ -113,8 +113,10 @@ def _point(sweep: Sweep, step: int, candidate: Candidate, seconds: float) -> Poi
     try:
         with running(candidate, server_core, {}) as (port, pid):
             target = ("--port", str(port), "--server-pid", str(pid), "-t", str(seconds))
+            before = stolen(server_core)
             result = load([*sweep.words(step), *candidate.wire.in_room(), *target], load_core)
             figures = {**figures_of(result), **of_the_process(_metrics(port + 1))}
+            figures["stolen_ms"] = (stolen(server_core) - before) * 1000
     except (CannotStart, OSError) as error:
         return Point(sweep.name, candidate.name, step, {}, str(error))
     return Point(sweep.name, candidate.name, step, figures, Run(candidate.name, sweep.name, 1, result).complaint)

@@ -32,6 +32,7 @@ FIGURES = {
     "server_cpu": "CPU, share of a core",
     "loop_lag_ms": "worst loop lag, ms",
     "gc_pause_ms": "worst GC pause, ms",
+    "stolen_ms": "taken by the host, ms",
 }
 SHOWN = {
     "members": ("deliveries_per_s", "p99_ms", "loop_lag_ms"),

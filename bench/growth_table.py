@@ -8,7 +8,7 @@ from typing import Any
 from .growth import SWEEPS, Point, Sweep
 from .growth_plot import FIGURES
 
-LOOP = ("server_cpu", "kib_per_connection", "loop_lag_ms", "gc_pause_ms")
+LOOP = ("server_cpu", "kib_per_connection", "loop_lag_ms", "gc_pause_ms", "stolen_ms")
 BUSY = ("deliveries_per_s", "p50_ms", "p99_ms", *LOOP)
 SHOWN = {"members": BUSY, "rooms": BUSY, "connections": LOOP}
 

@@ -42,6 +42,18 @@ def this_machine() -> Machine:
     return Machine(_processor(), cores, kernel, platform.python_version(), _compiler(), os.getloadavg()[0])
 
 
+def stolen_in(text: str, core: int) -> float:
+    """Of /proc/stat: seconds since its start in which this core had work and the host ran something else."""
+    counted = next((line.split() for line in text.splitlines() if line.startswith(f"cpu{core} ")), [])
+    return int(counted[8]) / os.sysconf("SC_CLK_TCK") if len(counted) > 8 else 0.0
+
+
+def stolen(core: int) -> float:
+    """As the kernel says now; 0.0 where it does not."""
+    file = Path("/proc/stat")
+    return stolen_in(file.read_text(), core) if file.exists() else 0.0
+
+
 def cores_for() -> tuple[int, int]:
     """The core of the server and the core of the load; the same one twice if there is but one."""
     mine = sorted(os.sched_getaffinity(0))

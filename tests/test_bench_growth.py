@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from bench.growth import SWEEPS, Point, figures_of, keep, kept, medians, of_the_process
 from bench.growth_plot import Frame, rounded_up, svg
 from bench.growth_table import markdown
+from bench.machine import stolen_in
 from bench.many import CountingSocket, Peers, Row, growth, table
 from gateway.sockets import Socket
 
@@ -47,6 +49,12 @@ def test_the_loop_and_the_collector_are_read_from_the_metrics_in_ms() -> None:
     """Comments and other families are passed over."""
     metrics = "# HELP x y\nhubbub_loop_lag_seconds 0.25\nhubbub_gc_pause_worst_seconds 0.5\nprocess_x 1\n"
     assert of_the_process(metrics) == {"loop_lag_ms": 250.0, "gc_pause_ms": 500.0}
+
+
+def test_what_the_host_took_is_read_by_core() -> None:
+    """The eighth number of a core's line, in ticks; a kernel that has none says nothing."""
+    text = f"cpu  1 2 3 4 5 6 7 999 0\ncpu0 1 2 3 4 5 6 7 {2 * os.sysconf('SC_CLK_TCK')} 0\ncpu1 1 2 3 4 5 6 7\n"
+    assert [stolen_in(text, core) for core in range(3)] == [2.0, 0.0, 0.0]
 
 
 # --- rounds

@@ -49,7 +49,7 @@ Read when asked for, and kept by nobody:
     messages_queued                       messages in all mailboxes
     publications_total                    that topics accepted
     ready                                 1 if new connections are welcome
-    loop_lag_seconds                      worst of the last 15 seconds, of twenty samples each
+    loop_lag_seconds                      worst of the last 15 seconds, of ten samples each
     gc_pause_seconds_total                in which the process stood still to look for garbage
     gc_pause_worst_seconds                the longest of these pauses so far
     actors{class}                         living actors

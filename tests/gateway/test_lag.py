@@ -1,4 +1,4 @@
-"""How late the loop is, as twenty timers a second find out."""
+"""How late the loop is, as ten timers a second find out."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def test_a_stall_is_measured_and_kept_for_as_long_as_a_scrape_may_take() -> None
         loop.close()
 
 
-def test_a_stall_of_a_tenth_of_a_second_is_seen_whenever_it_comes() -> None:
-    """One sample a second would meet one in ten of them."""
+def test_a_stall_of_a_fifth_of_a_second_is_seen_whenever_it_comes() -> None:
+    """One sample a second would meet one in five of them."""
     loop = Loop()
     try:
         lag = LoopLag()
         loop.run_until_complete(_start(lag))
         for part in range(10):
-            loop.pushed += 0.1 + EVERY * part / 10
+            loop.pushed += 0.2 + EVERY * part / 10
             _run_due(loop)
-            assert lag.last >= 0.1 - EVERY
+            assert lag.last >= 0.2 - EVERY
             _seconds(loop, lag, 2)
         lag.stop()
     finally:

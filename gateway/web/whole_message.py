@@ -69,7 +69,7 @@ def whole_control(data: bytes) -> WSMessage | None:
 
 
 def _close(payload: bytearray) -> WSMessage | None:
-    """Without a code it is 0, as with the reader."""
+    """Without a code it is 0, as with the reader; one byte is never a code that may be sent."""
     if not payload:
         return WSMessage(WSMsgType.CLOSE, 0, "")
     code = int.from_bytes(payload[:2], "big")
@@ -77,4 +77,4 @@ def _close(payload: bytearray) -> WSMessage | None:
         reason = payload[2:].decode()
     except UnicodeDecodeError:
         return None
-    return WSMessage(WSMsgType.CLOSE, code, reason) if len(payload) > 1 and is_sendable(code) else None
+    return WSMessage(WSMsgType.CLOSE, code, reason) if is_sendable(code) else None

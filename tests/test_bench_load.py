@@ -196,26 +196,36 @@ def test_a_member_that_is_cut_off_is_lost_and_what_it_misses_is_missing(load: st
 # --- kinds of runs
 
 
+FLOODED = (*OPEN_LOOP, "--flooders", "1", "--flood-rate", "2000", "--path", "/room/{room}", "--trouble", "0.5")
+"""A room of members, and a flooder in the next one."""
+
+
+async def is_flooder(ws: ServerConnection, members: list[ServerConnection]) -> bool:
+    """Serves a member until it goes; says of a flooder, after 100 messages, that it is one."""
+    assert ws.request is not None
+    is_member = ws.request.path == "/room/0"
+    if is_member:
+        members.append(ws)
+    count = 0
+    async for message in ws:
+        count += 1
+        if is_member:
+            broadcast(members, message)
+        elif count == 100:
+            return True
+    return False
+
+
 @pytest.mark.slow
 def test_a_flooder_that_is_closed_is_reported_with_its_code(load: str) -> None:
     """What becomes of it is told, and counts neither as a loss nor as a delivery of the others."""
     members: list[ServerConnection] = []
 
     async def handle(ws: ServerConnection) -> None:
-        assert ws.request is not None
-        is_member = ws.request.path == "/room/0"
-        if is_member:
-            members.append(ws)
-        count = 0
-        async for message in ws:
-            count += 1
-            if is_member:
-                broadcast(members, message)
-            elif count == 100:
-                await ws.close(4002, "too fast")
+        if await is_flooder(ws, members):
+            await ws.close(4002, "too fast")
 
-    options = ("room", "-n", "10", *OPEN_LOOP, "--flooders", "1", "--flood-rate", "2000", "--path", "/room/{room}")
-    result = asyncio.run(run_load(load, handle, *options, "--trouble", "0.5"))
+    result = asyncio.run(run_load(load, handle, "room", "-n", "10", *FLOODED))
     assert result["clean"], result
     assert result["flooders"]["closed"] == {"4002": 1}
     assert result["trouble_us"]["count"] > 0
@@ -239,24 +249,16 @@ class Listening(asyncio.Protocol):
 @pytest.mark.slow
 def test_a_flooder_says_nothing_behind_its_close_frame(load: str) -> None:
     """RFC 6455 5.5.1; a server that hung up before it had read that would answer with a reset."""
+    members: list[ServerConnection] = []
     listening: list[Listening] = []
 
     async def handle(ws: ServerConnection) -> None:
-        assert ws.request is not None
-        is_flooder = ws.request.path == "/room/1"
-        count = 0
-        async for message in ws:
-            count += 1
-            if not is_flooder:
-                await ws.send(message)
-            elif count == 100:
-                ws.protocol.send_close(4002, "too fast")
-                ws.transport.write(b"".join(ws.protocol.data_to_send()))
-                listening.append(Listening(ws))
-                return
+        if await is_flooder(ws, members):
+            ws.protocol.send_close(4002, "too fast")
+            ws.transport.write(b"".join(ws.protocol.data_to_send()))
+            listening.append(Listening(ws))
 
-    options = ("room", "-n", "1", *OPEN_LOOP, "--flooders", "1", "--flood-rate", "2000", "--path", "/room/{room}")
-    result = asyncio.run(run_load(load, handle, *options, "--trouble", "0.5"))
+    result = asyncio.run(run_load(load, handle, "room", "-n", "1", *FLOODED))
     assert result["flooders"]["closed"] == {"4002": 1}
     assert listening[0].heard[-8:-6] == b"\x88\x82"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,19 +15,17 @@ from actors.config import ConfigError, leaves
 from actors.events import ActorStopped
 from actors.settings import SupervisorSettings
 from gateway.config import SHAPES
-from gateway.events import CommandRefused, RoomLeft
+from gateway.events import RoomLeft
 from gateway.node import Node
 from gateway.parts import BUILT_IN, PARTS
 from gateway.reasons import Refused
 from gateway.settings_sources import TABLES, load_settings, setting_leaves
 from gateway.topic_messages import Depart
 from gateway.topic_settings import TopicSettings
-from gateway.web.demo import create_demo_app
-from tests.support.configured import WORKER, Worker
-from tests.support.peer import Peer, passes, settings, settle, start_node
+from tests.support.configured import WORKER, Worker, running
+from tests.support.peer import Peer, settle
 
 F = TypeVar("F", bound=Callable[..., Any])
-OPEN = '[topics."*"]\njoin = "anyone"\npublish = "anyone"\n'
 ROOT = Path(__file__).parents[2]
 CHECKED: set[str] = set()
 
@@ -81,6 +78,12 @@ ELSEWHERE = {
     "topics.*.history.ttl": "gateway/test_stream.py::",
     "topics.*.history.max_bytes": "gateway/test_stream.py::",
     "topics.*.slow": "gateway/test_slow_readers.py::test_drop_oldest_without_positions_loses_the_oldest",
+    "gateway.heartbeat.ping_interval": "gateway/test_configured_gateway.py::test_silence_ends_a_connection",
+    "gateway.heartbeat.ping_timeout": "gateway/test_configured_gateway.py::test_silence_ends_a_connection",
+    "gateway.heartbeat.max_missed_pings": "gateway/test_configured_gateway.py::test_silence_ends_a_connection",
+    "gateway.limits.max_errors": "gateway/test_configured_gateway.py::test_so_many_frames_that_nobody",
+    "gateway.limits.max_topic_name_bytes": "gateway/test_configured_gateway.py::test_a_longer_name_than",
+    "gateway.uds": "gateway/test_configured_gateway.py::test_a_unix_socket_is_listened_on",
     "topics.*.max_members": "gateway/test_joining.py::test_a_full_topic_refuses_and_lets_its_own_members_rejoin",
     "log.format": "gateway/test_logs.py::test_console_lines_are_for_people",
 }
@@ -110,20 +113,6 @@ def test_the_tests_that_are_named_exist(place: str) -> None:
     """A test that was renamed is named anew here."""
     file, _, name = place.partition("::")
     assert re.search(rf"def {name or 'test_'}", (ROOT / "tests" / file).read_text())
-
-
-@asynccontextmanager
-async def running(tmp_path: Path, text: str, *declared: Child, **fills: object) -> AsyncIterator[Node]:
-    """The tree of a gateway with this file, in virtual time, without a web server."""
-    file = tmp_path / "hubbub.toml"
-    file.write_text(text + OPEN)
-    node = Node(load_settings(file, {}, {}).settings, lambda name: None)
-    await node.open()
-    await node.grow(declared, fills)
-    try:
-        yield node
-    finally:
-        await node.stop()
 
 
 def ref(node: Node, path: str) -> Any:
@@ -441,65 +430,3 @@ def test_the_built_in_tree_is_what_is_documented() -> None:
     topics = BUILT_IN["topics"]
     assert (topics.strategy, topics.scope, topics.then, topics.shutdown) == ("dynamic", "child", "stop_child", 5.0)
     assert BUILT_IN["connections"].restart == "temporary"
-
-
-# --- keys of [gateway] that had no test
-
-
-@checks("gateway.heartbeat.ping_interval", "gateway.heartbeat.ping_timeout", "gateway.heartbeat.max_missed_pings")
-@pytest.mark.actors
-@pytest.mark.parametrize(("interval", "timeout", "missed"), [(25, 10, 2), (5, 10, 2), (25, 3, 2), (25, 10, 4)])
-async def test_silence_ends_a_connection_when_the_heartbeat_says(
-    tmp_path: Path, interval: int, timeout: int, missed: int
-) -> None:
-    """After the interval and so many timeouts; at most half the interval earlier, since first pings are spread."""
-    keys = f"ping_interval = '{interval}s'\nping_timeout = '{timeout}s'\nmax_missed_pings = {missed}\n"
-    async with running(tmp_path, "[gateway.heartbeat]\n" + keys) as node:
-        peer = Peer(node)
-        await passes(interval + missed * timeout + 3)
-        assert peer.closed.ended_by == "heartbeat"
-        assert interval + missed * timeout - interval / 2 <= peer.closed.seconds <= interval + missed * timeout + 2
-
-
-@checks("gateway.limits.max_errors")
-@pytest.mark.actors
-async def test_so_many_frames_that_nobody_understands_close(system: Any) -> None:
-    """Two, if the file says two."""
-    peer = Peer(await start_node(system, settings(max_errors=2)))
-    for reasons in ([], ["client"]):
-        peer.socket.feed("{")
-        await settle()
-        assert [fact.ended_by for fact in peer.closes] == reasons
-
-
-@checks("gateway.limits.max_topic_name_bytes")
-@pytest.mark.actors
-async def test_a_longer_name_than_allowed_is_refused(system: Any) -> None:
-    """In bytes."""
-    node = await start_node(system, settings(max_topic_name_bytes=4))
-    refused: list[CommandRefused] = []
-    node.events.subscribe(CommandRefused, refused.append)
-    peer = Peer(node)
-    await peer.joins("abcd")
-    await peer.says("join_room", room="äbcd")
-    assert [fact.reason for fact in refused] == ["bad_request"]
-
-
-@checks("gateway.uds")
-@pytest.mark.actors(real_time=True)
-async def test_a_unix_socket_is_listened_on(tmp_path: Path) -> None:
-    """Instead of host and port."""
-    path = tmp_path / "h.sock"
-    file = tmp_path / "hubbub.toml"
-    file.write_text(f"[gateway]\nuds = '{path}'\n[gateway.admin]\nlisten = 'off'\n")
-    app = create_demo_app()
-    await app.start(load_settings(file, {}, {}).settings)
-    try:
-        async with asyncio.timeout(5):
-            reader, writer = await asyncio.open_unix_connection(path)
-            writer.write(b"GET /none HTTP/1.0\r\n\r\n")
-            assert (await reader.readline()).startswith(b"HTTP/1.")
-            writer.close()
-        assert app.server.url == f"unix:{path}"
-    finally:
-        await app.stop()

@@ -9,15 +9,18 @@ from inspect import isfunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from actors import Actor, ActorRef, ActorSystem, Clock
+from actors import Actor, ActorRef, ActorSystem, Child, Clock
 from actors.clock import VirtualClock
 from actors.events import Fact
 from actors.mailbox import Mailbox
+from gateway.node import Node
+from gateway.settings_sources import load_settings
 
 if TYPE_CHECKING:
     from gateway import Gateway
 
 F = TypeVar("F", bound=Callable[..., Any])
+OPEN = '[topics."*"]\njoin = "anyone"\npublish = "anyone"\n'
 WORKER = 'class = "tests.support.configured:Worker"\n'
 
 
@@ -149,3 +152,17 @@ def checked(*modules: Mapping[str, Any]) -> set[str]:
     """The keys that the tests in these names of modules would catch."""
     tests = [one for names in modules for one in names.values() if isfunction(one)]
     return {key for test in tests for key in vars(test).get("checks", ())}
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, text: str, *declared: Child, **fills: object) -> AsyncIterator[Node]:
+    """The tree of a gateway with this file, in virtual time, without a web server."""
+    file = tmp_path / "hubbub.toml"
+    file.write_text(text + OPEN)
+    node = Node(load_settings(file, {}, {}).settings, lambda name: None)
+    await node.open()
+    await node.grow(declared, fills)
+    try:
+        yield node
+    finally:
+        await node.stop()

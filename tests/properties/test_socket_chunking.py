@@ -255,6 +255,13 @@ def test_what_comes_after_the_pause_waits_behind_what_was_kept() -> None:
     assert [text for kind, text in heard[:-1]] == texts
 
 
+def test_a_ping_that_comes_alone_is_answered_at_once() -> None:
+    """It takes another way than one among other frames."""
+    taken, pipe, _ = opened()
+    taken.data_received(frame(b"1", PING))
+    assert pipe.written == bytes((0x80 | PONG, 1)) + b"1"
+
+
 def test_only_the_newest_pong_is_kept_for_a_peer_that_became_congested() -> None:
     """Answers not yet sent when the transport fills up shrink to the last of them (RFC 6455 5.5.3)."""
     pipe = Pipe()

@@ -84,6 +84,7 @@ def test_it_is_what_the_reader_hears(data: bytes) -> None:
 @example(frame(b"", PONG, mask=None))
 @example(frame(b"x" * 125, PING))
 @example(frame(b"x" * 126, PING))
+@example(b"\x89\xfe" + bytes(130))  # as long as its length would be, if that were one
 @example(frame(b"", PONG) + frame(b"", PONG))
 def test_a_control_frame_is_what_the_reader_hears(data: bytes) -> None:
     """The same kind, data and reason, without a fault, and at its end nothing has begun."""

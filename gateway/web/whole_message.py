@@ -41,7 +41,9 @@ def whole_message(data: bytes, max_message_bytes: int) -> str | bytes | None:
         return None
     first, second, begin = data[0], data[1], 6
     length = second - 0x80  # below zero without a mask
-    if length == 126:
+    if length > 125:
+        if length == 127:  # 65,536 bytes or more, of which this is the beginning at most
+            return None
         begin, length = 8, data[2] << 8 | data[3]
     if begin + length != size or length > max_message_bytes or (first != TEXT and first != BINARY):
         return None

@@ -36,6 +36,9 @@ closes = st.builds(
     ),
     st.one_of(st.text(max_size=40).map(str.encode), st.binary(max_size=124)),
 )
+LONG = frame(b"x" * 65_536, BINARY)
+"""Its length takes eight bytes, and the byte that says so is 127."""
+
 reads = st.one_of(
     frames,
     closes,
@@ -43,8 +46,9 @@ reads = st.one_of(
     st.tuples(frames, st.integers(0, 400)).map(lambda cut: cut[0][: cut[1]]),
     st.binary(max_size=40),
     st.binary(max_size=300).map(lambda data: b"\x81\xfe" + len(data).to_bytes(2, "big") + b"mask" + data),
+    st.integers(100, 160).map(lambda cut: LONG[:cut]),
 )
-"""The last one says its length with more bytes than it needs, which the reader takes."""
+"""The last but one says its length with more bytes than it needs, which the reader takes; the last is cut off."""
 
 
 def read(data: bytes) -> tuple[list[WSMessage], Parser]:
@@ -67,6 +71,7 @@ def read(data: bytes) -> tuple[list[WSMessage], Parser]:
 @example(frame(b"\xff", BINARY))
 @example(frame(b"a") + frame(b"b"))
 @example(frame(b""))
+@example(LONG[:133])  # as long as its length would be, if 127 were one
 def test_it_is_what_the_reader_hears(data: bytes) -> None:
     """That message and nothing else, without a fault, and at its end nothing has begun."""
     message = whole_message(data, LIMIT)

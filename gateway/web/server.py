@@ -83,7 +83,7 @@ class WebServer:
 
     async def start(self, *, listens: bool = True) -> None:
         limits = SocketLimits(max_message_bytes=self._node.limits.max_message)
-        self._upgrader = Upgrader(limits)
+        self._upgrader = Upgrader(limits, self._node.clock.tick)
         listen = self._settings
         if listens:
             tls = server_context(listen.tls)  # before anything listens: it may be refused

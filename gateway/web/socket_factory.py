@@ -6,12 +6,14 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Final
 
+from gateway.web.fair_share import FairShare
 from gateway.web.inbox import Inbox
 from gateway.web.parser import Parser
 from gateway.web.takeover import TakenSocket
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from gateway.sockets import SocketLimits
 
@@ -22,11 +24,12 @@ TCP_NOTSENT_LOWAT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", 25 i
 class SocketFactory:
     """What the sockets of one loop and one set of limits share."""
 
-    __slots__ = ("inbox", "limits", "loop", "parser")
+    __slots__ = ("inbox", "limits", "loop", "parser", "share")
 
-    def __init__(self, limits: SocketLimits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, limits: SocketLimits, loop: asyncio.AbstractEventLoop, tick: Callable[[], float]) -> None:
         self.limits = limits
         self.loop = loop
+        self.share = FairShare(loop, tick)
         self.inbox = Inbox(loop)
         self.parser: Parser
         """For the next read of any socket that is between two messages."""

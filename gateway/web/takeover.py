@@ -6,8 +6,9 @@ while healthy, no closure per connection. A fault of the peer ends in a close fr
 listener raises ends this socket and no other.
 
 Theory of operation: a read that is one whole frame is taken as such. Any other is fed to aiohttp's compiled
-reader in slices of at most 4 KiB. When the listener wants no more for now, or after 1,024 frames in one turn, the rest
-of the read behind the slice is kept as it came, with the place reached in it, and the transport is paused. A socket is
+reader in slices of at most 4 KiB. When the listener wants no more for now, after 1,024 frames in one turn, or when all
+sockets together have had their share of this turn, the rest of the read behind the slice is kept as it came, with the
+place reached in it, and the transport is paused. A socket is
 *open*, then *closing* (our close frame is out: messages are dropped, the peer's close frame is looked for), then
 *ignoring* (nothing that comes in matters any more), then lost. One timer, armed when it stops being open, bounds all
 that follows.
@@ -62,6 +63,7 @@ TEXT: Final = WSMsgType.TEXT
 BINARY: Final = WSMsgType.BINARY
 CLOSE: Final = WSMsgType.CLOSE
 PING: Final = WSMsgType.PING
+PONG: Final = WSMsgType.PONG
 
 
 class TakenSocket(asyncio.Protocol):
@@ -70,6 +72,7 @@ class TakenSocket(asyncio.Protocol):
     __slots__ = (
         "_at",
         "_factory",
+        "_has_ended",
         "_held",
         "_ignoring",
         "_listener",
@@ -105,6 +108,7 @@ class TakenSocket(asyncio.Protocol):
         self._at = 0
         self._held = False  # the listener has no credit
         self._turn_due = False
+        self._has_ended = False  # the peer sends no more, and we have not come to that yet
         self._ignoring = False
         self._pings: TokenBucket | None = None
         self._pongs: list[bytes] | None = None
@@ -180,17 +184,28 @@ class TakenSocket(asyncio.Protocol):
                     self._hear(message, True)
                 return
             control = whole_control(data)
-            if control is not None:
+            if control is not None and (control[0] is PONG or self._factory.share.has_time()):
                 self.receive(control)
                 self._flush_pongs()
                 return
-        self._feed(data, 0)
+        if self._factory.share.has_time():
+            self._feed(data, 0)
+        else:
+            self._keep(data, 0)
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
         """
-        The peer will not send any more. The transport closes itself then: a WebSocket is not used in one direction.
+        The peer will not send any more. The transport is closed then: a WebSocket is not used in one direction.
+
+        Returns:
+            Whether that waits for its turn. TLS does not let it.
         """
-        self._end()
+        if self._factory.share.has_time() or not self._transport.can_write_eof():
+            self._end()
+            return False
+        self._has_ended = True
+        self._stand_in_line()
+        return True
 
     def pause_writing(self) -> None:
         self.is_congested = True
@@ -206,6 +221,7 @@ class TakenSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._shut()
         self._ignore_input()
+        self._has_ended = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -234,16 +250,17 @@ class TakenSocket(asyncio.Protocol):
 
     def _feed(self, data: bytes, at: int) -> None:
         """
-        Feeds `data` from `at` on, slice by slice, as far as credit and this turn's share of frames go; keeps the rest.
+        Feeds `data` from `at` on, slice by slice, as far as credit and this turn's shares of frames and time go; keeps
+        the rest.
         """
-        parser = self._parser or self._factory.parser
+        share, parser = self._factory.share, self._parser or self._factory.parser
         guard, last_frame = parser.guard, parser.guard.frames + FRAMES_PER_TURN
         end = len(data)
         while at < end and not self._ignoring:
             stop = min(at + SLICE_BYTES, end)
             self._feed_slice(parser, data, at, stop)
             at = stop
-            if self._held or guard.frames >= last_frame:
+            if self._held or guard.frames >= last_frame or (at < end and not share.has_time()):
                 break
         if not guard.is_between_messages:
             self._take(parser)
@@ -279,14 +296,18 @@ class TakenSocket(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """
-        Sees to it that a rest is fed in the next turn, if it may be, and that the transport reads if nothing is kept.
+        Sees to it that a rest is fed in a later turn, if it may be, and that the transport reads if nothing is kept.
         """
         if self._ignoring:
             return
-        if self._rest and not self._held and not self._turn_due:
-            self._turn_due = True
-            self._factory.loop.call_soon(self._next_turn)
+        if self._rest and not self._held:
+            self._stand_in_line()
         self._settle_reading()
+
+    def _stand_in_line(self) -> None:
+        if not self._turn_due:
+            self._turn_due = True
+            self._factory.share.wait(self._next_turn)
 
     def _next_turn(self) -> None:
         self._turn_due = False
@@ -295,10 +316,12 @@ class TakenSocket(asyncio.Protocol):
             self._rest, self._at = b"", 0
             self._feed(data, at)
             self._settle_reading()
+        if self._has_ended:
+            self._end()
 
     def _settle_reading(self) -> None:
         transport = self._transport
-        if transport.is_closing():
+        if self._has_ended or transport.is_closing():
             return
         wanted = not (self._held or self._rest)
         if wanted is not transport.is_reading():

@@ -27,7 +27,7 @@ from gateway.web.aiohttp_names import has_application, is_leaving, is_upgraded, 
 from gateway.web.socket_factory import SocketFactory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 1.3."""
@@ -198,10 +198,15 @@ class Sent(web.StreamResponse):
 
 
 class Upgrader:
-    """Takes over the transports of one loop, all with the same limits. One per set of limits; it keeps no socket."""
+    """
+    Takes over the transports of the running loop, all with the same limits. One per set of limits; it keeps no socket.
 
-    def __init__(self, limits: SocketLimits | None = None, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self._sockets = SocketFactory(limits or SocketLimits(), loop or asyncio.get_running_loop())
+    Args:
+        tick: `Clock.tick`, by which the sockets share the time of the loop.
+    """
+
+    def __init__(self, limits: SocketLimits, tick: Callable[[], float]) -> None:
+        self._sockets = SocketFactory(limits, asyncio.get_running_loop(), tick)
         self._sent = Sent(status=101)
 
     async def take_over(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.sockets import Socket, SocketLimits
+from gateway.web.fair_share import SHARE
 from gateway.web.socket_factory import SocketFactory
 from gateway.web.takeover import TakenSocket
 from tests.support.laws import examples
@@ -86,6 +88,18 @@ class Loop:
             self.soon.pop(0)()
 
 
+class Steps:
+    """A clock that goes on by one of its steps whenever it is looked at: 0 s, or more than a share of time."""
+
+    def __init__(self, steps: list[bool]) -> None:
+        self.steps = itertools.cycle(steps)
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += SHARE * next(self.steps)
+        return self.now
+
+
 class Ear:
     """Hears everything; takes `share` messages, then waits until it is given more."""
 
@@ -128,7 +142,7 @@ class Ear:
 
 
 def play(
-    reads: list[bytes], share: int, tail: bytes = b"", patient: bool = True
+    reads: list[bytes], share: int, tail: bytes = b"", patient: bool = True, steps: list[bool] | None = None
 ) -> tuple[list[tuple[Any, ...]], bytes, tuple[int, str] | None]:
     """
     Feeds the reads to a new socket; returns what was heard, written, and closed with.
@@ -136,7 +150,7 @@ def play(
     A patient transport waits until it is to read again; the other has all in hand already, as TLS may.
     """
     loop, pipe = Loop(), Pipe()
-    factory = SocketFactory(SocketLimits(max_message_bytes=MAX_MESSAGE), loop)  # type: ignore[arg-type]
+    factory = SocketFactory(SocketLimits(max_message_bytes=MAX_MESSAGE), loop, Steps(steps or [False]))  # type: ignore[arg-type]
     ears: list[Ear] = []
 
     def introduce(socket: Socket) -> Ear:
@@ -215,12 +229,16 @@ places_to_cut = st.lists(st.integers(0, 1 << 30), max_size=40)
 
 
 @examples(300)
-@given(streams, places_to_cut, st.integers(1, 1000), st.integers(0, 1 << 30), st.booleans())
-def test_chunking_does_not_matter(data: bytes, places: list[int], share: int, tail: int, patient: bool) -> None:
-    """Any cut, any credit, any part of it behind the upgrade request: the same is heard, answered, and closed with."""
+@given(streams, places_to_cut, st.integers(1, 1000), st.integers(0, 1 << 30), st.booleans(), st.lists(st.booleans()))
+def test_chunking_does_not_matter(
+    data: bytes, places: list[int], share: int, tail: int, patient: bool, steps: list[bool]
+) -> None:
+    """
+    Any cut, credit, and time, any part of it behind the upgrade request: the same is heard, answered, and closed with.
+    """
     whole = play([data] if data else [], share=1 << 30)
     behind = tail % (len(data) + 1)
-    assert play(cut(data[behind:], places), share, data[:behind], patient) == whole
+    assert play(cut(data[behind:], places), share, data[:behind], patient, steps) == whole
 
 
 @examples(100)
@@ -265,7 +283,7 @@ def test_a_ping_that_comes_alone_is_answered_at_once() -> None:
 def test_only_the_newest_pong_is_kept_for_a_peer_that_became_congested() -> None:
     """Answers not yet sent when the transport fills up shrink to the last of them (RFC 6455 5.5.3)."""
     pipe = Pipe()
-    taken = SocketFactory(SocketLimits(), Loop()).take(pipe, congested=False)  # type: ignore[arg-type]
+    taken = SocketFactory(SocketLimits(), Loop(), float).take(pipe, congested=False)  # type: ignore[arg-type]
 
     class Filling(Ear):
         def text_received(self, data: str, is_alone: bool = False) -> bool:
@@ -282,7 +300,7 @@ def test_only_the_newest_pong_is_kept_for_a_peer_that_became_congested() -> None
 def test_a_socket_is_the_protocol_of_its_transport() -> None:
     """Taking a transport makes it talk to the socket, with the limits of the socket."""
     pipe = Pipe()
-    taken = SocketFactory(SocketLimits(write_high_bytes=9, write_low_bytes=3), Loop()).take(pipe, congested=True)  # type: ignore[arg-type]
+    taken = SocketFactory(SocketLimits(write_high_bytes=9, write_low_bytes=3), Loop(), float).take(pipe, congested=True)  # type: ignore[arg-type]
     assert isinstance(taken, TakenSocket)
     assert pipe.protocol is taken
     assert taken.is_congested
@@ -292,7 +310,7 @@ def test_a_socket_is_the_protocol_of_its_transport() -> None:
 def opened(share: int = 9) -> tuple[TakenSocket, Pipe, Ear]:
     """A socket with its transport, and who listens."""
     pipe = Pipe()
-    taken = SocketFactory(SocketLimits(), Loop()).take(pipe, congested=False)  # type: ignore[arg-type]
+    taken = SocketFactory(SocketLimits(), Loop(), float).take(pipe, congested=False)  # type: ignore[arg-type]
     ears: list[Ear] = []
 
     def introduce(socket: Socket) -> Ear:
@@ -340,7 +358,7 @@ def test_a_listener_is_told_which_message_came_alone() -> None:
             return True
 
     pipe = Pipe()
-    taken = SocketFactory(SocketLimits(), Loop()).take(pipe, congested=False)  # type: ignore[arg-type]
+    taken = SocketFactory(SocketLimits(), Loop(), float).take(pipe, congested=False)  # type: ignore[arg-type]
     taken.open(lambda socket: Noting(socket, 9), b"")
     for read in (frame(b"a"), frame(b"b", BINARY), frame(b"c") + frame(b"d"), frame(b"e", fin=False), frame(b"f", 0)):
         taken.data_received(read)

@@ -50,7 +50,7 @@ class End:
 def play_together(cuts: Iterable[list[bytes]], source: random.Random) -> list[tuple[object, ...]]:
     """Feeds the reads of each stream to a socket of its own, in an order that only keeps those of each."""
     loop = Loop()
-    factory = SocketFactory(SocketLimits(max_message_bytes=MAX_MESSAGE), loop)  # type: ignore[arg-type]
+    factory = SocketFactory(SocketLimits(max_message_bytes=MAX_MESSAGE), loop, float)  # type: ignore[arg-type]
     waiting = [(End(factory, loop), list(reads)) for reads in cuts]
     ends = [end for end, _ in waiting]
     while waiting := [(end, reads) for end, reads in waiting if reads]:
@@ -70,7 +70,7 @@ def test_streams_do_not_mix(sent: list[tuple[bytes, list[int]]], source: random.
 def test_a_socket_has_a_parser_only_in_the_middle_of_a_message() -> None:
     """It gives it back, and the others have another one meanwhile."""
     loop = Loop()
-    factory = SocketFactory(SocketLimits(), loop)  # type: ignore[arg-type]
+    factory = SocketFactory(SocketLimits(), loop, float)  # type: ignore[arg-type]
     one, other, shared = End(factory, loop), End(factory, loop), factory.parser
     one.read(frame(b"whole"))
     assert (one.socket._parser, factory.parser) == (None, shared)

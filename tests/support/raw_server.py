@@ -11,6 +11,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any
 
 import attrs
@@ -154,7 +155,7 @@ class Wire:
     ) -> AsyncIterator[Server]:
         errors: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-        upgrader = Upgrader(limits)
+        upgrader = Upgrader(limits or SocketLimits(), perf_counter)
         listeners: list[Any] = []
 
         def introduce(socket: Socket) -> Any:

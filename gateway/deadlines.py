@@ -79,6 +79,12 @@ class Deadlines:
         if self._outlet.outbox is None:
             self._node.cancel_call(self._ref, "outbox")
 
+    def watch_outbox(self) -> None:
+        """Looks again when the first thing that waits has waited too long."""
+        overdue_at = self._outlet.overdue_at()
+        if overdue_at is not None:
+            self.call_at("outbox", overdue_at)
+
     def watch_topics(self) -> None:
         """Looks again when the first permission to be in a topic ends, and the grace after it."""
         at = self._members.next_look()
@@ -113,11 +119,10 @@ class Deadlines:
             self.watch_topics()
 
     def _look_at_outbox(self) -> None:
-        overdue_at = self._outlet.overdue_at()
         if self._outlet.is_overdue:
-            self._machine.end(Close("slow_consumer", ended_by="slow_consumer"))
-        elif overdue_at is not None:
-            self.call_at("outbox", overdue_at)
+            self._machine.reader_is_too_slow()
+        else:
+            self.watch_outbox()
 
     def _beat(self, socket: Socket, last_seen: float) -> None:
         now, pinging = self._node.now(), self._pinging

@@ -44,6 +44,10 @@ class Ending:
         self.closing = close
         return True
 
+    def change_to(self, close: Close) -> None:
+        """It could not be closed for the reason that was chosen, before anybody but app code was told it."""
+        self.closing = close
+
     def insist(self, close: Close) -> None:
         """It ends here and now, whether or not its socket is still there; an earlier reason stays."""
         self.closing = self.closing or close

@@ -175,6 +175,7 @@ class ConnectionActor(AppHost):
 
     @handles(Writable)
     def writable(self, _: Writable) -> None:
+        self._deadlines.reader_took()
         self._outlet.go_on()
 
     @handles(SocketClosed)
@@ -200,7 +201,7 @@ class ConnectionActor(AppHost):
         self._deadlines.reader_is_slow()
 
     def outbox_shrank(self) -> None:
-        self._deadlines.reader_goes_on()
+        self._deadlines.outbox_shrank()
         self._farewell.go_on()
 
     def entry_dropped(self, entry: Entry) -> None:

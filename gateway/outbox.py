@@ -118,6 +118,11 @@ class Outbox:
         return bool(self._queue or self._controls)
 
     @property
+    def has_controls(self) -> bool:
+        """Whether a control frame waits."""
+        return bool(self._controls)
+
+    @property
     def oldest_at(self) -> float | None:
         """`at` of the oldest entry, None if none waits."""
         front = self._queue[0] if self._queue else None

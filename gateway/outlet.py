@@ -1,8 +1,8 @@
 """
 What a connection writes: everything of a turn in one write, and while the transport is full, into the outbox.
 
-Rules: while anything waits in the outbox, everything new goes behind it; control frames are the socket's. After the
-transport said stop nothing is handed to it. Before the socket is there, what is said waits in the outbox as well. It
+Rules: while anything waits in the outbox, everything new goes behind it, but pings ahead of it. After the transport
+said stop nothing is handed to it. Before the socket is there, what is said waits in the outbox as well. It
 decides nothing about closing: it says that it overflowed, and when the last of it has left.
 """
 
@@ -171,6 +171,21 @@ class Outlet:
                 self._say(frame)
             elif not self._is_over:
                 self._hold(Entry(frame, self._now(), None, None, None, "disconnect"))
+
+    @property
+    def takes_ping(self) -> bool:
+        """Whether a ping would leave ahead of what waits: not behind a backlog of the transport, nor behind another."""
+        if self.socket is not None and self.socket.is_congested:
+            return self.outbox is not None and not self.outbox.has_controls
+        return self.socket is not None
+
+    def ping(self, frame: bytes) -> None:
+        """Only if it `takes_ping`."""
+        assert self.socket is not None
+        if self.socket.is_congested and self.outbox is not None:
+            self.outbox.push_control(frame)
+        else:
+            self.socket.write_control(frame)
 
     def flush(self) -> None:
         """One write for everything since the last."""

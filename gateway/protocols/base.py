@@ -117,7 +117,7 @@ class Wire(ABC):
         return ()
 
     def ping(self) -> bytes:
-        """The frame that asks the other side for a sign of life."""
+        """The frame that asks the other side for a sign of life; made only to be written, for a wire may count them."""
         return ping_frame()
 
     def close_code(self, reason: CloseReason) -> int:

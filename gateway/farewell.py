@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 PATIENT = frozenset({"app", "shutdown", "expired"})
 """Who may have ended a connection whose client has first to get what it was told."""
 
-REFUSED_WITH: dict[str | None, int] = {"server_error": 500, "shutdown": 503, "slow_consumer": 503}
+REFUSED_WITH: dict[str | None, int] = {
+    "server_error": 500, "shutdown": 503, "slow_consumer": 503, "insufficient_state": 503,
+}  # fmt: skip
 """The HTTP status of an upgrade that ends before its 101, where 403 would blame the client."""
 
 

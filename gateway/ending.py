@@ -1,4 +1,8 @@
-"""How one connection ends: who ended it, with which code and words. The first reason counts. Pure."""
+"""
+How one connection ends: who ended it, with which code and words. Pure.
+
+The first reason counts, but for a close that waits for its reader: that one may turn out to be too slow for it.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,7 @@ class Ending:
         return True
 
     def change_to(self, close: Close) -> None:
-        """It could not be closed for the reason that was chosen, before anybody but app code was told it."""
+        """It ends for another reason than the one that was chosen, which its client was not told yet."""
         self.closing = close
 
     def insist(self, close: Close) -> None:

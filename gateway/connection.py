@@ -175,10 +175,8 @@ class ConnectionActor(AppHost):
 
     @handles(Writable)
     def writable(self, _: Writable) -> None:
+        self._deadlines.reader_took()
         self._outlet.go_on()
-        self._deadlines.reader_goes_on()
-        if self._farewell.sends is not None:
-            self._farewell.sends.go_on()
 
     @handles(SocketClosed)
     def socket_closed(self, closed: SocketClosed) -> None:
@@ -202,11 +200,18 @@ class ConnectionActor(AppHost):
     def reader_is_slow(self) -> None:
         self._deadlines.reader_is_slow()
 
+    def outbox_shrank(self) -> None:
+        self._deadlines.outbox_shrank()
+        self._farewell.go_on()
+
     def entry_dropped(self, entry: Entry) -> None:
         self._members.dropped(entry)
 
     def overflowed(self) -> None:
-        self.end(Close("slow_consumer", ended_by="slow_consumer"))
+        self.reader_is_too_slow()
+
+    def reader_is_too_slow(self) -> None:
+        self._farewell.reader_is_too_slow()
 
     # --- what topics say
 

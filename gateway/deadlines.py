@@ -1,4 +1,10 @@
-"""What the wheel reminds one connection of: heartbeat, a slow reader, and what ends unless it is renewed."""
+"""
+What the wheel reminds one connection of: heartbeat, a slow reader, and what ends unless it is renewed.
+
+A peer that is congested cannot answer what it has not got: it is judged by what it takes, which counts as a sign of
+life as much as anything that it says. While it takes nothing and says nothing, its time runs as that of any other: what
+it has not taken stands for the ping.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +34,10 @@ APP_PING = b'{"type":"ping"}'
 class Deadlines:
     """Of one connection, whose machine is told `Due`, and has it closed here when one has passed."""
 
-    __slots__ = ("_gate", "_machine", "_members", "_node", "_outlet", "_pinging", "_ref", "_ticket", "_who")
+    __slots__ = (
+        "_backlog", "_gate", "_machine", "_members", "_node", "_outlet", "_pinging", "_ref", "_taken_at", "_ticket",
+        "_who",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -50,6 +59,10 @@ class Deadlines:
         self._pinging = pinging
         self._who = who
         self._members = memberships
+        self._backlog = 0
+        """Bytes of the transport when a congested peer was looked at last; 0: it was not, or has taken all since."""
+        self._taken_at = 0.0
+        """When it was last seen that a congested peer had taken something."""
 
     def call_at(self, what: str, at: float) -> None:
         """`Due` with this word at that time; the latest call for a word counts."""
@@ -74,10 +87,20 @@ class Deadlines:
         self._node.events.publish(ConsumerSlowed(self._ticket.client))
         self.call_at("outbox", self._node.now() + self._node.limits.outbox_age)
 
-    def reader_goes_on(self) -> None:
+    def reader_took(self) -> None:
         """The transport has room."""
+        self._backlog, self._taken_at = 0, self._node.now()
+
+    def outbox_shrank(self) -> None:
+        """Perhaps nothing waits any more."""
         if self._outlet.outbox is None:
             self._node.cancel_call(self._ref, "outbox")
+
+    def watch_outbox(self) -> None:
+        """Looks again when the first thing that waits has waited too long."""
+        overdue_at = self._outlet.overdue_at()
+        if overdue_at is not None:
+            self.call_at("outbox", overdue_at)
 
     def watch_topics(self) -> None:
         """Looks again when the first permission to be in a topic ends, and the grace after it."""
@@ -113,11 +136,10 @@ class Deadlines:
             self.watch_topics()
 
     def _look_at_outbox(self) -> None:
-        overdue_at = self._outlet.overdue_at()
         if self._outlet.is_overdue:
-            self._machine.end(Close("slow_consumer", ended_by="slow_consumer"))
-        elif overdue_at is not None:
-            self.call_at("outbox", overdue_at)
+            self._machine.reader_is_too_slow()
+        else:
+            self.watch_outbox()
 
     def _beat(self, socket: Socket, last_seen: float) -> None:
         now, pinging = self._node.now(), self._pinging
@@ -127,7 +149,8 @@ class Deadlines:
             pinging.excuse()
             self.call_at("heartbeat", now + pinging.rhythm.ping_interval)
             return
-        decision = pinging.after(now, last_seen)
+        self._look_at_backlog(socket, now)
+        decision = pinging.after(now, max(last_seen, self._taken_at))
         if isinstance(decision, heartbeat.Close):
             self._machine.end(Close("heartbeat_lost", ended_by="heartbeat"))
             return
@@ -135,10 +158,18 @@ class Deadlines:
             self._ping(socket, decision.missed)
         self.call_at("heartbeat", decision.until)
 
+    def _look_at_backlog(self, socket: Socket, now: float) -> None:
+        """While a socket is congested nothing is handed to it: whatever it has less is what its peer has taken."""
+        backlog = socket.unsent_bytes if socket.is_congested else 0
+        if 0 < backlog < self._backlog:
+            self._taken_at = now
+        self._backlog = backlog
+
     def _ping(self, socket: Socket, missed: int) -> None:
         if missed:
             self._node.events.publish(HeartbeatMissed(self._ticket.client, missed))
         wire = self._ticket.wire
-        socket.write_control(wire.ping())
-        if self._pinging.rhythm.app_ping and wire.uses_app_frames:
+        if self._outlet.takes_ping:
+            self._outlet.ping(wire.ping())
+        if self._pinging.rhythm.app_ping and wire.uses_app_frames and not socket.is_congested:
             self._outlet.put((wire.message(APP_PING, "json"),))

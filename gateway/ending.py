@@ -1,4 +1,8 @@
-"""How one connection ends: who ended it, with which code and words. The first reason counts. Pure."""
+"""
+How one connection ends: who ended it, with which code and words. Pure.
+
+The first reason counts, but for a close that waits for its reader: that one may turn out to be too slow for it.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +47,10 @@ class Ending:
             return False
         self.closing = close
         return True
+
+    def change_to(self, close: Close) -> None:
+        """It ends for another reason than the one that was chosen, which its client was not told yet."""
+        self.closing = close
 
     def insist(self, close: Close) -> None:
         """It ends here and now, whether or not its socket is still there; an earlier reason stays."""

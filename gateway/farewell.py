@@ -3,6 +3,11 @@ The end of one connection, in order and once: the close frame, the app's last wo
 
 It may begin anywhere: we close, the peer does, the socket is lost, the app refuses the upgrade, the machine fails or is
 stopped. Whatever comes first decides why; what is missing follows.
+
+What was said before a close leaves before its frame, piece by piece as a slow reader takes it: handed over as a whole
+it would be in memory once more, and 10,000 are let go in one drain. Meanwhile nothing new is taken, from neither side.
+It has as long as anything may wait in an outbox; whoever has not read it by then is cut as a slow consumer, or else it
+would take what it has for everything. Nobody waits so for a peer that did wrong, is lost, or met a bug of ours.
 """
 
 from __future__ import annotations
@@ -29,7 +34,12 @@ if TYPE_CHECKING:
     from .sessions import Sessions
     from .tickets import Ticket
 
-REFUSED_WITH: dict[str | None, int] = {"server_error": 500, "shutdown": 503, "slow_consumer": 503}
+PATIENT = frozenset({"app", "shutdown", "expired"})
+"""Who may have ended a connection whose client has first to get what it was told."""
+
+REFUSED_WITH: dict[str | None, int] = {
+    "server_error": 500, "shutdown": 503, "slow_consumer": 503, "insufficient_state": 503,
+}  # fmt: skip
 """The HTTP status of an upgrade that ends before its 101, where 403 would blame the client."""
 
 
@@ -94,9 +104,50 @@ class Farewell:
             self._ticket.refuse(REFUSED_WITH.get(close.reason, 403), close.text)
 
     def _shut(self, close: Close) -> None:
-        self._outlet.flush()
+        """Says it, behind what was said before."""
+        if close.ended_by not in PATIENT or not self._may_speak:
+            self._outlet.flush()
+            self._say_close(close)
+            return
+        self._outlet.finish()
+        if self._outlet.outbox is None:
+            self._say_close(close)
+        else:
+            self._be_patient()
+
+    @property
+    def _may_speak(self) -> bool:
+        """Not before the first answer, on a wire that begins with one: its client would understand nothing else."""
+        return not (self._outlet.is_held and self._ticket.wire.identifies_first)
+
+    def _be_patient(self) -> None:
+        inlet, socket = self._account.inlet, self._outlet.socket
+        assert inlet is not None
+        assert socket is not None
+        inlet.is_deaf = True
+        socket.resume_reading()  # also without credit: the peer may go meanwhile
+        self._deadlines.watch_outbox()
+
+    def _say_close(self, close: Close) -> None:
         assert self._outlet.socket is not None
         self._outlet.socket.close(*self._ending.code_of(close))
+
+    def go_on(self) -> None:
+        """The reader has taken something: who waits for that goes on, a close when it has taken all."""
+        if self.sends is not None:
+            self.sends.go_on()
+        closing, outlet = self._ending.closing, self._outlet
+        if closing is not None and outlet.socket is not None and outlet.outbox is None:
+            self._say_close(closing)
+
+    def reader_is_too_slow(self) -> None:
+        """What waits has waited too long, also for a close that waits for it."""
+        slow = Close("slow_consumer", ended_by="slow_consumer")
+        if self._outlet.is_finishing:
+            self._ending.change_to(slow)
+            self._say_close(slow)
+        else:
+            self.begin(slow)
 
     # --- the socket is gone
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Inlet:
     """The `SocketListener` of one connection on a wire. Loop thread only."""
 
-    __slots__ = ("_clock", "_credit", "_ref", "last_seen", "received")
+    __slots__ = ("_clock", "_credit", "_ref", "is_deaf", "last_seen", "received")
 
     def __init__(self, ref: ActorRef[Any], credit: Credit, clock: Clock) -> None:
         self._ref = ref
@@ -35,10 +35,14 @@ class Inlet:
         """When anything came in; any inbound traffic counts for the heartbeat."""
         self.received = 0
         """Messages of the client."""
+        self.is_deaf = False
+        """Whether its messages are dropped: we are about to close, and only wait until what was said has left."""
 
     def text_received(self, data: str | bytes, is_alone: bool = False) -> bool:
         """The hot path, once for each message."""
         self.last_seen = self._clock.now()
+        if self.is_deaf:
+            return True
         self.received += 1
         if not (is_alone and run_now(self._ref, _hear, data)):
             self._queue(data)
@@ -88,6 +92,8 @@ class EndpointInlet(Inlet):
     def text_received(self, data: str | bytes, is_alone: bool = False) -> bool:
         """The hot path."""
         self.last_seen = now = self._clock.now()
+        if self.is_deaf:
+            return True
         self.received += 1
         if is_idle(self._ref):
             self._endpoint.hear(data, now, is_alone)

@@ -87,13 +87,17 @@ class Memberships:
 
         Returns:
             With what its connection has to end: its client did not ask for the topic and would not ask again, so it
-            comes back as a whole, and recovers.
+            comes back as a whole, and recovers. On an endpoint that is so only if the topic itself has ended: there is
+            no word for that, its client would hear nothing any more, and come back it is joined again by its endpoint.
+            Whom app code puts out it tells itself, if it wants to.
         """
         self._outlet.unmute(removed.topic, removed.generation)
         ended, wire = self.subscriptions.end(removed.topic, removed.generation), self._wire
         if ended is None:
             return None
-        if ended.is_by_server and removed.may_return and wire.can_be_joined and not wire.uses_app_frames:
+        if wire.uses_app_frames:
+            return Close("insufficient_state") if removed.has_ended else None
+        if ended.is_by_server and removed.may_return and wire.can_be_joined:
             over = removed.reason == "expired"
             return Close("subscription_expired", ended_by="expired") if over else Close("insufficient_state")
         may_return, code = removed.may_return, removed.code
@@ -121,7 +125,7 @@ class Memberships:
 
     def dropped(self, entry: Entry) -> None:
         """
-        A hole: whoever reads by position must come back and recover.
+        A hole: whoever reads by position must come back and recover. Who has none has lost this one, and goes on.
 
         Nothing of that topic leaves any more, or its reader would take a position behind the hole for its own. The
         topic answers the departure with `Removed`, behind everything that was on its way.
@@ -129,7 +133,9 @@ class Memberships:
         topic = entry.topic or ""
         self._node.events.publish(PublicationDropped(topic, self._client, entry.slow))
         subscription = self.subscriptions.get(topic)
-        if entry.offset is None or subscription is None or self._outlet.is_muted(topic):
+        if entry.offset is None or not self._wire.shows_positions:
+            return
+        if subscription is None or self._outlet.is_muted(topic):
             return
         self._outlet.mute(topic, subscription.generation)
         departs = Depart(self._client, subscription.generation, "insufficient_state", lives_on=True)

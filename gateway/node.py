@@ -247,7 +247,8 @@ class Node:
         """
         Lets go of all connections: closes are spread over `spread` seconds, and each has until `seconds` to leave.
 
-        Commands are refused from now on; what was accepted is delivered first.
+        Commands are refused from now on; what was accepted is delivered first. What waits for a slow reader stays in
+        its outbox, where it shares its bytes with all others, and leaves as it reads.
         """
         self.is_draining = True
         loop = asyncio.get_running_loop()

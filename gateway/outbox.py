@@ -84,6 +84,7 @@ class Outbox:
         "_holes",
         "_latest",
         "_queue",
+        "leaves_by",
         "max_age",
         "max_bytes",
         "max_entries",
@@ -97,6 +98,8 @@ class Outbox:
         self.max_bytes = max_bytes
         self.max_age = max_age
         self.max_entries = max_entries
+        self.leaves_by: float | None = None
+        """By when all of it has to leave, for nothing more comes; None: each entry has `max_age`."""
         self.size_bytes = 0
         self._queue: deque[Entry | None] = deque()
         self._first = 0  # the running number of _queue[0]
@@ -113,6 +116,11 @@ class Outbox:
     def __bool__(self) -> bool:
         """Whether there is anything to write, control frames included."""
         return bool(self._queue or self._controls)
+
+    @property
+    def has_controls(self) -> bool:
+        """Whether a control frame waits."""
+        return bool(self._controls)
 
     @property
     def oldest_at(self) -> float | None:
@@ -184,7 +192,12 @@ class Outbox:
         self._rebuild([entry for entry in self._queue if entry is not None and entry.topic != topic])
 
     def too_old(self, now: float) -> bool:
-        """Whether an entry that may not be dropped has waited longer than `max_age`: the connection must be closed."""
+        """
+        Whether an entry that may not be dropped has waited longer than `max_age`, or any beyond `leaves_by`: the
+        connection must be closed.
+        """
+        if self.leaves_by is not None:
+            return now >= self.leaves_by
         for entry in self._queue:
             if entry is None:
                 continue

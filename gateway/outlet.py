@@ -1,9 +1,9 @@
 """
 What a connection writes: everything of a turn in one write, and while the transport is full, into the outbox.
 
-Rules: while anything waits in the outbox, everything new goes behind it; control frames are the socket's. After the
-transport said stop nothing is handed to it. Before the socket is there, what is said waits in the outbox as well. It
-decides nothing about closing: it says that it overflowed.
+Rules: while anything waits in the outbox, everything new goes behind it, but pings ahead of it. After the transport
+said stop nothing is handed to it. Before the socket is there, what is said waits in the outbox as well. It
+decides nothing about closing: it says that it overflowed, and when the last of it has left.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ class Host(Protocol):
 
     def reader_is_slow(self) -> None:
         """The transport is full for the first time; an outbox was made."""
+
+    def outbox_shrank(self) -> None:
+        """Something has left that had to wait; perhaps all of it."""
 
     def entry_dropped(self, entry: Entry) -> None:
         """As its topic's policy allows."""
@@ -97,8 +100,15 @@ class Outlet:
         """Frames that left; what a topic had for its members in one turn counts as one, if it did not have to wait."""
         return self._written + self._host.actor_ref.shortcuts
 
+    @property
+    def is_held(self) -> bool:
+        """Whether everything waits for something else that has to leave first."""
+        return self._is_held
+
     def hold(self) -> None:
         """Everything waits, under the bounds of the outbox, until `release`: something else has to leave first."""
+        if self._is_over:
+            return
         self._is_held = True
         if self.outbox is None:
             self.outbox = self._make_outbox()
@@ -118,6 +128,21 @@ class Outlet:
         self.go_on()
         if self.outbox is not None:
             self._host.reader_is_slow()
+
+    def finish(self) -> None:
+        """
+        Nothing new is taken from now on; what was said leaves as the reader takes it.
+
+        All of it has left when there is no outbox: here and now, or else when it is said that it shrank.
+        """
+        self._is_over, self._is_held = True, False
+        self.flush()
+        if self.outbox is None and self.socket is not None and self.socket.is_congested:
+            self.outbox = self._make_outbox()  # for what the transport still has
+        self._look()
+        if self.outbox is not None:
+            self.outbox.leaves_by = self._now() + self.outbox.max_age
+        self.go_on()
 
     def end(self) -> Socket | None:
         """Nothing leaves any more; returns the socket, the first time."""
@@ -147,6 +172,21 @@ class Outlet:
             elif not self._is_over:
                 self._hold(Entry(frame, self._now(), None, None, None, "disconnect"))
 
+    @property
+    def takes_ping(self) -> bool:
+        """Whether a ping would leave ahead of what waits: not behind a backlog of the transport, nor behind another."""
+        if self.socket is not None and self.socket.is_congested:
+            return self.outbox is not None and not self.outbox.has_controls
+        return self.socket is not None
+
+    def ping(self, frame: bytes) -> None:
+        """Only if it `takes_ping`."""
+        assert self.socket is not None
+        if self.socket.is_congested and self.outbox is not None:
+            self.outbox.push_control(frame)
+        else:
+            self.socket.write_control(frame)
+
     def flush(self) -> None:
         """One write for everything since the last."""
         out = self._out
@@ -172,15 +212,16 @@ class Outlet:
         socket, outbox = self.socket, self.outbox
         if outbox is None:
             self._look()
-        if socket is None or outbox is None or self._is_held:
+        if socket is None or outbox is None or self._is_held or not socket.is_open:
             return
         while outbox and not socket.is_congested:
             frames = outbox.take(WRITE_AHEAD)
             self._written += len(frames)
             socket.write(b"".join(frames))
-        if not outbox:
+        if not outbox and not (self._is_over and socket.is_congested):
             self.outbox = None
             self._look()
+        self._host.outbox_shrank()
 
     @property
     def is_behind(self) -> bool:
@@ -193,16 +234,23 @@ class Outlet:
         return self.outbox.size_bytes if self.outbox is not None else 0
 
     def overdue_at(self) -> float | None:
-        """When the oldest entry becomes too old; None if nothing waits."""
+        """When the oldest entry becomes too old, or the time of all is over; None if nothing waits."""
         outbox = self.outbox
         if outbox is None:
             return None
+        if outbox.leaves_by is not None:
+            return outbox.leaves_by
         return (outbox.oldest_at if outbox.oldest_at is not None else self._now()) + outbox.max_age
 
     @property
     def is_overdue(self) -> bool:
         """Whether something that may not be dropped has waited too long."""
         return self.outbox is not None and self.outbox.too_old(self._now())
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether nothing new is taken and not everything has left yet."""
+        return self._is_over and self.socket is not None and self.outbox is not None
 
     def mute(self, topic: str, generation: int) -> None:
         """Nothing of this topic leaves any more, neither what waits nor what is on its way, until `unmute`."""
@@ -223,7 +271,8 @@ class Outlet:
     def _look(self) -> None:
         """Topics take the shortcut to the socket as long as nothing waits, and nothing is to be left out."""
         socket = self.socket
-        if socket is None or self.outbox is not None or self.muted or socket.is_congested or not socket.is_open:
+        is_free = socket is not None and socket.is_open and not socket.is_congested
+        if socket is None or not is_free or self.outbox is not None or self.muted or self._is_over:
             self._host.shortcut(None)
         else:
             self._host.shortcut(socket.write)

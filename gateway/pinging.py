@@ -38,7 +38,12 @@ class Pinging:
         self._last_ping, self._is_new, self.missed = None, False, 0
 
     def after(self, now: float, last_seen: float) -> Decision:
-        """What is to be done now; a `Ping` counts as sent."""
+        """
+        What is to be done now; a `Ping` counts as sent.
+
+        Args:
+            last_seen: When the peer gave a sign of life: it said something, or took what it was slow to take.
+        """
         if self._last_ping is None and isinstance(self._beats, Heartbeat):
             phase = self.rhythm.ping_interval / 2 if self._is_new else 0.0
             decision = self._beats.after(now, last_seen, None, 0, phase=phase)

@@ -149,7 +149,7 @@ class Roster:
         """The topic ends: each is told to come back, and recovers by its position."""
         for member in self.all():
             self._members.remove(member.client, member.generation)
-            self._tell(member, Removed(self._topic.name, member.generation, reason, may_return=True))
+            self._tell(member, Removed(self._topic.name, member.generation, reason, may_return=True, has_ended=True))
             self._node.events.publish(RoomLeft(self._topic.name, member.client, reason))
 
     def _tell_code(self, member: Membership, reason: str) -> None:

@@ -97,7 +97,10 @@ class Socket(Protocol):
         """
 
     def write_control(self, frame: bytes) -> None:
-        """Writes a framed ping or pong, or drops it while congested: a ping behind a backlog measures the backlog."""
+        """
+        Writes a framed ping or pong, or drops it while congested: a ping behind a backlog measures the backlog. Whoever
+        has to know asks `is_congested` first.
+        """
 
     def pause_reading(self) -> None:
         """

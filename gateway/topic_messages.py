@@ -79,6 +79,8 @@ class Removed:
     may_return: bool
     code: int | None = None
     """An application's own, for wires that have numbers here."""
+    has_ended: bool = False
+    """Whether the topic itself is over, and nobody has put this member out."""
 
 
 @attrs.frozen(eq=False)

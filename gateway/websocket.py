@@ -164,6 +164,9 @@ class WebSocket(Peer, TopicClient):
         """
         Starts the close; what was sent before leaves first. Idempotent, also on a socket that is gone.
 
+        A slow reader has 10 s for that (`gateway.limits.outbox_age`), then it is closed as `slow_consumer` instead;
+        until then nothing of what it sends is heard.
+
         Before `accept`, a code from 4000 on upgrades and closes with it; any other refuses the upgrade with 403.
         """
         validate_close(code, reason)

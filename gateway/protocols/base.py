@@ -58,6 +58,8 @@ class Wire(ABC):
     """Whether only members may publish; others are refused as `not_joined`."""
     needs_declared: ClassVar[bool] = False
     """Whether a topic that no pattern declares does not exist, also where other names are open."""
+    shows_positions: ClassVar[bool] = True
+    """Whether its members know where they stand in a topic, so that a hole ends their membership: they recover it."""
     can_be_joined: ClassVar[bool] = True
     """Whether its clients understand being joined to a topic by the server."""
     calls_by_event: ClassVar[bool] = False
@@ -117,7 +119,7 @@ class Wire(ABC):
         return ()
 
     def ping(self) -> bytes:
-        """The frame that asks the other side for a sign of life."""
+        """The frame that asks the other side for a sign of life; made only to be written, for a wire may count them."""
         return ping_frame()
 
     def close_code(self, reason: CloseReason) -> int:

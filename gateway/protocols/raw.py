@@ -32,6 +32,7 @@ class RawWire(Wire):
 
     name = "raw"
     uses_app_frames = True
+    shows_positions = False
 
     _BARE = Bare()
 

@@ -11,9 +11,9 @@ import pytest
 from gateway import Gateway, History, WebSocket
 from gateway.events import ConnectionClosed, ConsumerSlowed, PublicationDropped
 from gateway.frames import text_frame
-from tests.support.client import Box, connect, settings, when
+from tests.support.client import Box, connect, out_of, settings, when
 from tests.support.listening import PIECE, listening
-from tests.support.raw_client import PATIENCE, RawClient, frame
+from tests.support.raw_client import PATIENCE, RawClient, close, frame
 
 Serve = Any
 
@@ -195,6 +195,62 @@ async def test_an_awaited_send_waits_for_a_slow_reader_and_a_broadcast_does_not(
     assert [int(one[:6]) for one in heard if one != b"short"] == list(range(400))
     assert b"short" in heard
     await when(lambda: box.qsize() == 401)
+    client.abort()
+
+
+async def test_what_was_sent_before_a_close_leaves_first(serve: Serve) -> None:
+    """Its reader was behind when the endpoint closed: it gets every message, in order, and then the close frame."""
+    app, box = Gateway(), Box()
+
+    @app.ws("/")
+    async def pour(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.receive()
+        count = 0
+        while not facts or count % 20:
+            await ws.send_text(f"{count:06}{PIECE}")
+            count += 1
+        ws.close(4000, "done")
+        box.put_nowait(count)
+
+    server = await serve(app, settings())
+    facts = server.watch(ConsumerSlowed, ConnectionClosed)
+    client = await RawClient.open(server.app.server.port, path="/")
+    client.stop_reading()
+    client.send(frame(b"go"))
+    count = await out_of(box)
+    client.read_on()
+    heard = [(await client.frame()).payload for _ in range(count)]
+    assert [int(one[:6]) for one in heard] == list(range(count))
+    assert await client.close_frame() == (4000, "done")
+    client.send(close(4000))
+    await when(lambda: len(facts) == 2, "the end")
+    assert (facts[1].ended_by, facts[1].code, facts[1].outbox_bytes) == ("app", 4000, 0)
+    client.abort()
+
+
+async def test_a_drain_waits_for_a_reader_that_is_behind(serve: Serve) -> None:
+    """What was broadcast before it arrives, and then the advice to come back; the drain ends with the reader."""
+    server = await serve(listening(), settings(DRAIN__SPREAD="0ms"))
+    facts = server.watch(ConsumerSlowed)
+    client = await RawClient.open(server.app.server.port, path="/")
+    await when(lambda: server.app.room("news").size == 1)
+    client.stop_reading()
+    count = 0
+    while not facts or count % 40:
+        await server.app.room("news").broadcast(f"{count:06}{PIECE}")
+        count += 1
+    (machine,) = [ref._actor for ref in server.app.node.directory.refs()]
+    draining = asyncio.ensure_future(server.app.drain())
+    await when(lambda: machine._ending.has_begun, "its turn")
+    assert machine._outlet.waiting_bytes > 0
+    client.read_on()
+    heard = [(await client.frame()).payload for _ in range(count)]
+    assert [int(one[:6]) for one in heard] == list(range(count))
+    assert (await client.close_frame())[0] == 1012
+    client.send(close(1012))
+    async with asyncio.timeout(PATIENCE):
+        await draining
     client.abort()
 
 

@@ -42,6 +42,7 @@ class Machine:
     def reader_is_slow(self) -> None: ...
     def entry_dropped(self, entry: Any) -> None: ...
     def overflowed(self) -> None: ...
+    def outbox_shrank(self) -> None: ...
 
 
 STEPS = [
@@ -57,6 +58,7 @@ STEPS = [
     "stall",
     "flow",
     "trickle",
+    "finish",
 ]
 
 
@@ -74,8 +76,8 @@ def _play(step: str, outlet: Outlet, socket: FakeSocket) -> None:
         outlet.flush()
     elif what == "open" and outlet.socket is None:
         outlet.open(socket)
-    elif what == "hold":
-        outlet.hold()
+    elif what in ("hold", "finish"):
+        getattr(outlet, what)()
     elif what == "stall":
         socket.stall()
     elif what in ("flow", "trickle"):
@@ -85,14 +87,14 @@ def _play(step: str, outlet: Outlet, socket: FakeSocket) -> None:
 
 @given(steps=st.lists(st.sampled_from(STEPS), max_size=40), end=st.sampled_from(["end", "close", "abort"]))
 def test_the_shortcut_is_open_exactly_while_nothing_is_in_its_way(steps: list[str], end: str) -> None:
-    """There is a socket, it takes what it is given, nothing waits, nothing is left out; and it is closed at the end."""
+    """There is a socket, it takes what it is given, nothing waits, nothing is left out, more may come; else closed."""
     machine, socket = Machine(), FakeSocket(answers_close=False)
     socket.listener = machine
     outlet = Outlet(Limits(), lambda: 0.0, machine)
-    for step in steps:
+    for number, step in enumerate(steps):
         _play(step, outlet, socket)
         is_free = outlet.socket is not None and not socket.is_congested
-        is_free = is_free and outlet.outbox is None and not outlet.muted
+        is_free = is_free and outlet.outbox is None and not outlet.muted and "finish" not in steps[: number + 1]
         assert (machine.way is not None) == is_free, step
     assert socket.writes_while_congested <= steps.count("release")  # an answer that all else was held for
     if end == "end":

@@ -35,7 +35,10 @@ class FakeSocket:
         self.sent_close: tuple[int, str] | None = None
         self.received_bytes = 0
         self.peer = ("192.0.2.1", 4242)
-        self.pings = 0
+        self.unsent_bytes = 0
+        """Of the transport; the test says how many."""
+        self.pings_at: list[int] = []
+        """Of each ping, how many data frames came before it."""
         self.writes = 0
         self.writes_while_congested = 0
         self.is_reading = True
@@ -48,10 +51,6 @@ class FakeSocket:
         """Data frames, oldest first."""
 
     # --- what a connection calls
-
-    @property
-    def unsent_bytes(self) -> int:
-        return 0
 
     def write(self, data: bytes) -> None:
         if not self.is_open:
@@ -134,6 +133,10 @@ class FakeSocket:
 
     # --- what arrived
 
+    @property
+    def pings(self) -> int:
+        return len(self.pings_at)
+
     def texts(self) -> list[str]:
         """Every text message so far."""
         return [bytes(frame.data).decode() for frame in self.frames if frame.opcode is Opcode.TEXT]
@@ -164,6 +167,6 @@ class FakeSocket:
 
     def _keep(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PING:
-            self.pings += 1
+            self.pings_at.append(len(self.frames))
         else:
             self.frames.append(frame)

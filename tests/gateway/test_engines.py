@@ -183,6 +183,8 @@ async def test_without_history_nothing_is_recovered(make: Any) -> None:
         (3, None, True, [2, 1]),
         (9, None, False, []),
         (9, None, True, [5, 4, 3, 2, 1]),
+        (2**63, None, False, []),
+        (10**30, 10**30, True, [5, 4, 3, 2, 1]),
         (0, 10**30, False, [1, 2, 3, 4, 5]),
     ],
 )

@@ -88,7 +88,7 @@ class Recovery(Generic[P]):
     position: Position
     """The top of the stream, also when recovered: what a reader has after `entries`."""
     reason: Unrecovered | None
-    """Why not; None if recovered."""
+    """Why not; None if recovered, or if nobody wanted to."""
 
 
 @attrs.frozen

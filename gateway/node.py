@@ -115,7 +115,7 @@ class Node:
         """Bound once: every receipt keeps it."""
         self.behaviour_for = behaviour_for
         """The app code of a topic, by its name; None: nobody looks after it."""
-        self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids))
+        self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids, is_live=node.live.is_live))
         self._beats: dict[tuple[Liveness, HeartbeatConfig], Beats] = {}
         self.live = LiveTopics(self)
         self.directory = Directory(self.quotas)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -63,6 +64,8 @@ class Gateway(Declarations):
             heartbeat=heartbeat,
         )
         self.settings = settings
+        self._handles: WeakValueDictionary[str, ChannelHandle] = WeakValueDictionary()
+        """Of channels, by name: those that somebody holds, or that have handlers."""
         self._node: Node | None = None
         self._server: WebServer | None = None
         self.connections = Connections(self)
@@ -76,19 +79,20 @@ class Gateway(Declarations):
 
     def channel(self, name: str, *, history: History | None = None) -> ChannelHandle:
         """
-        The one handle of that name: handlers declared on it stay, and so does `history`.
+        The one handle of that name: handlers declared on it stay, and so does `history`, also if it is dropped.
 
-        With either it is declared, and open to clients unless the configuration file says otherwise.
+        One without either is not kept, so names may come from clients. With either the name is declared, and open to
+        clients unless the configuration file says otherwise.
 
         Raises:
             TopicKindError: `history` is given for a name that is declared as a Room, which has its own.
         """
-        channels = self.topics.channels
-        if name not in channels:
-            channels[name] = ChannelHandle(self, name)
+        handle = self._handles.get(name)
+        if handle is None:
+            handle = self._handles[name] = ChannelHandle(self, name)
         if history is not None:
             self.topics.keep_history(name, history)
-        return channels[name]
+        return handle
 
     # --- running
 

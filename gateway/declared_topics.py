@@ -44,7 +44,7 @@ class DeclaredTopics:
         self.permits: dict[str, Permit] = {}
         """By pattern: who may do what there."""
         self.channels: dict[str, ChannelHandle] = {}
-        """By name, those that app code has a handle of."""
+        """By name, those with handlers."""
         self.limited_events: set[str] = set()
         """Names of events that have a limit of their own in some topic: for every other there is nothing to look up."""
 
@@ -83,7 +83,7 @@ class DeclaredTopics:
     def settings_within(self, settings: GatewaySettings) -> GatewaySettings:
         """Code goes before the file where both name a pattern, setting by setting; a file may add others."""
         topics = dict(settings.topics)
-        handled = {name: DECLARED for name, channel in self.channels.items() if channel.has_handlers}
+        handled = dict.fromkeys(self.channels, DECLARED)
         for pattern, declared in {**handled, **self._settings}.items():
             topics[pattern] = attrs.evolve(topics.get(pattern, declared), **_changes(declared))
         known = TopicTable(topics, DECLARED)

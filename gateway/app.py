@@ -82,7 +82,7 @@ class Gateway(Declarations):
         The one handle of that name: handlers declared on it stay, and so does `history`, also if it is dropped.
 
         One without either is not kept, so names may come from clients. With either the name is declared, and open to
-        clients unless the configuration file says otherwise.
+        clients unless the configuration file has a section for it; see `topic`.
 
         Raises:
             TopicKindError: `history` is given for a name that is declared as a Room, which has its own.
@@ -122,13 +122,14 @@ class Gateway(Declarations):
         from .web.server import WebServer
 
         chosen = settings or self.settings or load_settings(None, {}, {}).settings
-        chosen = self._with_heartbeat(self._with_declared_topics(chosen))
+        chosen = self._with_heartbeat(chosen)
         node = self._node = Node(
             chosen,
             self.topics.behaviour_for,
             calls=self.calls,
             authenticators=self.authenticators,
             permits=self.topics.permits,
+            topics=self.topics.within(chosen),
             limited_events=self.limited_events,
             **node_options,
         )
@@ -230,9 +231,6 @@ class Gateway(Declarations):
         if self.heartbeat is None:
             return settings
         return attrs.evolve(settings, gateway=attrs.evolve(settings.gateway, heartbeat=self.heartbeat))
-
-    def _with_declared_topics(self, settings: GatewaySettings) -> GatewaySettings:
-        return self.topics.settings_within(settings)
 
 
 @attrs.frozen(eq=False)

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from .permissions import Permit
     from .protocols.base import Liveness
     from .tickets import Ticket
-    from .topic_settings import TopicSettings
+    from .topic_settings import Topics, TopicSettings
 
 Beats = Heartbeat | SteadyPings | ClientBeats
 
@@ -81,12 +81,14 @@ class Node:
         authenticators: Sequence[Any] = (),
         limited_events: AbstractSet[str] = frozenset(),
         permits: Mapping[str, Permit] = MappingProxyType({}),
+        topics: Topics | None = None,
     ) -> None:
         self.settings = settings
         self.limits = settings.gateway.limits
         self.quotas = Quotas(self.limits)
         """What connections share."""
-        self.topics = settings.topic_table()
+        self.topics: Topics = topics or settings.topic_table()
+        """What holds of each topic; as configured, unless an application says more."""
         self.settings_of = lru_cache(MAX_REMEMBERED_TOPICS)(self._find_settings)
         """Of a topic, whose name is checked before. Raises Refused for a bad one."""
         self.heartbeat_config = settings.gateway.heartbeat

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -63,6 +64,8 @@ class Gateway(Declarations):
             heartbeat=heartbeat,
         )
         self.settings = settings
+        self._handles: WeakValueDictionary[str, ChannelHandle] = WeakValueDictionary()
+        """Of channels, by name: those that somebody holds, or that have handlers."""
         self._node: Node | None = None
         self._server: WebServer | None = None
         self.connections = Connections(self)
@@ -76,19 +79,20 @@ class Gateway(Declarations):
 
     def channel(self, name: str, *, history: History | None = None) -> ChannelHandle:
         """
-        The one handle of that name: handlers declared on it stay, and so does `history`.
+        The one handle of that name: handlers declared on it stay, and so does `history`, also if it is dropped.
 
-        With either it is declared, and open to clients unless the configuration file says otherwise.
+        One without either is not kept, so names may come from clients. With either the name is declared, and open to
+        clients unless the configuration file has a section for it; see `topic`.
 
         Raises:
             TopicKindError: `history` is given for a name that is declared as a Room, which has its own.
         """
-        channels = self.topics.channels
-        if name not in channels:
-            channels[name] = ChannelHandle(self, name)
+        handle = self._handles.get(name)
+        if handle is None:
+            handle = self._handles[name] = ChannelHandle(self, name)
         if history is not None:
             self.topics.keep_history(name, history)
-        return channels[name]
+        return handle
 
     # --- running
 
@@ -118,13 +122,14 @@ class Gateway(Declarations):
         from .web.server import WebServer
 
         chosen = settings or self.settings or load_settings(None, {}, {}).settings
-        chosen = self._with_heartbeat(self._with_declared_topics(chosen))
+        chosen = self._with_heartbeat(chosen)
         node = self._node = Node(
             chosen,
             self.topics.behaviour_for,
             calls=self.calls,
             authenticators=self.authenticators,
             permits=self.topics.permits,
+            topics=self.topics.within(chosen),
             limited_events=self.limited_events,
             **node_options,
         )
@@ -226,9 +231,6 @@ class Gateway(Declarations):
         if self.heartbeat is None:
             return settings
         return attrs.evolve(settings, gateway=attrs.evolve(settings.gateway, heartbeat=self.heartbeat))
-
-    def _with_declared_topics(self, settings: GatewaySettings) -> GatewaySettings:
-        return self.topics.settings_within(settings)
 
 
 @attrs.frozen(eq=False)

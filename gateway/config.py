@@ -28,7 +28,7 @@ from .listen_settings import ListenSettings
 from .parts import BUILT_IN, HOME, PARTS
 from .stream import History
 from .topic_patterns import TopicTable
-from .topic_settings import CLOSED, OPEN, TopicSettings
+from .topic_settings import CLOSED, OPEN, TopicSettings, sections
 
 SHAPES: Shapes = {
     **ACTOR_SHAPES,
@@ -79,7 +79,7 @@ class GatewaySettings:
     )
     gateway: ListenSettings = setting(ListenSettings(), reason="")
     topics: Mapping[str, TopicSettings] = attrs.field(
-        factory=dict, converter=read_only, metadata={"reason": "What each kind of topic allows, by pattern."}
+        factory=dict, converter=sections, metadata={"reason": "What each kind of topic allows, by pattern."}
     )
     engine: EngineSettings = setting(EngineSettings(), reason="")
     log: LogSettings = setting(LogSettings(), reason="")
@@ -112,5 +112,10 @@ class GatewaySettings:
         return RuntimeSettings(actors=self.actors, supervisor=self.supervisor, actor=self.actor)
 
     def topic_table(self) -> TopicTable[TopicSettings]:
-        """Returns a new table of `topics`; other names are open in development mode only."""
-        return TopicTable(self.topics, OPEN if self.development else CLOSED)
+        """Returns a new table of `topics`; other names are as `other_topics`."""
+        return TopicTable(self.topics, self.other_topics)
+
+    @property
+    def other_topics(self) -> TopicSettings:
+        """What holds of a name that nobody has declared: open in development mode only."""
+        return OPEN if self.development else CLOSED

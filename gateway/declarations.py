@@ -138,8 +138,9 @@ class Declarations(Hooked):
         """
         The app code of every topic that matches: a name, `prefix*`, or `game:{game_id}`.
 
-        What is given here goes before the configuration file's section of the same pattern, and means what it means
-        there. What is not given is as in the file; what is in neither is open, without history and presence.
+        What is given here means what it means in the configuration file, and holds where that says nothing: a key that
+        stands in the most specific section for a name goes before it, whatever the section's pattern. What is not
+        given is as in that section; a name without a section is open, without history and presence.
 
         Args:
             join, publish: "anyone", "authenticated" or "nobody"; among clients. `permits` is for more than that.

@@ -1,11 +1,13 @@
 """
 What an application says of topics: the classes and handlers that are their app code, who may use them, their settings.
 
-A name is found by the most specific pattern that matches it. The configuration file is asked too, where both speak.
+A name is found by the most specific pattern that matches it. Where the configuration file speaks of it, that holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,7 +15,7 @@ import attrs
 from .permissions import permit_by
 from .reasons import TopicKindError
 from .topic_patterns import TopicPattern, TopicTable
-from .topic_settings import TopicSettings
+from .topic_settings import TopicSettings, sections
 
 if TYPE_CHECKING:
     from .behaviour import Behaviour
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from .topic_handle import ChannelHandle
 
 DECLARED = TopicSettings(join="anyone", publish="anyone")
-"""A topic with app code is open unless the file says otherwise: its `on_join` and handlers decide."""
+"""A topic with app code is open unless the file has a section for it: its `on_join` and handlers decide."""
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @attrs.frozen(eq=False)
@@ -40,11 +44,12 @@ class DeclaredTopics:
     def __init__(self) -> None:
         self._rooms: list[DeclaredTopic] = []
         """The most specific one first."""
-        self._settings: dict[str, TopicSettings] = {}
+        self._given: dict[str, Mapping[str, Any]] = {}
+        """By pattern, the settings that code gave."""
         self.permits: dict[str, Permit] = {}
         """By pattern: who may do what there."""
         self.channels: dict[str, ChannelHandle] = {}
-        """By name, those that app code has a handle of."""
+        """By name, those with handlers."""
         self.limited_events: set[str] = set()
         """Names of events that have a limit of their own in some topic: for every other there is nothing to look up."""
 
@@ -52,10 +57,11 @@ class DeclaredTopics:
         """App code, and what it says of the settings. Raises ValueError if the pattern has some already."""
         if any(one.pattern.shape == pattern.shape for one in self._rooms):
             raise ValueError(f"could not declare {pattern.text!r}: it has app code already")
+        attrs.evolve(DECLARED, **changes)  # raises for a value that is out of its range
         self._rooms.append(DeclaredTopic(pattern, behaviour))
         self._rooms.sort(key=lambda one: one.pattern.rank, reverse=True)
         self.limited_events.update(behaviour.limits)
-        self._settings[pattern.text] = attrs.evolve(DECLARED, **changes)
+        self._given[pattern.text] = changes
 
     def permit(self, pattern: TopicPattern, permission: Any) -> None:
         """Raises ValueError if the pattern has one already, TypeError if it cannot be asked."""
@@ -67,7 +73,7 @@ class DeclaredTopics:
         """Raises TopicKindError for a name that is declared as a Room."""
         if self.is_room(channel):
             raise TopicKindError(channel, "room", "channel")
-        self._settings[channel] = attrs.evolve(DECLARED, history=history)
+        self._given[channel] = {"history": history}
 
     def is_room(self, name: str) -> bool:
         return any(one.pattern.match(name) is not None for one in self._rooms)
@@ -80,18 +86,54 @@ class DeclaredTopics:
         channel = self.channels.get(name)
         return channel.behaviour() if channel is not None else None
 
-    def settings_within(self, settings: GatewaySettings) -> GatewaySettings:
-        """Code goes before the file where both name a pattern, setting by setting; a file may add others."""
-        topics = dict(settings.topics)
-        handled = {name: DECLARED for name, channel in self.channels.items() if channel.has_handlers}
-        for pattern, declared in {**handled, **self._settings}.items():
-            topics[pattern] = attrs.evolve(topics.get(pattern, declared), **_changes(declared))
-        known = TopicTable(topics, DECLARED)
-        topics.update({pattern: DECLARED for pattern in self.permits if not known.is_declared(pattern)})
-        return attrs.evolve(settings, topics=topics)
+    def within(self, settings: GatewaySettings) -> TopicsInForce:
+        """What holds of each name, with that configuration and what is declared by now."""
+        handled: dict[str, Mapping[str, Any]] = dict.fromkeys(self.channels, _NOTHING)
+        return TopicsInForce(settings, {**handled, **self._given}, self.permits)
 
 
-def _changes(declared: TopicSettings) -> dict[str, Any]:
-    """What was said, and is not as it would be anyway."""
-    values = {field.name: getattr(declared, field.name) for field in attrs.fields(TopicSettings)}
-    return {name: value for name, value in values.items() if value != getattr(DECLARED, name)}
+class TopicsInForce:
+    """
+    What holds of each name, where the configuration file and code may both speak of it. Never raises; any thread.
+
+    Rules: of the file the most specific section that matches the name counts, of code the most specific pattern. A key
+    that stands in the section holds; of the others those that code gave; the rest is as the section leaves it. Without
+    a section a name that code declares is open, and code says otherwise. So nothing in code opens what the file closes,
+    whichever of the two patterns is more specific: neither need cover the other.
+
+    Args:
+        given: By pattern, the settings that code gave.
+        permits: Patterns that have a permission.
+    """
+
+    def __init__(
+        self, settings: GatewaySettings, given: Mapping[str, Mapping[str, Any]], permits: Iterable[str]
+    ) -> None:
+        self._settings = settings
+        self._sections: TopicTable[str | None] = TopicTable({text: text for text in settings.topics}, None)
+        self._given = dict(given)
+        self._code: TopicTable[str | None] = TopicTable({text: text for text in given}, None)
+        self._permits = TopicTable(dict.fromkeys(permits, True), otherwise=False)
+        self._found: dict[tuple[str | None, str | None], TopicSettings] = {}
+        """One object for all names of one section and one pattern."""
+
+    def settings_for(self, name: str) -> TopicSettings:
+        section, pattern = self._sections.settings_for(name), self._code.settings_for(name)
+        if section is None and pattern is None:
+            return DECLARED if self._permits.settings_for(name) else self._settings.other_topics
+        found = self._found.get((section, pattern))
+        if found is None:
+            found = self._found[section, pattern] = self._both(section, pattern)
+        return found
+
+    def is_declared(self, name: str) -> bool:
+        """Whether the file or code speaks of it."""
+        return any(table.is_declared(name) for table in (self._sections, self._code, self._permits))
+
+    def _both(self, section: str | None, pattern: str | None) -> TopicSettings:
+        given = _NOTHING if pattern is None else self._given[pattern]
+        if section is None:
+            return attrs.evolve(DECLARED, **given)
+        topics = sections(self._settings.topics)
+        said = topics.said(section)
+        return attrs.evolve(topics[section], **{key: one for key, one in given.items() if key not in said})

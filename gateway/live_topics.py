@@ -85,6 +85,11 @@ class LiveTopics:
         """In the order in which they were started."""
         return tuple(name for name, ref in self._refs.items() if ref.is_alive())
 
+    def is_live(self, name: str) -> bool:
+        """Whether somebody may be in it: it has an actor that has not ended, be it in a restart."""
+        ref = self._refs.get(name)
+        return ref is not None and ref.is_alive()
+
     def machine(self, name: str) -> TopicActor | None:
         """The actor itself, for who only reads; None if it has none now."""
         ref = self._refs.get(name)

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from .permissions import Permit
     from .protocols.base import Liveness
     from .tickets import Ticket
-    from .topic_settings import TopicSettings
+    from .topic_settings import Topics, TopicSettings
 
 Beats = Heartbeat | SteadyPings | ClientBeats
 
@@ -81,12 +81,14 @@ class Node:
         authenticators: Sequence[Any] = (),
         limited_events: AbstractSet[str] = frozenset(),
         permits: Mapping[str, Permit] = MappingProxyType({}),
+        topics: Topics | None = None,
     ) -> None:
         self.settings = settings
         self.limits = settings.gateway.limits
         self.quotas = Quotas(self.limits)
         """What connections share."""
-        self.topics = settings.topic_table()
+        self.topics: Topics = topics or settings.topic_table()
+        """What holds of each topic; as configured, unless an application says more."""
         self.settings_of = lru_cache(MAX_REMEMBERED_TOPICS)(self._find_settings)
         """Of a topic, whose name is checked before. Raises Refused for a bad one."""
         self.heartbeat_config = settings.gateway.heartbeat
@@ -115,7 +117,7 @@ class Node:
         """Bound once: every receipt keeps it."""
         self.behaviour_for = behaviour_for
         """The app code of a topic, by its name; None: nobody looks after it."""
-        self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids))
+        self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids, is_live=node.live.is_live))
         self._beats: dict[tuple[Liveness, HeartbeatConfig], Beats] = {}
         self.live = LiveTopics(self)
         self.directory = Directory(self.quotas)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from actors import ActorRef
 
 from .commands import UNPLACED, Published
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from .topic_settings import TopicSettings
 
 ADDED_HISTORY = History(size=100, ttl=3600.0)
-"""What a topic without history keeps when a publication asks to be saved."""
+"""What a topic without history keeps when a publication asks to be saved: to be read, never to recover by."""
 
 
 class Order:
@@ -102,8 +104,15 @@ class Order:
     # --- what the engine is asked
 
     def recover(self, since: Position | None, then: Callable[[Recovery[Publication] | Refused], None]) -> None:
-        """Where the stream is, and what was missed since then."""
+        """
+        Where the stream is, and what was missed since then.
+
+        A topic without history recovers nobody. What it did not keep has no position, so that two who stand at the same
+        one need not have seen the same; and of what was saved expressly nobody knows what was said in between.
+        """
         self.flush()
+        if since is not None and not self._keeps:
+            since, then = None, partial(_without_history, then)
         self._questions.ask(lambda call: self._node.engine.recover(call, since), then)
 
     def page(self, command: ReadHistory, then: Callable[[Page[Publication] | Refused], None]) -> None:
@@ -204,3 +213,10 @@ class Order:
             if isinstance(item, Delivery):
                 fact = MessagePublished(self._name, item.publication.size_bytes, len(self.members))
                 self._node.events.publish(fact)
+
+
+def _without_history(
+    then: Callable[[Recovery[Publication] | Refused], None], found: Recovery[Publication] | Refused
+) -> None:
+    """The engine was asked for the position alone, and somebody wanted to recover."""
+    then(found if isinstance(found, Refused) else attrs.evolve(found, reason="no_history"))

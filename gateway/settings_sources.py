@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_origin
@@ -32,7 +32,7 @@ from actors.settings import ActorSettings, MailboxSettings, SupervisorSettings, 
 
 from .config import SHAPES, GatewaySettings
 from .parts import BUILT_IN
-from .topic_settings import DEVELOPMENT_TOPICS, TopicSettings
+from .topic_settings import DEVELOPMENT_TOPICS, KEYS, Sections, TopicSettings
 
 PREFIX = "HUBBUB_"
 TABLES: Mapping[str, type] = MappingProxyType(
@@ -93,10 +93,12 @@ def load_settings(
     for layer, named in sources:
         values = _merge(values, layer)
         origins.update(named)
+    said = {pattern: tuple(one) for pattern, one in _sections(values) if isinstance(one, Mapping)}
     implied = file is None and not app and "development" not in values
     _add_development(values, origins, implied=implied)
     settings = _structure(lay_over(values, BUILT_IN), origins)
     _refuse_contradictions(settings, origins, implied=implied)
+    settings = attrs.evolve(settings, topics=Sections(settings.topics, {**_UNSAID, **said}))
     every = dict.fromkeys((path for path in setting_leaves() if path not in TABLES), "default")
     return Loaded(settings, MappingProxyType(every | origins))
 
@@ -189,10 +191,17 @@ def _add_development(values: dict[str, Any], origins: dict[str, str], *, implied
         return
     added = {pattern: one for pattern, one in DEVELOPMENT_TOPICS.items() if pattern not in declared}
     values["topics"] = {**{pattern: attrs.asdict(one) for pattern, one in added.items()}, **declared}
-    origins.update((f"topics.{quote_key(pattern)}.{name}", "development mode") for pattern in added for name in _TOPIC)
+    origins.update((f"topics.{quote_key(pattern)}.{name}", "development mode") for pattern in added for name in KEYS)
 
 
-_TOPIC = tuple(field.name for field in attrs.fields(TopicSettings))
+def _sections(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """What stands under [topics], as long as it is not known to be right."""
+    topics = values.get("topics", {})
+    return topics.items() if isinstance(topics, Mapping) else ()
+
+
+_UNSAID: Mapping[str, tuple[str, ...]] = MappingProxyType(dict.fromkeys(DEVELOPMENT_TOPICS, ()))
+"""Nobody wrote the sections of development mode."""
 
 
 def _structure(values: Mapping[str, Any], origins: Mapping[str, str]) -> GatewaySettings:

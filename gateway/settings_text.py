@@ -31,6 +31,9 @@ ORIGIN_COLUMN = 56
 """Characters after which a long value no longer pushes the origins of all other lines to the right."""
 _SECRET = re.compile(r"(password|passwd|secret|token|api_?key|credential)s?$", re.IGNORECASE)
 
+_FILLED_BY_APP = ("default", "development mode")
+"""Origins of what nobody wrote into the section of a topic: there the app may, which is not asked here."""
+
 _Row = tuple[str, str]
 """A line, and the origin of what it says; empty for a line that says nothing."""
 
@@ -58,6 +61,7 @@ def _effective_rows(loaded: Loaded) -> Iterator[_Row]:
             yield from _named_rows(leaf.path, value, loaded.origins)
             if leaf.path == "topics":
                 others = "open to anyone, this is development mode" if settings.development else "closed"
+                others += ", unless the app declares them"
                 yield from [("", ""), (f"# other topics: {others}", "")]
             continue
         above, _, key = leaf.path.rpartition(".")
@@ -72,7 +76,19 @@ def _named_rows(table: str, named: Mapping[str, Any], origins: Mapping[str, str]
         path = join_path(table, quote_key(name))
         yield from _heading(path)
         for leaf, value in _keys(table, name, one):
-            yield assignment(leaf.path, value, leaf), _origin(origins, f"{path}.{leaf.path}")
+            row = assignment(leaf.path, value, leaf), _origin(origins, f"{path}.{leaf.path}")
+            yield _left_to_app(*row) if table == "topics" else row
+
+
+def _left_to_app(text: str, origin: str) -> _Row:
+    """
+    The row of a topic's key, which the app may fill in where nobody wrote it; the app is not asked here.
+
+    A default is a comment: read again as a line it would be written, and hold.
+    """
+    if origin == "default":
+        text = f"# {text.removeprefix('# ')}"
+    return text, f"{origin}, unless the app says otherwise" if origin in _FILLED_BY_APP else origin
 
 
 def _keys(table: str, name: str, one: Any) -> Iterator[tuple[Leaf, Any]]:
@@ -143,7 +159,8 @@ EXAMPLES: Mapping[str, tuple[str, str, Any]] = {
         'topics."news:*"',
         (
             "One table for each pattern of topic names: a whole name, a prefix and *, or a template such as "
-            '"game:{game_id}". The most specific one counts. A name that no pattern matches is closed.'
+            '"game:{game_id}". The most specific one counts. A name that no pattern matches is closed. What an app '
+            "declares of a name holds for the keys that are not in its table."
         ),
         TopicSettings(),
     ),

@@ -26,6 +26,9 @@ import attrs
 from .quick import quick
 from .reasons import Refused
 
+MAX_OFFSET = 2**53
+"""The largest offset that a client may name: up to it JavaScript counts in whole numbers. No stream comes that far."""
+
 
 class Sized(Protocol):
     """All the stream asks of a publication."""
@@ -85,7 +88,7 @@ class Recovery(Generic[P]):
     position: Position
     """The top of the stream, also when recovered: what a reader has after `entries`."""
     reason: Unrecovered | None
-    """Why not; None if recovered."""
+    """Why not; None if recovered, or if nobody wanted to."""
 
 
 @attrs.frozen
@@ -181,7 +184,7 @@ class Stream(Generic[P]):
 
     def page(self, *, since: Position | None, limit: int | None, reverse: bool, now: float) -> Page[P]:
         """
-        Reads a part of what is kept.
+        Reads a part of what is kept. Any whole number is an offset and a limit, also one that is larger than all.
 
         Args:
             since: Where to start, itself left out; None starts at the oldest, or at the newest if `reverse`. Forwards
@@ -218,7 +221,8 @@ class Stream(Generic[P]):
         return tuple(islice(reversed(self._entries), count))[::-1]
 
     def _after(self, offset: int, count: int) -> tuple[Entry[P], ...]:
-        skipped = max(0, offset - self._evicted_to())
+        # Above the top there is nothing, however far above: `islice` counts to 2^63 - 1 and raises beyond that.
+        skipped = min(max(0, offset - self._evicted_to()), len(self._entries))
         return tuple(islice(self._entries, skipped, skipped + count))
 
     def _before(self, offset: int, count: int) -> tuple[Entry[P], ...]:

@@ -220,6 +220,7 @@ class ChannelHandle(TopicHandle):
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
             self._handlers[event] = (what, function, limit)
+            self._app.topics.channels[self.name] = self
             if limit is not None:
                 self._app.limited_events.add(event)
             self._behaviour = None  # topics that live already run on without it

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import attrs
 
@@ -16,6 +16,7 @@ from actors.units import Duration
 from .outbox import SlowPolicy
 from .stream import History
 
+_NOTHING: Mapping[str, Iterable[str]] = MappingProxyType({})
 Who: TypeAlias = Literal["anyone", "authenticated", "nobody"]
 """Who among the clients may; the application's own code always may."""
 
@@ -49,6 +50,58 @@ class TopicSettings:
     )
 
 
+class Sections(Mapping[str, TopicSettings]):
+    """
+    [topics]: the settings of each pattern, and which of their keys were written down. Read-only.
+
+    Args:
+        said: By pattern, the keys that stand in its section. For a pattern that is not in it, those whose value is not
+            the default: settings that were made in code do not know better.
+    """
+
+    def __init__(self, topics: Mapping[str, TopicSettings], said: Mapping[str, Iterable[str]] = _NOTHING) -> None:
+        self._topics = dict(topics)
+        self._said = {pattern: frozenset(said.get(pattern, _changed(one))) for pattern, one in self._topics.items()}
+
+    def said(self, pattern: str) -> frozenset[str]:
+        """The keys that somebody wrote down for that pattern, with the default or another value."""
+        return self._said[pattern]
+
+    def __getitem__(self, pattern: str) -> TopicSettings:
+        return self._topics[pattern]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._topics)
+
+    def __len__(self) -> int:
+        return len(self._topics)
+
+    def __repr__(self) -> str:
+        return f"Sections({self._topics!r})"
+
+
+def sections(topics: Mapping[str, TopicSettings]) -> Sections:
+    """Returns what was given, if it knows already what was written down."""
+    return topics if isinstance(topics, Sections) else Sections(topics)
+
+
+def _changed(settings: TopicSettings) -> list[str]:
+    return [name for name in KEYS if getattr(settings, name) != getattr(_DEFAULTS, name)]
+
+
+class Topics(Protocol):
+    """What holds of each topic, by its name. Never raises; from any thread."""
+
+    def settings_for(self, name: str) -> TopicSettings: ...
+
+    def is_declared(self, name: str) -> bool:
+        """Whether anything but the settings of all other names holds for it."""
+        ...
+
+
+KEYS = tuple(field.name for field in attrs.fields(TopicSettings))
+"""Of a section."""
+_DEFAULTS = TopicSettings()
 OPEN = TopicSettings(join="anyone", publish="anyone", presence=True)
 """Any other name in development mode."""
 CLOSED = TopicSettings(join="nobody", publish="nobody")

@@ -76,6 +76,8 @@ class Engine(ABC):
         """
         Lets go of what has been idle too long, among a portion of the streams; returns how many went.
 
+        Positions of a topic that lives (`LiveTopics.is_live`) are in use, however long nothing was said.
+
         A round, which is begun once a minute, takes as many calls as it takes until `is_swept`.
         """
 

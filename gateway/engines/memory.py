@@ -9,6 +9,8 @@ from ..stream import Page, Position, Recovery, Stream
 from .base import Call, Engine, Repeated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors import Clock
 
     from ..ids import Ids
@@ -16,10 +18,16 @@ if TYPE_CHECKING:
     from ..stream import History
 
 META_TTL = 24 * 3600.0
-"""Seconds an idle stream keeps its epoch and position: who comes back within a day is told the truth about it."""
+"""
+Seconds an idle stream keeps its epoch and position: who comes back within a day is told the truth about it. Of a topic
+that lives no stream is idle; when it ends, the time counts from the last sweep that saw it live.
+"""
 
 MAX_STREAMS = 1_000_000
-"""Streams kept, about 1 KiB each while empty; beyond it the one that was idle longest goes, and its epoch with it."""
+"""
+Streams kept, about 1 KiB each while empty; beyond it the one that was idle longest goes, and its epoch with it. Ten
+times as many as topics may live on a node (`max_topics`), whose streams do not go.
+"""
 
 MAX_BYTES = 1024**3
 """
@@ -47,8 +55,17 @@ class _Kept:
         self.keys: OrderedDict[str, Position] | None = None
 
 
+def _nowhere(_: str) -> bool:
+    return False
+
+
 class MemoryEngine(Engine):
-    """Publish, append and answer are one step. Bounded: by history per topic, by streams and by bytes over all."""
+    """
+    Publish, append and answer are one step. Bounded: by history per topic, by streams and by bytes over all.
+
+    Args:
+        is_live: Whether a topic of that name has members, or may have: its stream is in use, however silent.
+    """
 
     def __init__(
         self,
@@ -58,11 +75,13 @@ class MemoryEngine(Engine):
         max_streams: int = MAX_STREAMS,
         max_bytes: int = MAX_BYTES,
         meta_ttl: float = META_TTL,
+        is_live: Callable[[str], bool] = _nowhere,
     ) -> None:
         self._clock = clock
         self._ids = ids
         self._max_streams = max_streams
         self._meta_ttl = meta_ttl
+        self._is_live = is_live
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -115,7 +134,9 @@ class MemoryEngine(Engine):
     def _look_at(self, topic: str, kept: _Kept, now: float) -> None:
         kept.stream.trim(now)
         self._count(topic, kept)
-        if now - kept.touched >= self._meta_ttl and not len(kept.stream):
+        if self._is_live(topic):
+            self._touch(topic, kept, now)
+        elif now - kept.touched >= self._meta_ttl and not len(kept.stream):
             del self._kept[topic]
 
     @property
@@ -130,17 +151,33 @@ class MemoryEngine(Engine):
         return len(self._kept)
 
     def _of(self, topic: str, history: History) -> _Kept:
-        kept = self._kept.get(topic)
+        kept, now = self._kept.get(topic), self._clock.now()
         if kept is None:
-            kept = self._kept[topic] = _Kept(Stream(self._ids.epoch(), history), 0.0)
-            if len(self._kept) > self._max_streams:
-                oldest, gone = self._kept.popitem(last=False)
-                gone.stream.clear()
-                self._count(oldest, gone)
+            if len(self._kept) >= self._max_streams:
+                self._make_room(now)
+            kept = self._kept[topic] = _Kept(Stream(self._ids.epoch(), history), now)
         else:
-            self._kept.move_to_end(topic)
-        kept.touched = self._clock.now()
+            self._touch(topic, kept, now)
         return kept
+
+    def _touch(self, topic: str, kept: _Kept, now: float) -> None:
+        kept.touched = now
+        self._kept.move_to_end(topic)
+
+    def _make_room(self, now: float) -> None:
+        """
+        Lets go of the stream that was idle longest. Those of topics that live stay, and count as touched now.
+
+        If all that are looked at live, nothing goes this time: they stand behind the others for the next.
+        """
+        for _ in range(min(SWEPT, len(self._kept))):
+            topic, kept = next(iter(self._kept.items()))
+            if not self._is_live(topic):
+                kept.stream.clear()
+                self._count(topic, kept)
+                del self._kept[topic]
+                return
+            self._touch(topic, kept, now)
 
     def _append(self, topic: str, kept: _Kept, publication: Publication) -> Position:
         position = kept.stream.append(publication, kept.touched)

@@ -23,8 +23,17 @@ when they come back, and topics are 128 a connection; without a bound one frame 
 _ABSENT = msgspec.Raw()
 
 # What Go's decoder takes, this takes: null is as good as absent, numbers have the ranges of client.proto.
-Uint = Annotated[int, msgspec.Meta(ge=0)] | None
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None
 Uint32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None
+Uint64 = Annotated[int, msgspec.Meta(ge=0)] | None
+"""Its upper bound does not fit into msgspec's: who has one calls `_check_uint64`."""
+
+
+def _check_uint64(value: int | None) -> None:
+    """Raises ValueError, which msgspec takes for a value of the wrong kind when `__post_init__` does."""
+    if value is not None and value >= 2**64:
+        raise ValueError("Expected `int` <= 18446744073709551615")
 
 
 class Subscribe(msgspec.Struct):
@@ -33,14 +42,17 @@ class Subscribe(msgspec.Struct):
     channel: str | None = None
     token: str | None = None
     recover: bool | None = None
-    offset: Uint = None
+    offset: Uint64 = None
     epoch: str | None = None
     data: msgspec.Raw = _ABSENT
     join_leave: bool | None = None
     delta: str | None = None
     tf: msgspec.Raw = _ABSENT
-    flag: int | None = None
-    type: int | None = None
+    flag: Int64 = None
+    type: Int32 = None
+
+    def __post_init__(self) -> None:
+        _check_uint64(self.offset)
 
 
 class Connect(msgspec.Struct):
@@ -58,17 +70,20 @@ class Channel(msgspec.Struct):
 class Publish(msgspec.Struct):
     channel: str | None = None
     data: msgspec.Raw = _ABSENT
-    type: int | None = None
+    type: Int32 = None
 
 
 class Place(msgspec.Struct):
-    offset: Uint = None
+    offset: Uint64 = None
     epoch: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_uint64(self.offset)
 
 
 class History(msgspec.Struct):
     channel: str | None = None
-    limit: int | None = None
+    limit: Int32 = None
     since: Place | None = None
     reverse: bool | None = None
 

@@ -14,7 +14,7 @@ import msgspec
 
 from ..lingering import MAX_SESSION
 from ..publications import DEFAULT_EVENT, MAX_KEY
-from ..stream import Position
+from ..stream import MAX_OFFSET, Position
 
 _ABSENT = msgspec.Raw()
 
@@ -25,7 +25,7 @@ UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 class Since(msgspec.Struct):
     """A position as clients write it; a negative offset is the beginning, an epoch that is missing any."""
 
-    offset: int
+    offset: Annotated[int, msgspec.Meta(le=MAX_OFFSET)]
     epoch: str = ""
 
     def position(self) -> Position:

@@ -12,7 +12,7 @@ from .. import wire_json
 from ..commands import Broken, Invalid, Join, Leave, Ping, Publish, ReadHistory, Reply
 from ..lingering import MAX_SESSION
 from ..reasons import InvalidJSON, Refused
-from ..stream import Position
+from ..stream import MAX_OFFSET, Position
 from .phoenix_frames import JOIN, LEAVE, Message, Said, read
 from .phoenix_pushes import KEY, is_reserved
 
@@ -32,7 +32,7 @@ SOCKET_TOPIC = "phoenix"
 class Since(msgspec.Struct):
     """A position as clients write it; a negative offset is the beginning, an epoch that is missing any."""
 
-    offset: int
+    offset: Annotated[int, msgspec.Meta(le=MAX_OFFSET)]
     epoch: str | None = None
 
     def position(self) -> Position:

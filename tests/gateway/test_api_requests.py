@@ -70,6 +70,23 @@ def test_null_is_a_payload() -> None:
         (asked.Broadcast, b'{"channels":["a",7],"data":1}', "`channels[1]`: expected `str`, got `int`"),
         (asked.History, b'{"channel":"a","limit":"10"}', "`limit`: expected `int`, got `str`"),
         (asked.History, b'{"channel":"a","since":{"offset":"1"}}', "`since.offset`: expected `int`, got `str`"),
+        (
+            asked.History,
+            b'{"channel":"a","since":{"offset":9007199254740993}}',
+            "`since.offset`: expected `int` <= 9007199254740992",
+        ),
+        (
+            asked.Subscribe,
+            b'{"user":"u","channel":"a","recover_since":{"offset":99999999999999999999999}}',
+            "`recover_since.offset`: expected `int` <= 9007199254740992",
+        ),
+        (
+            asked.Subscribe,
+            b'{"user":"u","channel":"a","expire_at":1795219200000}',
+            "`expire_at`: expected `float` <= 253402300799.0",
+        ),
+        (asked.Refresh, b'{"user":"u","expire_at":1e308}', "`expire_at`: expected `float` <= 253402300799.0"),
+        (asked.Subscribe, b'{"user":"u","channel":"a","expire_at":1e400}', "`expire_at`: number out of range"),
         (asked.Disconnect, b"{}", "`user` is missing"),
         (asked.Publish, b"[]", "the body: expected `object`, got `array`"),
     ],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.commands import Broken, Call, Identify, Join, Leave
+from gateway.commands import Broken, Call, Identify, Join, Leave, ReadHistory
 from gateway.protocols.centrifuge_frames import MAX_COMMANDS
 from gateway.reasons import CLOSE_REASONS, Refused
+from gateway.stream import Position
 from tests.support.centrifuge_wire import CONNECT, connected, wire
 
 
@@ -50,6 +51,12 @@ BREAKS = {
     "no token to refresh with": '{"id":2,"refresh":{}}',
     "a channel of another kind": '{"id":2,"subscribe":{"channel":7}}',
     "an offset below": '{"id":2,"subscribe":{"channel":"a","recover":true,"offset":-1}}',
+    "an offset beyond": '{"id":2,"subscribe":{"channel":"a","recover":true,"offset":18446744073709551616}}',
+    "a place beyond": '{"id":2,"history":{"channel":"a","since":{"offset":18446744073709551616}}}',
+    "a limit beyond": '{"id":2,"history":{"channel":"a","limit":2147483648}}',
+    "a limit below": '{"id":2,"history":{"channel":"a","limit":-2147483649}}',
+    "a type beyond": '{"id":2,"publish":{"channel":"a","type":2147483648}}',
+    "a flag beyond": '{"id":2,"subscribe":{"channel":"a","flag":9223372036854775808}}',
     "a delta nobody knows": '{"id":2,"subscribe":{"channel":"a","delta":"zip"}}',
     "a pong to no ping": "{}",
     "data that no number holds": '{"id":2,"subscribe":{"channel":"a","data":1e999}}',
@@ -69,6 +76,26 @@ def test_what_no_client_means_ends_the_connection(frame: str | bytes) -> None:
     assert wire.answer(broken.reply, Refused("bad_request")) == ()
     (again,) = wire.decode('{"id":9,"rpc":{}}')
     assert isinstance(again, Broken)
+
+
+def test_every_number_of_the_protocol_is_taken() -> None:
+    """The largest and the least of each type of client.proto, as the reference takes them: Go decodes into those."""
+    wire = connected()
+    (join,) = wire.decode('{"id":2,"subscribe":{"channel":"a","recover":true,"offset":18446744073709551615,"flag":-1}}')
+    assert isinstance(join, Join)
+    assert join.since == Position(2**64 - 1, "")
+    (history,) = wire.decode(
+        '{"id":3,"history":{"channel":"a","limit":2147483647,"since":{"offset":9223372036854775808}}}'
+    )
+    assert isinstance(history, ReadHistory)
+    assert (history.limit, history.since) == (2**31 - 1, Position(2**63, ""))
+
+
+def test_what_is_beyond_a_connect_breaks_it_too() -> None:
+    """Positions of subscriptions by the server come with it."""
+    beyond = '{"id":1,"connect":{"subs":{"a":{"recover":true,"offset":18446744073709551616}}}}'
+    (broken,) = wire().decode(beyond)
+    assert isinstance(broken, Broken)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from actors.config import Leaf
+from gateway import Gateway, Room
 from gateway.config import GatewaySettings
 from gateway.settings_sources import TABLES, load_settings, setting_leaves
 from gateway.settings_text import EXAMPLES, assignment, default_lines, table_leaves
+from gateway.topic_settings import sections
 from tests.support.command import invoke, run
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -65,7 +67,7 @@ def test_check_prints_each_setting_with_its_origin(tmp_path: Path) -> None:
     assert said["port = 9000"] == "env HUBBUB_PORT"
     assert said['uds = ""'] == "default"
     assert said['history = { size = 5, ttl = "1h", max_bytes = "1MiB" }'] == "file a.toml"
-    assert said['join = "authenticated"'] == "default"
+    assert said['# join = "authenticated"'] == "default, unless the app says otherwise"
     assert "# other topics: closed" in result.output
 
 
@@ -83,7 +85,23 @@ def test_what_check_prints_can_be_loaded_again(tmp_path: Path) -> None:
     again = tmp_path / "b.toml"
     again.write_text(invoke("check", "a.toml", HUBBUB_GATEWAY__LIMITS__BURST="7").output)
     settings = load_settings(again, {}, {}).settings
-    assert settings == load_settings(tmp_path / "a.toml", {"HUBBUB_GATEWAY__LIMITS__BURST": "7"}, {}).settings
+    before = load_settings(tmp_path / "a.toml", {"HUBBUB_GATEWAY__LIMITS__BURST": "7"}, {}).settings
+    assert settings == before
+    assert [sections(one.topics).said("game:{id}") for one in (settings, before)] == [{"max_members"}] * 2
+
+
+def test_what_nobody_wrote_into_a_section_is_left_to_the_app(tmp_path: Path) -> None:
+    """What check says decides, decides: a line of the file against the app, and the app against a default."""
+    (tmp_path / "a.toml").write_text('[topics."game:*"]\npublish = "nobody"\nmax_members = 4\n')
+    printed = invoke("check", "a.toml").output.splitlines()
+    rows = {line.partition("=")[0].strip(): line.partition("# from ")[2] for line in printed}
+    app = Gateway()
+    app.topic("game:{id}", join="nobody", publish="anyone", max_members=9, slow="drop_oldest")(Room)
+    found = app.topics.within(load_settings(tmp_path / "a.toml", {}, {}, app=True).settings).settings_for("game:1")
+    assert (found.publish, found.max_members) == ("nobody", 4)
+    assert {rows["publish"], rows["max_members"]} == {"file a.toml"}
+    assert (found.join, found.slow) == ("nobody", "drop_oldest")
+    assert {rows["# join"], rows["# slow"]} == {"default, unless the app says otherwise"}
 
 
 def test_hubbub_toml_of_the_working_directory_is_found(tmp_path: Path) -> None:

@@ -183,6 +183,8 @@ async def test_without_history_nothing_is_recovered(make: Any) -> None:
         (3, None, True, [2, 1]),
         (9, None, False, []),
         (9, None, True, [5, 4, 3, 2, 1]),
+        (2**63, None, False, []),
+        (10**30, 10**30, True, [5, 4, 3, 2, 1]),
         (0, 10**30, False, [1, 2, 3, 4, 5]),
     ],
 )
@@ -264,6 +266,42 @@ async def test_streams_are_bounded(make: Any) -> None:
     assert (await asker.recover(tops["a"], topic="a")).recovered
     assert not (await asker.recover(tops["b"], topic="b")).recovered
     assert len(asker.engine) == 3
+
+
+async def test_a_stream_whose_topic_lives_is_not_forgotten(make: Any) -> None:
+    """However long it was silent; what it counts as idle begins when its topic was last seen to live."""
+    live = {"t"}
+    asker, minute = await make(meta_ttl=100.0, is_live=live.__contains__), History(size=100, ttl=60.0)
+    top = await asker.fill(3, history=minute)
+    other = await asker.publish(topic="other", history=minute)
+    await passes(1_000)
+    assert asker.engine.sweep() == 1
+    assert await asker.publish(history=minute) == Position(4, top.epoch)
+    assert (await asker.publish(topic="other", history=minute)).epoch != other.epoch
+    await passes(1_000)
+    assert asker.engine.sweep() == 1
+    live.clear()
+    await passes(99)
+    assert asker.engine.sweep() == 0
+    await passes(2)
+    assert asker.engine.sweep() == 1
+
+
+async def test_no_stream_whose_topic_lives_makes_room(make: Any) -> None:
+    """The one that was idle longest goes among those that nobody is in; if all live, there is one more."""
+    live = {"a", "b", "c", "e", "f"}
+    asker = await make(max_streams=3, is_live=live.__contains__)
+    tops = {name: await asker.publish(topic=name) for name in "abd"}
+    tops["c"] = await asker.publish(topic="c")
+    tops["e"] = await asker.publish(topic="e")
+    assert len(asker.engine) == 4
+    for name in "abce":
+        assert (await asker.recover(tops[name], topic=name)).recovered
+    assert not (await asker.recover(tops["d"], topic="d")).recovered
+    live.discard("a")
+    tops["f"] = await asker.publish(topic="f")
+    assert not (await asker.recover(tops["a"], topic="a")).recovered
+    assert (await asker.recover(tops["f"], topic="f")).recovered
 
 
 async def test_late_answers_come_in_the_order_of_the_questions(system: ActorSystem) -> None:

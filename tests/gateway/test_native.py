@@ -90,15 +90,25 @@ def test_a_join_carries_all_its_options() -> None:
     assert join.reply.size_bytes == len(text)
 
 
-@pytest.mark.parametrize(("given", "taken"), [(-5, 0), (0, 0), (10**30, 10**30)])
-def test_any_number_is_a_position(given: int, taken: int) -> None:
-    """A negative one is the beginning, a huge one is beyond every stream; neither is an error of the wire."""
+@pytest.mark.parametrize(("given", "taken"), [(-(10**30), 0), (-5, 0), (0, 0), (2**53, 2**53)])
+def test_a_number_that_every_client_can_say_is_a_position(given: int, taken: int) -> None:
+    """A negative one is the beginning, 2^53 is beyond every stream; neither is an error of the wire."""
     (join,) = WIRE.decode(f'{{"action":"subscribe","channel":"c","since":{{"offset":{given}}}}}')
     assert isinstance(join, Join)
     assert join.since == Position(taken, "")
     (history,) = WIRE.decode(f'{{"action":"history","channel":"c","limit":{given}}}')
     assert isinstance(history, ReadHistory)
     assert history.limit == taken
+
+
+@pytest.mark.parametrize("offset", [2**53 + 1, 2**63, 2**64, 10**30])
+@pytest.mark.parametrize("action", ["subscribe", "join_room", "history"])
+def test_an_offset_that_no_stream_gives_out_is_not_understood(action: str, offset: int) -> None:
+    """Offsets end at 2^53: beyond it what JavaScript counts with would be another number than what it said."""
+    (invalid,) = WIRE.decode(f'{{"action":"{action}","channel":"c","since":{{"offset":{offset}}},"ref":4}}')
+    assert isinstance(invalid, Invalid)
+    assert (invalid.reply.action, invalid.reply.ref, invalid.error.reason) == (action, 4, "bad_request")
+    assert "`$.since.offset`" in invalid.error.message
 
 
 def test_echo_and_id_are_for_the_topic() -> None:

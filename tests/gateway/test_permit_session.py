@@ -254,7 +254,7 @@ async def test_who_may_not_see_who_is_there_is_not_told_by_joining(system: Actor
 def declared(app: Gateway, **topics: TopicSettings) -> Any:
     """The settings of a topic with that app and that file."""
     chosen = GatewaySettings(topics={name.replace("_", ":"): one for name, one in topics.items()})
-    return app._with_declared_topics(chosen).topic_table().settings_for
+    return app.topics.within(chosen).settings_for
 
 
 def test_a_pattern_that_the_file_does_not_know_is_declared_by_its_permission() -> None:
@@ -267,7 +267,7 @@ def test_a_pattern_that_the_file_does_not_know_is_declared_by_its_permission() -
     assert settings_for("other").join == "nobody"
     strict = TopicSettings(join="authenticated", history=KEPT.history)
     chosen = GatewaySettings(topics={"kept:*": strict})
-    table = app._with_declared_topics(chosen).topic_table()
+    table = app.topics.within(chosen)
     assert table.settings_for("kept:inner:1") == strict
 
 

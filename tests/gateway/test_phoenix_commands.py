@@ -24,13 +24,24 @@ def test_a_join_carries_all_its_wishes() -> None:
     assert found.reply.topic == "room:a"
 
 
-@pytest.mark.parametrize(("given", "taken"), [(-5, 0), (0, 0), (10**30, 10**30)])
-def test_any_number_is_a_position(given: int, taken: int) -> None:
-    """A negative one is the beginning, a huge one is beyond every stream; neither is an error of the wire."""
+@pytest.mark.parametrize(("given", "taken"), [(-(10**30), 0), (-5, 0), (0, 0), (2**53, 2**53)])
+def test_a_number_that_every_client_can_say_is_a_position(given: int, taken: int) -> None:
+    """A negative one is the beginning, 2^53 is beyond every stream; neither is an error of the wire."""
     assert join({"gw": {"since": {"offset": given}}}).since == Position(taken, "")
     history = command("1", "2", "t", "gw:history", {"limit": given, "since": {"offset": given, "epoch": None}})
     assert isinstance(history, ReadHistory)
     assert (history.limit, history.since) == (taken, Position(taken, ""))
+
+
+@pytest.mark.parametrize("offset", [2**53 + 1, 2**63, 2**64, 10**30])
+@pytest.mark.parametrize(("event", "under"), [("phx_join", "gw"), ("gw:history", None)])
+def test_an_offset_that_no_stream_gives_out_is_answered(event: str, under: str | None, offset: int) -> None:
+    """Offsets end at 2^53: beyond it what JavaScript counts with would be another number than what it said."""
+    asked: dict[str, Any] = {"since": {"offset": offset}}
+    found = command("1", "2", "t", event, {under: asked} if under else asked)
+    assert isinstance(found, Invalid)
+    assert (found.reply.ref.ref, found.error.reason) == ("2", "bad_request")  # type: ignore[attr-defined]
+    assert "`$.since.offset`" in found.error.message
 
 
 @pytest.mark.parametrize("params", [None, 7, "x", [1], {"a": 1}])

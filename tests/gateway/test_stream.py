@@ -159,6 +159,17 @@ def test_a_page_goes_both_ways(since: int | None, limit: int | None, reverse: bo
     assert page.position == Position(6, "e")
 
 
+@pytest.mark.parametrize("offset", [2**31, 2**53, 2**63 - 1, 2**63, 2**64, 10**30])
+def test_a_position_above_the_top_is_above_it_however_far(offset: int) -> None:
+    """Forwards nothing comes after it, backwards all that is kept comes before it; whoever sent it breaks nothing."""
+    stream = stream_of(3)
+    for limit in (None, 2, offset):
+        page = stream.page(since=Position(offset, "e"), limit=limit, reverse=False, now=3.0)
+        assert (page.entries, page.position) == ((), Position(3, "e"))
+    assert offsets(stream.page(since=Position(offset, ""), limit=offset, reverse=True, now=3.0).entries) == [3, 2, 1]
+    assert stream.recover(Position(offset, "e"), 3.0, limit=offset).reason == "epoch_changed"
+
+
 def test_a_page_has_a_cap() -> None:
     """All means all up to `max_page`, and so does any larger number."""
     stream = stream_of(9, max_page=4)

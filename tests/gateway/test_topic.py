@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway.config import GatewaySettings
+from gateway.engines.memory import MemoryEngine
 from gateway.events import TopicClosed, TopicOpened
+from gateway.heartbeat import HeartbeatConfig
+from gateway.listen_settings import ListenSettings
 from gateway.reasons import Refused
+from gateway.stream import History, Position
 from tests.support.late_answers import answers, late
 from tests.support.late_engine import LateEngine
-from tests.support.peer import Peer, facts_of, passes, settings, settle, start_node
+from tests.support.peer import KEPT, Peer, changed, facts_of, passes, settings, settle, start_node
 
 if TYPE_CHECKING:
     from actors import ActorSystem
@@ -74,6 +79,28 @@ async def test_an_empty_topic_goes_and_its_stream_stays(system: ActorSystem) -> 
     back = await bob.joins("kept", since={"offset": begun["offset"], "epoch": begun["epoch"]})
     assert (back["recovered"], back["missed"]) == (True, 1)
     assert [type(fact) for fact in facts] == [TopicOpened, TopicClosed, TopicOpened]
+
+
+async def test_positions_go_on_under_a_member_however_long_nothing_was_said(
+    system: ActorSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silence begins no numbering anew: a member would take what comes next for something that it has seen."""
+    monkeypatch.setitem(MemoryEngine.__init__.__kwdefaults__, "meta_ttl", 120.0)  # stands for a day
+    patient = ListenSettings(heartbeat=HeartbeatConfig(ping_interval=10_000.0))
+    brief = changed(KEPT, history=History(size=100, ttl=60.0))
+    node = await start_node(system, GatewaySettings(topics={"kept": brief}, gateway=patient))
+    ada = Peer(node, "ada")
+    begun = await ada.joins("kept")
+    for number in range(3):
+        await node.commands.publish("kept", number)
+    for number in range(2):
+        await passes(300.0)
+        position = (await node.commands.publish("kept", "next")).position
+        assert position == Position(4 + number, begun["epoch"])
+    assert ada.events()[-2:] == [(4, "next"), (5, "next")]
+    await ada.says("leave_room", room="kept")
+    await passes(node.passivate_after + 300.0)
+    assert (await ada.joins("kept"))["epoch"] != begun["epoch"]
 
 
 async def test_a_topic_with_work_under_way_does_not_go(system: ActorSystem) -> None:

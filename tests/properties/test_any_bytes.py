@@ -19,6 +19,7 @@ from gateway.protocols.native import NativeWire
 from gateway.reasons import CLOSE_REASONS, Refused
 from tests.support.fake_socket import FakeSocket
 from tests.support.laws import examples
+from tests.support.numbers import NUMBERS
 from tests.support.peer import Peer, settle, start_node
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ ACTIONS = (
     *("ping", "pong", "auth", "echo", "no_such"),
 )
 NAMES = st.sampled_from(["kept", "plain", "room", "room:1", "", "a,b", 'a"b', "\x00", "ä" * 200, "\ud800", "x" * 256])
-NUMBERS = st.integers() | st.sampled_from([10**30, -(10**30), 2**63, -1, 0, 1.5, 1e308]) | st.floats()
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

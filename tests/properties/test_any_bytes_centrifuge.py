@@ -41,6 +41,7 @@ from gateway.publications import Delivery, Publication
 from gateway.reasons import Refused
 from gateway.stream import Entry, Position
 from tests.support.fake_socket import FakeSocket
+from tests.support.numbers import NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,7 +51,6 @@ WORDS = (
     *("refresh", "sub_refresh", "shout"),
 )
 NAMES = st.sampled_from(["a", "public:a", "", "a,b", 'a"b', "\x00", "ä" * 200, "\ud800", "x" * 256])
-NUMBERS = st.integers() | st.sampled_from([10**30, -(10**30), 2**63, 2**32, -1, 0, 1.5, 1e308]) | st.floats()
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -68,8 +68,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "delta": st.sampled_from(["", "fossil", "zip"]),
     "type": st.integers(-1, 5),
     "tf": JSON,
-    "limit": st.integers(-2, 5),
-    "since": st.fixed_dictionaries({}, optional={"offset": st.integers(-1, 20), "epoch": st.text(max_size=2)}),
+    "limit": st.integers(-2, 5) | NUMBERS,
+    "since": st.fixed_dictionaries(
+        {}, optional={"offset": st.integers(-1, 20) | NUMBERS, "epoch": st.text(max_size=2)}
+    ),
     "method": st.text(max_size=3),
     "subs": st.dictionaries(NAMES, st.fixed_dictionaries({"recover": st.booleans()}) | JSON, max_size=3),
 }

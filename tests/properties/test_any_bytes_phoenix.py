@@ -15,9 +15,9 @@ from gateway.reasons import Refused
 from gateway.stream import Entry, Position
 from tests.support import phoenix_js
 from tests.support.fake_socket import FakeSocket
+from tests.support.numbers import NUMBERS
 
 WIRE = PhoenixWire()
-NUMBERS = st.integers() | st.sampled_from([10**30, -(10**30), 2**63, 1.5, 1e308]) | st.floats()
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from gateway.config import GatewaySettings
-from gateway.engines.memory import MemoryEngine
 from gateway.events import ConnectionClosed
 from gateway.identity import ANONYMOUS, Principal
 from gateway.ids import Ids
@@ -79,9 +78,8 @@ async def start_node(
         return behaviour if name.startswith("room") else None
 
     ids = Ids(random.Random(7))
-    make = engine or (lambda node: MemoryEngine(node.clock, node.ids))
     limited = frozenset() if behaviour is None else frozenset(behaviour.limits)
-    options: dict[str, Any] = {"ids": ids, "engine": make, "permits": permits or {}, "limited_events": limited}
+    options: dict[str, Any] = {"ids": ids, "engine": engine, "permits": permits or {}, "limited_events": limited}
     node = Node(chosen or settings(), find, system=system, **options)
     await node.start()
     return node

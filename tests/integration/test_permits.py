@@ -53,6 +53,18 @@ def make_app(team: Team) -> Gateway:
     return app
 
 
+def may_not_look(principal: Principal, action: str, topic: str) -> bool:
+    return action in ("join", "publish") or principal.id == "ada"
+
+
+def make_open_app() -> Gateway:
+    """Everybody may be there and speak; ada alone may see who is there, and read back."""
+    app = Gateway(authenticators=[knows])
+    app.topic("open:{number}", history=History(size=10, ttl=60.0), presence=True)(Room)
+    app.permits("open:*")(may_not_look)
+    return app
+
+
 @pytest.fixture
 def team() -> Team:
     return Team()
@@ -135,6 +147,29 @@ async def test_on_the_wire_of_phoenix_a_no_is_an_error_reply(serve: Any, team: T
         assert (await push("2", "team:1", "phx_join"))["status"] == "ok"
         refused = await push("3", "team:1", "say")
         assert (refused["status"], refused["response"]["reason"]) == ("error", "readonly")
+
+
+async def test_who_may_not_see_presence_is_told_of_nobody_on_any_wire(serve: Any) -> None:
+    """Neither who is there when it joins nor who comes and goes afterwards, whatever it asks for."""
+    server = await serve(make_open_app)
+    async with (
+        connect(server.ws("/ws"), headers=named("bob")) as native,
+        connect(server.ws("/connection/websocket")) as centrifuge,
+        connect(server.ws("/socket/websocket?vsn=2.0.0"), headers=named("bob")) as phoenix,
+        connect(server.ws("/ws"), headers=named("ada")) as ada,
+    ):
+        await native.say(action="join_room", room="open:1", presence=True)
+        await centrifuge.send('{"id":1,"connect":{"token":"bob"}}')
+        await centrifuge.send('{"id":2,"subscribe":{"channel":"open:1","join_leave":true}}')
+        await phoenix.send('["1","1","open:1","phx_join",{}]')
+        answers = [str(await one.receive()) for one in (native, centrifuge, centrifuge, phoenix)]
+        await ada.join("open:1")
+        await ada.ask(action="leave_room", room="open:1")
+        await ada.join("open:1")
+        await ada.publish("open:1", "heard")
+        for one in (native, centrifuge, phoenix):
+            assert '"heard"' in str(await one.receive())
+        assert not [one for one in answers if "members" in one or "state" in one or "ada" in one]
 
 
 async def test_a_permission_that_fails_closes_nobody(serve: Any, team: Team) -> None:

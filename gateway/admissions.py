@@ -139,8 +139,12 @@ class Admissions:
             self._is_over(submit.origin.client)
         elif isinstance(recovery, Refused):
             self._refuse(submit, recovery)
-        elif _join_of(submit).must_recover and not recovery.recovered:
-            self._refuse(submit, Refused("unrecoverable_position"))
+        else:
+            self._let_in(joining, _as_it_may_read(_join_of(submit), recovery))
+
+    def _let_in(self, joining: Joining, recovery: Recovery[Publication]) -> None:
+        if _join_of(joining.submit).must_recover and not recovery.recovered:
+            self._refuse(joining.submit, Refused("unrecoverable_position"))
         else:
             self._welcome(joining, recovery)
 
@@ -204,6 +208,13 @@ class Admissions:
         for submit in self._early.pop(client, ()):
             self._topic.submit(submit)
         self._topic.idle_if_empty()
+
+
+def _as_it_may_read(command: Join, recovery: Recovery[Publication]) -> Recovery[Publication]:
+    """To who may not read its history a topic is one that keeps none, unless there is nothing to read."""
+    if command.reads_history or not recovery.entries:
+        return recovery
+    return attrs.evolve(recovery, recovered=False, entries=(), reason="no_history")
 
 
 def _join_of(submit: Submit) -> Join:

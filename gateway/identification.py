@@ -122,8 +122,14 @@ class Identification:
         """On a wire that begins with a token nothing more can be done; elsewhere the client goes on as whom it was."""
         self._opening = None
         self._replies.answer(opening.command.reply, error)
-        for command in () if self._wire.identifies_first else opening.held:
-            self._host.carry_out(command)
+        if not self._wire.identifies_first:
+            self._go_on(opening)
+
+    def _go_on(self, opening: Opening) -> None:
+        """With what was held behind it, as far as to the next one that says who the client is: that holds the rest."""
+        for command in opening.held:
+            if not self.holds(command):
+                self._host.carry_out(command)
 
     def _found_at_upgrade(self, found: Principal | Refused | InvalidToken | None) -> None:
         try:
@@ -186,8 +192,7 @@ class Identification:
         self._opening = None
         identified = Identified(self._ticket.client, self.principal, self._expires_in(), opening.joined)
         self._replies.answer_first(opening.command.reply, identified)
-        for command in opening.held:
-            self._host.carry_out(command)
+        self._go_on(opening)
 
     def check_known(self) -> None:
         """Raises Refused as long as it has not said who it is; where that comes first, anything else is its end."""

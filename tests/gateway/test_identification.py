@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import jwt
+import pytest
 
 from gateway.events import ConnectionIdentified
 from gateway.identity import Principal
@@ -125,6 +126,28 @@ async def test_commands_wait_in_order_while_the_client_is_being_found_out(system
     one.socket.feed("\n".join(map(json.dumps, said)))
     await settle()
     assert [frame["id"] for frame in one.heard() if "id" in frame] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("first", ["nobody's", "a guest's"])
+async def test_what_waits_behind_a_second_attempt_goes_on_waiting(system: ActorSystem, first: str) -> None:
+    """A first token that is not taken, or makes nobody of its client, lets go on until the next one and no further."""
+
+    async def knows(handshake: Any) -> Principal | None:
+        await passes(0.1)
+        return {"a guest's": Principal(), "ada's": Principal("ada")}.get(handshake.token)
+
+    node = await start_node(system, settings({"m": MEMBERS, "*": PLAIN}))
+    node.authenticators = (knows,)
+    ada = Peer(node, "ada")
+    ada.send("auth", token=first, ref=1)
+    ada.send("join_room", room="m", ref=2)
+    ada.send("auth", token="ada's", ref=3)
+    ada.send("join_room", room="m", ref=4)
+    await passes(1.0)
+    heard = ada.heard()
+    assert [one["ref"] for one in heard] == [1, 2, 3, 4]
+    assert heard[1]["error"]["reason"] == "unauthorized"
+    assert (heard[3]["status"], heard[2]["user"]) == ("joined", "ada")
 
 
 # --- the end of a token

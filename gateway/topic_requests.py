@@ -102,8 +102,14 @@ class TopicRequests:
         if self._wire.needs_declared and not self._node.topics.is_declared(command.topic):
             self._note_undeclared(command.topic)
             raise Refused("unknown_channel", f"there is no topic {command.topic}")
-        if earlier is not None and not (earlier.is_leaving or self._wire.replaces_joins):
+        if earlier is not None and not (earlier.is_leaving or self._replaces(command, earlier)):
             raise Refused("already_subscribed")
+
+    def _replaces(self, command: Join, earlier: Subscription) -> bool:
+        """Whether it takes the place of a membership; one that its client asked for is the client's to change."""
+        if command.is_once or not self._wire.replaces_joins:
+            return False
+        return earlier.is_by_server or not command.reply.is_of_app
 
     def _begin(self, command: Join, earlier: Subscription | None) -> None:
         generation = self._members.subscriptions.begin(command.topic, command)

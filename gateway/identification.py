@@ -24,11 +24,18 @@ from .opening import Opening
 from .reasons import InvalidToken, Refused
 
 if TYPE_CHECKING:
+    from .auth_settings import AuthSettings
     from .commands import Command, Result
     from .node import Node
     from .outlet import Outlet
+    from .protocols.base import Wire
     from .replies import Replies
     from .tickets import Ticket
+
+
+def may_open(auth: AuthSettings, wire: Wire, principal: Principal) -> bool:
+    """Whether the upgrade may be answered with 101: to the unknown only where they may stay, or can log in yet."""
+    return principal.is_authenticated or auth.anonymous or wire.logs_in
 
 
 class Host(Protocol):
@@ -134,6 +141,8 @@ class Identification:
     def _found_at_upgrade(self, found: Principal | Refused | InvalidToken | None) -> None:
         try:
             principal = self._decide(found, self._ticket.handshake.token)
+            if not may_open(self._node.auth, self._wire, principal):
+                raise Refused("unauthorized")
         except InvalidToken:
             self._ticket.refuse(self._ticket.refused_as, "invalid token")
             return

@@ -65,6 +65,7 @@ class PhoenixWire(Wire):
     needs_declared = True
     can_be_joined = False
     calls_by_event = True
+    logs_in = False
     renews = False
     liveness: ClassVar[Liveness] = "client"
     actions = (JOIN, LEAVE, HISTORY, HEARTBEAT)

@@ -83,6 +83,27 @@ async def test_without_a_token_only_those_connect_whom_the_file_lets(serve: Any)
         assert json.loads(await socket.recv())["status"] == "joined"
 
 
+async def knows_ada(handshake: Any) -> Principal | None:
+    return Principal("ada") if handshake.token == TOKEN else None
+
+
+@pytest.mark.parametrize("authenticators", [(), (knows_ada,)])
+async def test_where_nobody_can_log_in_later_the_unknown_are_refused_at_once(serve: Any, authenticators: Any) -> None:
+    """Phoenix clients say who they are with the request or never: 403, also if the application is asked."""
+    server = await serve(lambda: Gateway(authenticators=authenticators), chosen(anonymous=False))
+    url = server.ws("/socket/websocket?vsn=2.0.0")
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(url)
+    assert refused.value.response.status_code == 403
+    async with connect(url, additional_headers=bearer(TOKEN)) as socket:
+        await socket.send('["1","1","private:a","phx_join",{}]')
+        assert json.loads(await socket.recv())[4]["status"] == "ok"
+    for path in ("/ws", "/connection/websocket"):
+        async with connect(server.ws(path)) as socket:
+            assert socket.response is not None
+            assert socket.response.status_code == 101
+
+
 async def test_a_token_in_the_url_is_believed_if_the_file_says_so(serve: Any) -> None:
     """By default it is not looked at: URLs end up in logs."""
     strict, lenient = await serve(settings=chosen()), await serve(settings=chosen(query_token=True))

@@ -85,7 +85,7 @@ class Declarations(Hooked):
         An endpoint: a coroutine function `f(ws, **path)`, or a `WebSocketEndpoint` class. Raw frames.
 
         The options are those of `WebSocketRouter.add_route`: `expires`, `encoding`, `heartbeat`, `middleware`,
-        `authenticators`, `permissions`.
+        `authenticators`, `permissions`, `identifies`.
         """
         return self.router.route(path, **options)
 

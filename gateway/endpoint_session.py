@@ -47,7 +47,7 @@ class EndpointSession(Session):
     def _is_open(self) -> bool:
         """Whether nothing stands between the request and the endpoint."""
         passage = self._passage
-        if passage.authenticators or passage.permissions or passage.middleware:
+        if passage.authenticators or passage.permissions or passage.middleware or not self._may_be_unknown:
             return False
         return self.ws._handshake.token is None or self.ws._node.tokens is None
 

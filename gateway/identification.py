@@ -81,7 +81,7 @@ class Identification:
                 self._host.join_for_server(Join(topic, Reply("subscribe", topic=topic, is_by_server=True)))
 
     def told(self, principal: Principal) -> None:
-        """App code of an endpoint says who it is, at any time."""
+        """App code of an endpoint, or what stands around it, says who it is, at any time."""
         self._adopt(principal)
         self.is_known = self._may_stay(principal)
         self._watch_expiry()

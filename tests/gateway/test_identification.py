@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
+from gateway import WebSocket, WebSocketEndpoint
 from gateway.events import ConnectionIdentified
 from gateway.identity import Principal
+from gateway.passage import Passage
 from gateway.topic_settings import TopicSettings
+from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.issuer import token, with_auth
 from tests.support.peer import KEPT, PLAIN, Peer, passes, settings, settle, start_node
 from tests.support.wire_peers import Centrifuge
@@ -85,6 +88,25 @@ async def test_who_does_not_say_in_time_who_it_is_is_closed(system: ActorSystem)
     assert silent.socket.sent_close is not None
     assert silent.socket.sent_close[0] == 3502
     assert spoken.socket.sent_close is None
+
+
+async def test_an_endpoint_that_identifies_has_as_long_for_it(system: ActorSystem) -> None:
+    """It runs for who is not known yet; then it is closed with 4001."""
+    node = await start_node(system, with_auth(anonymous=False, authenticate_within=7.0))
+
+    class Login(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: str) -> None:
+            ws.identify(Principal(data))
+
+    passage = Passage(identifies=True)
+    silent, spoken = (endpoint_peer(node, Login, name, passage) for name in ("silent", "spoken"))
+    for one in (silent, spoken):
+        await opened(one)
+    spoken.socket.feed("ada")
+    await passes(9.0)
+    assert silent.socket.sent_close == (4001, "not authenticated in time")
+    assert spoken.socket.sent_close is None
+    assert node.directory.of("ada") == (spoken.ref,)
 
 
 async def test_the_anonymous_stay_only_where_they_may(system: ActorSystem) -> None:

@@ -81,38 +81,48 @@ class Admissions:
             answer(submit.origin, submit.command.reply, Refused("not_joined"))
         return True
 
-    def forget(self, client: str, generation: int) -> None:
+    def forget(self, client: str, generation: int, reason: str) -> None:
         """A join under way of somebody who has left: whatever becomes of it, it makes no member."""
         for ticket in self._joins.tickets(client, generation):
-            self.refuse(ticket, Refused("not_joined", "left before it had joined"))
-        if self._joins.drop(client, generation):
+            self._end_early(ticket, Refused("not_joined", "left before it had joined"), reason)
+        if self._joins.drop(client, generation, reason):
             self._is_over(client)
 
     # --- decided by app code
 
     def allow(self, ticket: int, response: object) -> None:
-        """App code lets somebody in; its response goes into the answer."""
-        submit = self._joins.take(ticket)
+        """App code lets somebody in; its response goes into the answer. Who has gone meanwhile has left."""
+        submit, over = self._joins.take(ticket), self._joins.ended_early(ticket)
         if submit is not None:
             self._topic.timers.cancel(("join", ticket))
-            self._admit(submit, response)
+            self._admit(submit, response, is_let_in=True)
             self._order.ask_for_flush()
+        elif over is not None:
+            self._has_left(*over)
 
     def refuse(self, ticket: int, error: Refused) -> None:
-        submit = self._joins.take(ticket)
-        if submit is not None:
-            self._topic.timers.cancel(("join", ticket))
-            self._refuse(submit, error)
+        """App code does not let it in, or has failed."""
+        self._joins.ended_early(ticket)
+        self._refuse_asked(self._joins.take(ticket), ticket, error)
 
     def overdue(self, ticket: int) -> None:
         """App code took too long."""
         said = f"{self._topic.name} did not answer in {JOIN_TIMEOUT:g} s"
-        self.refuse(ticket, Refused("timed_out", said))
+        self._end_early(ticket, Refused("timed_out", said), "timed_out")
 
     def give_up(self, error: Refused) -> None:
         """The topic ends: whoever waits learns it."""
         for ticket in self._joins.tickets():
             self.refuse(ticket, error)
+
+    def _end_early(self, ticket: int, error: Refused, reason: str) -> None:
+        """App code, which has not decided yet, is told that it has left if it says yes."""
+        self._refuse_asked(self._joins.end_early(ticket, reason), ticket, error)
+
+    def _refuse_asked(self, submit: Submit | None, ticket: int, error: Refused) -> None:
+        if submit is not None:
+            self._topic.timers.cancel(("join", ticket))
+            self._refuse(submit, error)
 
     def _ask_code(self, submit: Submit) -> None:
         command, ticket = _join_of(submit), next(self._node.numbers)
@@ -124,10 +134,10 @@ class Admissions:
 
     # --- in
 
-    def _admit(self, submit: Submit, response: object) -> None:
+    def _admit(self, submit: Submit, response: object, *, is_let_in: bool = False) -> None:
         self._order.flush()
         self._topic.remove(submit.origin.client, submit.generation, "rejoined")
-        joining = self._joins.begin(submit, response)
+        joining = self._joins.begin(submit, response, is_let_in=is_let_in)
         self._order.recover(_join_of(submit).since, lambda found: self._enter(joining, found))
 
     def _enter(self, joining: Joining, recovery: Recovery[Publication] | Refused) -> None:
@@ -137,12 +147,31 @@ class Admissions:
         if not self._joins.end(joining):
             answer(submit.origin, submit.command.reply, Refused("not_joined", "left before it had joined"))
             self._is_over(submit.origin.client)
+            self._is_no_member(joining, joining.over)
         elif isinstance(recovery, Refused):
-            self._refuse(submit, recovery)
-        elif _join_of(submit).must_recover and not recovery.recovered:
-            self._refuse(submit, Refused("unrecoverable_position"))
+            self._turn_away(joining, recovery)
+        else:
+            self._let_in(joining, _as_it_may_read(_join_of(submit), recovery))
+
+    def _let_in(self, joining: Joining, recovery: Recovery[Publication]) -> None:
+        if _join_of(joining.submit).must_recover and not recovery.recovered:
+            self._turn_away(joining, Refused("unrecoverable_position"))
         else:
             self._welcome(joining, recovery)
+
+    def _turn_away(self, joining: Joining, error: Refused) -> None:
+        """After app code had its say."""
+        self._refuse(joining.submit, error)
+        self._is_no_member(joining, error.reason)
+
+    def _is_no_member(self, joining: Joining, reason: str) -> None:
+        if joining.is_let_in:
+            self._has_left(joining.submit, reason)
+
+    def _has_left(self, submit: Submit, reason: str) -> None:
+        """App code has let it in, and it is no member: whatever that has noted is taken back."""
+        is_empty = not self._roster and not self._joins.has_let_in
+        self._roster.tell_code(self._topic.asking(submit.origin, _join_of(submit)), reason, is_empty=is_empty)
 
     def _welcome(self, joining: Joining, recovery: Recovery[Publication]) -> None:
         submit, command, origin = joining.submit, _join_of(joining.submit), joining.submit.origin
@@ -204,6 +233,13 @@ class Admissions:
         for submit in self._early.pop(client, ()):
             self._topic.submit(submit)
         self._topic.idle_if_empty()
+
+
+def _as_it_may_read(command: Join, recovery: Recovery[Publication]) -> Recovery[Publication]:
+    """To who may not read its history a topic is one that keeps none, unless there is nothing to read."""
+    if command.reads_history or not recovery.entries:
+        return recovery
+    return attrs.evolve(recovery, recovered=False, entries=(), reason="no_history")
 
 
 def _join_of(submit: Submit) -> Join:

@@ -41,8 +41,8 @@ class AuthSettings:
     )
     anonymous: bool = setting(
         True,
-        reason="Whether clients without a token may connect. True: what they may do is up to each topic, and a public "
-        "page has no tokens.",
+        reason="Whether clients that nobody knows may connect. True: what they may do is up to each topic, and a "
+        "public page has no tokens. False: they are refused at the upgrade, but where one may log in by a message.",
     )
     authenticate_within: Duration = setting(
         10.0,

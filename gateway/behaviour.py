@@ -92,10 +92,14 @@ class Behaviour(Actor):
         """Before a member is in: what it returns goes into the reply; raise `Refused` to refuse. At most 3 s."""
 
     def on_leave(self, member: Member, reason: str) -> Any:
-        """After a member has left, however its connection ended."""
+        """
+        After a member has left, however its connection ended; once for each that `on_join` let in.
+
+        That may be somebody who was gone before `on_join` had said yes, and was never seen by the others.
+        """
 
     def on_empty(self) -> Any:
-        """After the last member has left."""
+        """After the last member has left, and nobody has come since."""
 
     # --- what app code calls
 
@@ -180,6 +184,8 @@ class Behaviour(Actor):
 
     @handles(Emptied)
     def _emptied(self, message: Emptied) -> Any:
+        if self._topic.members():  # let in by a handler that ran before this came; their leaving will say it again
+            return None
         return self._blaming(message.member, self.on_empty)
 
     def _blaming(self, member: Member, call: Callable[..., Any], *args: Any) -> Any:

@@ -82,6 +82,10 @@ class Join:
     """Names this membership on wires where a client may have several after one another (Phoenix)."""
     token: str | None = None
     """Stands for the permission to join."""
+    reads_history: bool = True
+    """Whether it may be told what is kept; who may not recovers only where it has missed nothing."""
+    is_once: bool = False
+    """Refused with `already_subscribed` where the client is in that topic already, on whatever wire."""
     must_recover: bool = False
     """Refused with `unrecoverable_position` if `since` cannot be served, instead of joined without."""
     expires: float | None = None

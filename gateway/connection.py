@@ -239,11 +239,11 @@ class ConnectionActor(AppHost):
     def adopt(self, principal: Principal) -> None:
         """The client is this one from now on."""
         node, ticket, ref = self._node, self._ticket, self.actor_ref
-        ticket.principal = principal
+        former, ticket.principal = ticket.principal, principal
         self._reception.forget_permissions()
         self._gate.is_of(principal.id)
         self._topics.origin = Origin(ref, ticket.client, principal)
-        node.directory.identified(ref, ticket.client, principal.id)
+        node.directory.identified(ref, ticket.client, principal.id, former.id)
         ticket.tell_principal(principal)
         if principal.is_authenticated and self._outlet.socket is not None:
             node.events.publish(ConnectionIdentified(ticket.client, principal.id))

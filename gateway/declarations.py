@@ -85,7 +85,7 @@ class Declarations(Hooked):
         An endpoint: a coroutine function `f(ws, **path)`, or a `WebSocketEndpoint` class. Raw frames.
 
         The options are those of `WebSocketRouter.add_route`: `expires`, `encoding`, `heartbeat`, `middleware`,
-        `authenticators`, `permissions`.
+        `authenticators`, `permissions`, `identifies`.
         """
         return self.router.route(path, **options)
 
@@ -168,9 +168,10 @@ class Declarations(Hooked):
         """
         Who may do what in the topics that match: `(principal, action, topic)`, plain or a coroutine function.
 
-        It is asked for "join", "publish", "history" and "presence" of clients, never for what app code does, and not
-        for a join with a token of that topic. It answers True, False or a `Refused`, within 3 s; a yes is kept until
-        the client is somebody else, was kicked, or `ws.forget_permissions()`. Also `app.permits("a:*")(HasRole("x"))`.
+        It is asked for "join", "publish", "history" and "presence" of clients, never for what app code does; for "join"
+        not where a token of that topic stands for it, for "history" and "presence" also by joins that would show them.
+        It answers True, False or a `Refused`, within 3 s; a yes is kept until the client is somebody else, was kicked,
+        or `ws.forget_permissions()`. Also `app.permits("a:*")(HasRole("x"))`.
 
         Of several patterns the most specific one is asked. What the configuration file says of a topic holds as well;
         a pattern that no section matches is declared by this, and open to whom it lets in.

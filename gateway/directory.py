@@ -36,10 +36,20 @@ class Directory:
         """A connection is there, until `forget`."""
         self._by_id[ticket.client] = ref
         self._quotas.entered(ticket.address_key)
-        self.identified(ref, ticket.client, ticket.principal.id)
+        self._enter_of(ticket.principal.id, ticket.client, ref)
 
-    def identified(self, ref: ActorRef[ConnectionActor], client: str, user: str) -> None:
-        """This connection is that principal's, until `forget`; the anonymous are nobody."""
+    def identified(self, ref: ActorRef[ConnectionActor], client: str, user: str, former: str) -> None:
+        """
+        This connection is that principal's from now on, until `forget`; the anonymous are nobody.
+
+        Args:
+            former: Whose it was until now, and is no more.
+        """
+        if user != former:
+            self._forget_of(former, client)
+            self._enter_of(user, client, ref)
+
+    def _enter_of(self, user: str, client: str, ref: ActorRef[ConnectionActor]) -> None:
         if user:
             self._by_user.setdefault(user, {})[client] = ref
 
@@ -47,10 +57,12 @@ class Directory:
         """It is gone. Once for each that entered: the count of its address goes by it."""
         self._by_id.pop(ticket.client, None)
         self._quotas.left(ticket.address_key)
-        user = ticket.principal.id
+        self._forget_of(ticket.principal.id, ticket.client)
+
+    def _forget_of(self, user: str, client: str) -> None:
         theirs = self._by_user.get(user)
         if theirs is not None:
-            theirs.pop(ticket.client, None)
+            theirs.pop(client, None)
             if not theirs:
                 del self._by_user[user]
 

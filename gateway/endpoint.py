@@ -58,6 +58,9 @@ class WebSocketEndpoint:
     permissions: ClassVar[Sequence[Any]] = ()
     """All must allow it, after the app's."""
 
+    identifies: ClassVar[bool] = False
+    """Whether it says itself who its client is; see `WebSocketRouter.add_route`."""
+
     _typed: ClassVar[TypedFrames] = TypedFrames(Handlers.of(object), takes_rest=True)
     _receives_plainly: ClassVar[bool] = True
     """Whether each frame comes to `on_receive`, and that has nothing to wait for."""
@@ -263,7 +266,7 @@ def _names(found: Iterable[str]) -> tuple[str, ...]:
 
 
 _HOOKS = HookNames.of(WebSocketEndpoint)
-_OVERRIDABLE = frozenset({"encoding", "sends", "authenticators", "permissions", "rooms"})
+_OVERRIDABLE = frozenset({"encoding", "sends", "authenticators", "permissions", "identifies", "rooms"})
 _OURS = frozenset(
     name for name in vars(WebSocketEndpoint) if not name.startswith(("__", "on_")) and name not in _OVERRIDABLE
 ) | {"ws", "_actor"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import handles
 
-from .connection_messages import Ended, SessionDone
+from .connection_messages import Close, Ended, SessionDone
 from .hooks import result
 from .passage import OPEN
 from .reasons import InvalidData, Refused, WebSocketDisconnect
@@ -31,6 +31,7 @@ class EndpointSession(Session):
         super().__init__(ws, passage)
         self._endpoint = endpoint_class(ws)
         self._endpoint._actor = self
+        self._is_entered = False
         self._receive = passage.message(self._innermost) if ws._intake.is_touched else None
 
     @property
@@ -40,22 +41,27 @@ class EndpointSession(Session):
     def on_start(self) -> Any:
         if self.ws._gone is not None:  # it was made for the last word only
             return None
-        way = self._connect_at_once() if self._is_open() else self._pass(lambda _: result(self._endpoint._open()))
+        way = self._connect_at_once() if self._is_open() else self._pass(self._step_in)
         return None if way is None else self._connect(way)
 
     def _is_open(self) -> bool:
         """Whether nothing stands between the request and the endpoint."""
         passage = self._passage
-        if passage.authenticators or passage.permissions or passage.middleware:
+        if passage.authenticators or passage.permissions or passage.middleware or not self._may_be_unknown:
             return False
         return self.ws._handshake.token is None or self.ws._node.tokens is None
 
     def _connect_at_once(self) -> Awaitable[None] | None:
         """With nobody to ask first there is no coroutine, unless `on_connect` is one."""
+        self._is_entered = True
         try:
             return self._endpoint._open()
         except Exception as error:
             return _raised(error)
+
+    async def _step_in(self, _: WebSocket) -> None:
+        self._is_entered = True
+        await result(self._endpoint._open())
 
     async def _connect(self, way: Awaitable[None]) -> None:
         try:
@@ -64,9 +70,13 @@ class EndpointSession(Session):
             if self.ws.state is ConnectionState.CONNECTING:
                 raise  # there is no socket to keep: the upgrade is answered with 500
             await self._recover(error)
+        if not self._is_entered and self.ws.is_connected:
+            self._machine(Close())  # accepted on the way and not let in: as of a function, that is its end
 
     @handles(FrameReady)
     def frame_ready(self, _: FrameReady) -> Any:
+        if not self._is_entered:
+            return None
         intake = self.ws._intake
         if intake.is_touched:
             return self._take() if intake.has_any else None

@@ -24,11 +24,18 @@ from .opening import Opening
 from .reasons import InvalidToken, Refused
 
 if TYPE_CHECKING:
+    from .auth_settings import AuthSettings
     from .commands import Command, Result
     from .node import Node
     from .outlet import Outlet
+    from .protocols.base import Wire
     from .replies import Replies
     from .tickets import Ticket
+
+
+def may_open(auth: AuthSettings, wire: Wire, principal: Principal) -> bool:
+    """Whether the upgrade may be answered with 101: to the unknown only where they may stay, or can log in yet."""
+    return principal.is_authenticated or auth.anonymous or wire.logs_in
 
 
 class Host(Protocol):
@@ -74,7 +81,7 @@ class Identification:
                 self._host.join_for_server(Join(topic, Reply("subscribe", topic=topic, is_by_server=True)))
 
     def told(self, principal: Principal) -> None:
-        """App code of an endpoint says who it is, at any time."""
+        """App code of an endpoint, or what stands around it, says who it is, at any time."""
         self._adopt(principal)
         self.is_known = self._may_stay(principal)
         self._watch_expiry()
@@ -122,12 +129,20 @@ class Identification:
         """On a wire that begins with a token nothing more can be done; elsewhere the client goes on as whom it was."""
         self._opening = None
         self._replies.answer(opening.command.reply, error)
-        for command in () if self._wire.identifies_first else opening.held:
-            self._host.carry_out(command)
+        if not self._wire.identifies_first:
+            self._go_on(opening)
+
+    def _go_on(self, opening: Opening) -> None:
+        """With what was held behind it, as far as to the next one that says who the client is: that holds the rest."""
+        for command in opening.held:
+            if not self.holds(command):
+                self._host.carry_out(command)
 
     def _found_at_upgrade(self, found: Principal | Refused | InvalidToken | None) -> None:
         try:
             principal = self._decide(found, self._ticket.handshake.token)
+            if not may_open(self._node.auth, self._wire, principal):
+                raise Refused("unauthorized")
         except InvalidToken:
             self._ticket.refuse(self._ticket.refused_as, "invalid token")
             return
@@ -186,8 +201,7 @@ class Identification:
         self._opening = None
         identified = Identified(self._ticket.client, self.principal, self._expires_in(), opening.joined)
         self._replies.answer_first(opening.command.reply, identified)
-        for command in opening.held:
-            self._host.carry_out(command)
+        self._go_on(opening)
 
     def check_known(self) -> None:
         """Raises Refused as long as it has not said who it is; where that comes first, anything else is its end."""

@@ -33,6 +33,8 @@ class Passage:
     """What handlers get of a message; None: a `str` or bytes, as it came."""
     heartbeat: HeartbeatConfig | None = None
     """None: the gateway's."""
+    identifies: bool = False
+    """Whether the endpoint finds out itself who its client is, and so runs before that is known."""
 
     def within(self, outer: Passage) -> Passage:
         """This passage behind another one: what is there for it to pass first. Its times are its own."""

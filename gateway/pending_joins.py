@@ -17,7 +17,11 @@ class Joining:
 
     submit: Submit
     response: object
+    is_let_in: bool = False
+    """Whether app code has said yes: then it is told that the client has left, whatever becomes of this."""
     missed_live: list[Item] = attrs.Factory(list)
+    over: str = ""
+    """Why it does not count any more; empty as long as it does."""
 
 
 class PendingJoins:
@@ -25,6 +29,7 @@ class PendingJoins:
 
     def __init__(self) -> None:
         self._tickets: dict[int, Submit] = {}
+        self._over: dict[int, tuple[Submit, str]] = {}
         self._joining: dict[str, Joining] = {}
 
     def __len__(self) -> int:
@@ -42,6 +47,17 @@ class PendingJoins:
         """The join that app code has decided about; None if it is over already."""
         return self._tickets.pop(ticket, None)
 
+    def end_early(self, ticket: int, reason: str) -> Submit | None:
+        """As `take`, of a join that app code has yet to decide about: `ended_early` says so when it does."""
+        submit = self._tickets.pop(ticket, None)
+        if submit is not None:
+            self._over[ticket] = submit, reason
+        return submit
+
+    def ended_early(self, ticket: int) -> tuple[Submit, str] | None:
+        """The join that was over before app code has decided about it now, and why; asked once."""
+        return self._over.pop(ticket, None)
+
     def tickets(self, client: str | None = None, generation: int = 0) -> list[int]:
         """All, or those of one client up to that generation."""
         return [
@@ -52,8 +68,16 @@ class PendingJoins:
 
     # --- with the engine
 
-    def begin(self, submit: Submit, response: object) -> Joining:
-        joining = self._joining[submit.origin.client] = Joining(submit, response)
+    @property
+    def has_let_in(self) -> bool:
+        """Whether somebody is about to be a member, if the engine has no objection."""
+        return bool(self._joining)
+
+    def begin(self, submit: Submit, response: object, *, is_let_in: bool = False) -> Joining:
+        earlier = self._joining.get(submit.origin.client)
+        if earlier is not None:
+            earlier.over = "rejoined"
+        joining = self._joining[submit.origin.client] = Joining(submit, response, is_let_in)
         return joining
 
     def end(self, joining: Joining) -> bool:
@@ -64,11 +88,12 @@ class PendingJoins:
         del self._joining[client]
         return True
 
-    def drop(self, client: str, generation: int) -> bool:
+    def drop(self, client: str, generation: int, reason: str) -> bool:
         """Forgets the join of a client that has left; whether there was one up to that generation."""
         joining = self._joining.get(client)
         if joining is None or joining.submit.generation > generation:
             return False
+        joining.over = reason
         del self._joining[client]
         return True
 

@@ -159,13 +159,19 @@ class Reception:
             self._machine.end(Close("invalid_token", ended_by="auth"))
 
     def act_for_app(self, command: Command) -> None:
-        """As app code, or the server itself, asks: it stands behind nothing, and needs no permission."""
+        """
+        As app code, or the server itself, asks: it stands behind nothing, and needs no permission.
+
+        But the positions that a client has of the server's topics are its own question about history.
+        """
         try:
             if isinstance(command, Join) and not self._ticket.wire.can_be_joined:
                 raise Refused("not_available", f"a client of {self._ticket.wire.name} joins by itself")
             TOPIC_ACTS[type(command)](self._topics, command)
         except Refused as error:
             self._refuse(command.reply, error)
+        except Unanswered as unanswered:
+            self._wait(command, unanswered.action)
 
     def _refuse(self, reply: Reply, error: Refused) -> None:
         """Answers what reached no topic; a join that did not is no subscription."""

@@ -15,6 +15,7 @@ from .topic_messages import Emptied, LingerOver, MemberLeft, Removed
 if TYPE_CHECKING:
     from .app_code import AppCode
     from .identity import Principal
+    from .member import Member
     from .members import Membership
     from .node import Node
     from .order import Order
@@ -119,7 +120,8 @@ class Roster:
         self._members.remove(client, member.generation)
         if self._presence is not None and not (lingers and self._linger(member, self._presence)):
             self._order.change(self._presence.leave(client, member.presence_ref))
-        self._tell_code(member, reason)
+        if self._code.ref is not None:
+            self.tell_code(self._topic.member(member), reason, is_empty=not self._members)
         self._node.events.publish(RoomLeft(self._topic.name, client, reason))
         return True
 
@@ -152,12 +154,10 @@ class Roster:
             self._tell(member, Removed(self._topic.name, member.generation, reason, may_return=True, has_ended=True))
             self._node.events.publish(RoomLeft(self._topic.name, member.client, reason))
 
-    def _tell_code(self, member: Membership, reason: str) -> None:
-        if self._code.ref is None:
-            return
-        left = self._topic.member(member)
+    def tell_code(self, left: Member, reason: str, *, is_empty: bool) -> None:
+        """App code hears of the leaving of everybody it has let in, also of who did not become a member."""
         self._code.tell(MemberLeft(left, reason))
-        if not self._members:
+        if is_empty:
             self._code.tell(Emptied(left))
 
     @staticmethod

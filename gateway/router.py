@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Around = TypeVar("Around")
 
-OWN = ("authenticators", "permissions", "middleware", "expires", "heartbeat")
+OWN = ("authenticators", "permissions", "middleware", "expires", "heartbeat", "identifies")
 """What a class endpoint may say of itself, as attributes of these names."""
 
 
@@ -71,6 +71,7 @@ class WebSocketRouter(Hooked):
         middleware: Sequence[Any] = (),
         authenticators: Sequence[Any] = (),
         permissions: Sequence[Any] = (),
+        identifies: bool = False,
     ) -> Route:
         """
         Args:
@@ -79,6 +80,9 @@ class WebSocketRouter(Hooked):
             expires: Seconds after which a connection is closed as expired: 4003.
             encoding: "json", "text" or "bytes": what `on_message` gets. A class has its own attribute.
             heartbeat: In place of the gateway's.
+            identifies: Whether it calls `ws.identify` itself, by a first message say. Where the file does not let the
+                anonymous connect (`gateway.auth.anonymous`), an endpoint is run only once its client is known; with
+                this at once, and who is not identified `authenticate_within` seconds later is closed.
 
         Raises:
             ValueError: The path is none, or has an endpoint already; a time makes no sense. TypeError: The endpoint, a
@@ -87,7 +91,7 @@ class WebSocketRouter(Hooked):
         parsed = Path(path)
         check_endpoint(endpoint, parsed)
         given = {"expires": expires, "heartbeat": heartbeat, "middleware": middleware,
-                 "authenticators": authenticators, "permissions": permissions}  # fmt: skip
+                 "authenticators": authenticators, "permissions": permissions, "identifies": identifies}  # fmt: skip
         route = Route(parsed, endpoint, _passage(endpoint, given, encoding), ((self, path),))
         self._put(route)
         return route
@@ -183,4 +187,5 @@ def _passage(endpoint: Any, given: dict[str, Any], encoding: Encoding | None) ->
         expires=expires,
         encoding=encoding,
         heartbeat=heartbeat,
+        identifies=bool(given["identifies"]),
     )

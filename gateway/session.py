@@ -2,13 +2,14 @@
 The app code of one connection: the child of its machine.
 
 A handler here may wait for a database as long as it likes: its machine goes on delivering broadcasts. First it is found
-out who the client is and whether it may be here; then middleware, then the endpoint. When the socket is gone the
-session hears it once, has its last word, and says that it is done; then memberships end. One that rests is stopped in
-place, and has its last word in that.
+out who the client is and whether it may be here; then middleware, then the endpoint, if the client is known by then or
+may be unknown. When the socket is gone the session hears it once, has its last word, and says that it is done; then
+memberships end. One that rests is stopped in place, and has its last word in that.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -84,7 +85,22 @@ class Session(Actor):
     async def _pass(self, innermost: Callable[[WebSocket], Awaitable[None]]) -> None:
         """Who it is, whether it may, and then through the middleware to the endpoint. Raises Refused."""
         await self._admit()
-        await self._passage.connect(innermost)(self.ws)
+        guarded = innermost if self._may_be_unknown else partial(self._know_first, innermost)
+        await self._passage.connect(guarded)(self.ws)
+
+    @property
+    def _may_be_unknown(self) -> bool:
+        """Whether the endpoint is run for the anonymous: where they may connect, or to find out who they are."""
+        return self._passage.identifies or self.ws._node.auth.anonymous
+
+    async def _know_first(self, innermost: Callable[[WebSocket], Awaitable[None]], ws: WebSocket) -> None:
+        """Authenticators and middleware had their say. Raises Refused, unless one of them has accepted already."""
+        if ws.principal.is_authenticated:
+            await innermost(ws)
+        elif ws.state is ConnectionState.CONNECTING:
+            raise Refused("unauthorized")
+        else:
+            ws.close(CLOSE_REASONS["stale"].raw_code, "not authenticated")
 
     async def _enter(self, way: Awaitable[None]) -> None:
         """Waits for the end of the way in, and of what is behind it. Refusals are answered."""

@@ -201,7 +201,7 @@ class TopicActor(Actor):
 
     def _leaves(self, client: str, generation: int, reason: str, *, lingers: bool = False) -> None:
         self.remove(client, generation, reason, lingers=lingers)
-        self._admissions.forget(client, generation)
+        self._admissions.forget(client, generation, reason)
 
     def _history(self, origin: Origin, command: ReadHistory) -> None:
         def read(page: Page[Publication] | Refused) -> None:

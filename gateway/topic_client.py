@@ -32,7 +32,11 @@ class TopicClient:
         """How it ended, once it has."""
 
     def join(self, topic: str, *, info: object = None, params: object = None) -> Receipt[Any]:
-        """Joins a room by its whole name; awaiting gives the position, raises `Refused` if it may not."""
+        """
+        Joins a room by its whole name; awaiting gives the position, raises `Refused` if it may not.
+
+        Of a client that joined it by itself that is `already_subscribed`, and changes nothing.
+        """
         return self._enter("room", topic, info, params)
 
     def subscribe(self, topic: str, *, info: object = None, params: object = None) -> Receipt[Any]:

@@ -39,7 +39,7 @@ class TopicHandle:
         self.name = name
 
     def join(self, who: Who) -> Receipt[Any]:
-        """Makes a connection a member; awaiting gives the position, raises `Refused` if it may not. Any thread."""
+        """As `WebSocket.join` of that connection. Any thread."""
         return self._act("join", who, lambda reply: Join(self.name, reply))
 
     def leave(self, who: Who) -> Receipt[Any]:

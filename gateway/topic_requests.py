@@ -92,22 +92,31 @@ class TopicRequests:
         elif not command.reply.is_of_app:
             self._check_allowed(settings.join, command.topic)
             self._check_granted(command.topic, "join")
-        if command.presence and settings.presence and not self._may_see_presence(command):
+        if command.presence and settings.presence and not self._is_granted(command, "presence"):
             command = attrs.evolve(command, presence=False)
+        if command.since is not None and not self._is_granted(command, "history"):
+            command = attrs.evolve(command, reads_history=False)
         self._begin(command, earlier)
 
     def _check_wire(self, command: Join, earlier: Subscription | None) -> None:
         if self._wire.needs_declared and not self._node.topics.is_declared(command.topic):
             self._note_undeclared(command.topic)
             raise Refused("unknown_channel", f"there is no topic {command.topic}")
-        if earlier is not None and not (earlier.is_leaving or self._wire.replaces_joins):
+        if earlier is not None and not (earlier.is_leaving or self._replaces(command, earlier)):
             raise Refused("already_subscribed")
+
+    def _replaces(self, command: Join, earlier: Subscription) -> bool:
+        """Whether it takes the place of a membership; one that its client asked for is the client's to change."""
+        if command.is_once or not self._wire.replaces_joins:
+            return False
+        return earlier.is_by_server or not command.reply.is_of_app
 
     def _begin(self, command: Join, earlier: Subscription | None) -> None:
         generation = self._members.subscriptions.begin(command.topic, command)
         if earlier is not None:
             self._replace(earlier)
-            if command.since is not None:  # what is on its way to the earlier one comes again behind the answer
+            if command.since is not None and command.reads_history:
+                # what is on its way to the earlier one comes again behind the answer
                 self._outlet.mute(command.topic, generation)
         if command.expires is not None:
             self._deadlines.watch_topics()
@@ -216,12 +225,16 @@ class TopicRequests:
         if self._clearance is not None and self._node.permit_of(topic) is not None:
             self._clearance.check(topic, action)
 
-    def _may_see_presence(self, command: Join) -> bool:
-        """A join is no way round: who may not ask who is there is not told. Raises Unanswered."""
-        if command.reply.is_of_app:
+    def _is_granted(self, command: Join, action: Action) -> bool:
+        """
+        A join is no way round: who may not ask who is there, or what was said, is not told. Raises Unanswered.
+
+        App code asks nobody. What a client has of a topic that the server joins it to is the client's own question.
+        """
+        if command.reply.receipt is not None:
             return True
         try:
-            self._check_granted(command.topic, "presence")
+            self._check_granted(command.topic, action)
         except Refused:
             return False
         return True

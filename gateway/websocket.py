@@ -105,7 +105,12 @@ class WebSocket(Peer, TopicClient):
         return self._node.now()
 
     def identify(self, principal: Principal) -> None:
-        """Says who this is: for permissions, members and facts from now on."""
+        """
+        Says who this is, at any time: for permissions, members and facts from now on.
+
+        What it is a member of already stays as it was joined. Where the anonymous may not connect, an endpoint that
+        does this itself is declared with `identifies=True`.
+        """
         self.principal = principal
         self._tell(Adopt(principal), None)
 

@@ -64,6 +64,8 @@ class Wire(ABC):
     """Whether its clients understand being joined to a topic by the server."""
     calls_by_event: ClassVar[bool] = False
     """Whether an event named like one of the application's calls is one, as the wire has no other word for them."""
+    logs_in: ClassVar[bool] = True
+    """Whether it can be said after the upgrade who a client is; else those who may not be unknown are refused then."""
     renews: ClassVar[bool] = False
     """Whether a client can bring a newer token without a new connection."""
     liveness: ClassVar[Liveness] = "silence"

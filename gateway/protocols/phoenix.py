@@ -42,14 +42,17 @@ _CLOSE_CODES = {"bad_request": 1011, "shutdown": 1012}
 
 
 class PhoenixVariant(Variant):
-    """How members read a topic, with positions or without; presence is for all, as in Phoenix."""
+    """How members read a topic: with positions or without, and with presence unless they may not see it."""
 
-    def __init__(self, *, meta: bool) -> None:
+    def __init__(self, *, meta: bool, presence: bool) -> None:
         self._meta = meta
+        self._presence = presence
 
     def frame(self, item: Item) -> bytes:
         if isinstance(item, Delivery):
             return push(item.publication, item.position, meta=self._meta)
+        if not self._presence:
+            return b""
         return text(None, None, item.topic, presence.DIFF_EVENT, presence.diff(item.diff))
 
 
@@ -62,10 +65,13 @@ class PhoenixWire(Wire):
     needs_declared = True
     can_be_joined = False
     calls_by_event = True
+    logs_in = False
     renews = False
     liveness: ClassVar[Liveness] = "client"
     actions = (JOIN, LEAVE, HISTORY, HEARTBEAT)
-    _VARIANTS: ClassVar[dict[bool, PhoenixVariant]] = {meta: PhoenixVariant(meta=meta) for meta in (False, True)}
+    _VARIANTS: ClassVar[dict[tuple[bool, bool], PhoenixVariant]] = {
+        (meta, shown): PhoenixVariant(meta=meta, presence=shown) for meta in (False, True) for shown in (False, True)
+    }
 
     def opened(self, client: str, ping: float) -> Sequence[bytes]:
         return ()
@@ -83,7 +89,7 @@ class PhoenixWire(Wire):
         return ended(join, CLOSE)
 
     def variant(self, join: Join) -> Variant:
-        return self._VARIANTS[said_in(join.reply).meta]
+        return self._VARIANTS[said_in(join.reply).meta, join.presence]
 
     def close_code(self, reason: CloseReason) -> int:
         return _CLOSE_CODES.get(reason.name, reason.code)

@@ -126,12 +126,16 @@ class Methods:
     # --- connections
 
     async def subscribe(self, request: asked.Subscribe) -> Answer:
-        """Joins what the user has open now. Refused if one of them is; the others are joined all the same."""
+        """
+        Joins what the user has open now; what is in that topic already stays there as it is.
+
+        Refused if one of them is; the others are joined all the same.
+        """
         topic, since = request.channel, asked.position_of(request.recover_since)
         expires = request.expire_at or None
         await self._ask(
             request.user, request.client, "subscribe", topic,
-            lambda reply: Join(topic, reply, since, info=request.shown_info(), expires=expires),
+            lambda reply: Join(topic, reply, since, info=request.shown_info(), expires=expires, is_once=True),
         )  # fmt: skip
         return {}
 

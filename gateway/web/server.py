@@ -15,6 +15,7 @@ from aiohttp import web
 
 from ..authenticators import credential_of
 from ..events import ConnectionClosed, ConnectionRefused, GatewayDraining, GatewayStarted, ProxyNotTrusted
+from ..identification import may_open
 from ..identity import ANONYMOUS
 from ..protocols.raw import RawWire
 from ..reasons import InvalidToken, Refused
@@ -253,6 +254,8 @@ class WebServer:
             except (InvalidToken, Refused) as error:
                 reason = error.reason if isinstance(error, Refused) else "invalid_token"
                 return self._refuse(request, spoken.refused_as, reason, {})
+        if not (ticket.asks_application or may_open(self._node.auth, spoken.wire, ticket.principal)):
+            return self._refuse(request, spoken.refused_as, "unauthorized", {})
         if not ticket.asks_application:
             ticket.decide(spoken.subprotocol)
         return await self._open(request, handshake, ticket)

@@ -37,6 +37,25 @@ async def test_a_subscription_that_is_refused_is_answered(system: ActorSystem) -
     assert await code(ask("subscribe", user="ada", channel="one too many")) == 106
 
 
+async def test_who_is_in_a_topic_already_stays_there_as_it_is(system: ActorSystem) -> None:
+    """However it came in: it reads on in its own words, and the others see nobody come or go."""
+    ask = Asking(await start_node(system))
+    own, given, other = ask.peer("own", "ada"), ask.peer("given", "ada"), ask.peer("other", "bob")
+    await other.joins("kept", presence=True)
+    await own.joins("kept", presence=True)
+    await ask("subscribe", user="ada", client="given", channel="kept")
+    others_before = (await ask("presence", channel="kept"))["presence"]
+    assert list(others_before) == ["other", "own", "given"]
+    for peer in (own, given, other):
+        peer.heard()
+    assert await ask("subscribe", user="ada", channel="kept", info={"by": "us"}) == {}
+    assert [peer.heard() for peer in (own, given, other)] == [[], [], []]
+    assert (await ask("presence", channel="kept"))["presence"] == others_before
+    await other.says("publish", room="kept", payload=1)
+    assert [one["room"] for one in own.heard()] == ["kept"]
+    assert [one["channel"] for one in given.heard()] == ["kept"]
+
+
 async def test_a_user_is_unsubscribed(system: ActorSystem) -> None:
     """One connection, or all of them; once more is no error."""
     ask = Asking(await start_node(system))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.identity import Principal
+from gateway.connection_messages import Adopt
+from gateway.identity import ANONYMOUS, Principal
 from gateway.reasons import Refused
 from tests.support.peer import Peer, settle, start_node
 
@@ -55,6 +56,36 @@ async def test_a_connection_is_found_under_who_it_turned_out_to_be(system: Actor
     late = Peer(node, "late")
     late.ref._actor.adopt(ADA)
     assert node.directory.of("ada") == (late.ref,)
+
+
+@pytest.mark.parametrize("next_one", [Principal("bob"), ANONYMOUS])
+async def test_a_connection_is_found_only_under_who_it_is_now(system: ActorSystem, next_one: Principal) -> None:
+    """Nothing is done to it in an earlier name; when it is gone, none of its names is left."""
+    node = await start_node(system)
+    directory = node.directory
+    one, tablet = Peer(node, "one", principal=ADA), Peer(node, "tablet", principal=ADA)
+    one.ref.tell(Adopt(next_one))
+    await settle()
+    assert directory.of("ada") == (tablet.ref,)
+    assert directory.of(next_one.id) == ((one.ref,) if next_one.id else ())
+    one.ref.tell(Adopt(Principal("carol")))
+    tablet.ref.tell(Adopt(Principal("carol")))
+    await settle()
+    assert (directory.user_count, set(directory.of("carol"))) == (1, {one.ref, tablet.ref})
+    for client in ("one", "tablet"):
+        directory.close(client)
+    await settle()
+    assert (len(directory), directory.user_count) == (0, 0)
+
+
+async def test_who_is_identified_too_late_is_not_found(system: ActorSystem) -> None:
+    """App code may find out who it was when the connection is over."""
+    node = await start_node(system)
+    late = Peer(node, "late")
+    late.socket.end()
+    late.ref.tell(Adopt(ADA))
+    await settle()
+    assert (len(node.directory), node.directory.user_count) == (0, 0)
 
 
 async def test_commands_of_somebody_who_is_gone_are_refused(system: ActorSystem) -> None:

@@ -6,10 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import jwt
+import pytest
 
+from gateway import WebSocket, WebSocketEndpoint
 from gateway.events import ConnectionIdentified
 from gateway.identity import Principal
+from gateway.passage import Passage
 from gateway.topic_settings import TopicSettings
+from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.issuer import token, with_auth
 from tests.support.peer import KEPT, PLAIN, Peer, passes, settings, settle, start_node
 from tests.support.wire_peers import Centrifuge
@@ -86,6 +90,25 @@ async def test_who_does_not_say_in_time_who_it_is_is_closed(system: ActorSystem)
     assert spoken.socket.sent_close is None
 
 
+async def test_an_endpoint_that_identifies_has_as_long_for_it(system: ActorSystem) -> None:
+    """It runs for who is not known yet; then it is closed with 4001."""
+    node = await start_node(system, with_auth(anonymous=False, authenticate_within=7.0))
+
+    class Login(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: str) -> None:
+            ws.identify(Principal(data))
+
+    passage = Passage(identifies=True)
+    silent, spoken = (endpoint_peer(node, Login, name, passage) for name in ("silent", "spoken"))
+    for one in (silent, spoken):
+        await opened(one)
+    spoken.socket.feed("ada")
+    await passes(9.0)
+    assert silent.socket.sent_close == (4001, "not authenticated in time")
+    assert spoken.socket.sent_close is None
+    assert node.directory.of("ada") == (spoken.ref,)
+
+
 async def test_the_anonymous_stay_only_where_they_may(system: ActorSystem) -> None:
     """Without `anonymous` a client of the native wire can do nothing but log in."""
     node = await start_node(system, with_auth(anonymous=False))
@@ -125,6 +148,28 @@ async def test_commands_wait_in_order_while_the_client_is_being_found_out(system
     one.socket.feed("\n".join(map(json.dumps, said)))
     await settle()
     assert [frame["id"] for frame in one.heard() if "id" in frame] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("first", ["nobody's", "a guest's"])
+async def test_what_waits_behind_a_second_attempt_goes_on_waiting(system: ActorSystem, first: str) -> None:
+    """A first token that is not taken, or makes nobody of its client, lets go on until the next one and no further."""
+
+    async def knows(handshake: Any) -> Principal | None:
+        await passes(0.1)
+        return {"a guest's": Principal(), "ada's": Principal("ada")}.get(handshake.token)
+
+    node = await start_node(system, settings({"m": MEMBERS, "*": PLAIN}))
+    node.authenticators = (knows,)
+    ada = Peer(node, "ada")
+    ada.send("auth", token=first, ref=1)
+    ada.send("join_room", room="m", ref=2)
+    ada.send("auth", token="ada's", ref=3)
+    ada.send("join_room", room="m", ref=4)
+    await passes(1.0)
+    heard = ada.heard()
+    assert [one["ref"] for one in heard] == [1, 2, 3, 4]
+    assert heard[1]["error"]["reason"] == "unauthorized"
+    assert (heard[3]["status"], heard[2]["user"]) == ("joined", "ada")
 
 
 # --- the end of a token

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from gateway.events import RoomLeft
 from gateway.reasons import Refused
 from tests.support.late_answers import answers, late
@@ -58,6 +60,22 @@ async def test_rejoining_replaces_and_loses_nothing(system: ActorSystem) -> None
     await settle()
     assert node.live.size("kept") == 0
     assert len(left) == 2
+
+
+async def test_app_code_leaves_a_membership_that_its_client_asked_for_as_it_is(system: ActorSystem) -> None:
+    """It is told so, as on wires where nobody joins twice; its own join of that client it may repeat."""
+    node = await start_node(system)
+    ada = Peer(node, "ada")
+    await ada.joins("kept", presence=True)
+    websocket = ada.ticket.websocket(node, ada.ref)
+    with pytest.raises(Refused, match="already subscribed"):
+        await websocket.subscribe("kept")
+    node.commands.publish("kept", "x", "message")
+    await settle()
+    assert [one["room"] for one in ada.heard()] == ["kept"]
+    for _ in range(2):
+        await websocket.subscribe("plain")
+    assert node.live.size("plain") == 1
 
 
 async def test_rejoining_while_joining_ends_in_one_membership(system: ActorSystem) -> None:

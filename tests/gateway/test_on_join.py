@@ -9,7 +9,9 @@ import pytest
 
 from gateway.behaviour import Room
 from gateway.reasons import Refused
+from tests.support.late_answers import answers, late
 from tests.support.peer import Peer, passes, settle, start_node
+from tests.support.wire_peers import Centrifuge
 
 if TYPE_CHECKING:
     from actors import ActorSystem
@@ -148,6 +150,106 @@ async def test_a_join_that_waits_when_the_topic_ends_is_answered(system: ActorSy
     await passes(8)
     assert len([one for one in ada.heard() if one.get("ref") == 1]) == 1
     assert node.live.size("room") == 0
+
+
+# --- what on_join has noted, on_leave takes back
+
+
+def diary_of(**answers: Any) -> tuple[type[Room], list[tuple[str, ...]]]:
+    """A room that answers as `room_answering`, and what it was told: who was let in, who has left, that all have."""
+    noted: list[tuple[str, ...]] = []
+
+    class Diary(Asked):
+        async def on_join(self, member: Member, params: object) -> object:
+            answer = await super().on_join(member, params)
+            noted.append((member.id, "in"))
+            return answer
+
+        def on_leave(self, member: Member, reason: str) -> None:
+            noted.append((member.id, reason))
+
+        def on_empty(self) -> None:
+            noted.append(("empty",))
+
+    Diary.answers = answers
+    return Diary, noted
+
+
+async def test_who_is_let_in_when_it_has_gone_has_left(system: ActorSystem) -> None:
+    """Once and behind the yes, however it went, so that no room keeps somebody whom nobody will take away."""
+    behaviour, noted = diary_of(**dict.fromkeys(("gone", "left"), partial(_after, 1.0)))
+    node = await start_node(system, behaviour=behaviour)
+    gone, left = Peer(node, "gone"), Peer(node, "left")
+    for one in (gone, left):
+        one.send("join_room", room="room")
+    await settle()
+    left.send("leave_room", room="room")
+    gone.socket.end()
+    await passes(4)
+    assert noted == [
+        ("gone", "in"), ("left", "in"), ("gone", "transport"), ("empty",), ("left", "left"), ("empty",),
+    ]  # fmt: skip
+    left.socket.end()
+    await settle()
+    assert len(noted) == 6
+
+
+async def test_who_is_let_in_too_late_has_left(system: ActorSystem) -> None:
+    """It was answered `timed_out`; that its connection goes later is not its leaving once more."""
+    behaviour, noted = diary_of(ada=partial(_after, 4.0), bob=None)
+    node = await start_node(system, behaviour=behaviour)
+    ada, bob = Peer(node, "ada"), Peer(node, "bob")
+    ada.send("join_room", room="room")
+    await passes(3.5)
+    ada.socket.end()
+    bob.send("join_room", room="room")
+    await passes(2)
+    assert noted == [("ada", "in"), ("bob", "in"), ("ada", "timed_out")]
+    assert node.live.size("room") == 1
+
+
+@pytest.mark.allow_failures("ValueError", "NotCharged")
+@pytest.mark.parametrize("answer", [Refused("full"), ValueError("a bug")])
+async def test_who_was_not_let_in_has_not_left(system: ActorSystem, answer: Exception) -> None:
+    """Whether it waited for the no or not."""
+    behaviour, noted = diary_of(ada=partial(_after, 1.0, answer), bob=partial(_after, 1.0, answer))
+    node = await start_node(system, behaviour=behaviour)
+    for name in ("ada", "bob"):
+        Peer(node, name).send("join_room", room="room")
+    await settle()
+    assert node.directory.close("ada")
+    await passes(5)
+    assert noted == []
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_who_goes_between_app_code_and_the_engine_has_left(system: ActorSystem, leaves: bool) -> None:
+    """Let in by app code and never a member; or replaced by its own next join, of which it is one."""
+    behaviour, noted = diary_of(ada=None)
+    node = await start_node(system, behaviour=behaviour, engine=late)
+    ada = Peer(node, "ada")
+    ada.send("join_room", room="room")
+    await settle()
+    ada.send("leave_room" if leaves else "join_room", room="room")
+    await settle()
+    answers(node, "room")
+    await settle()
+    if leaves:
+        assert noted == [("ada", "in"), ("ada", "left"), ("empty",)]
+    else:
+        assert noted == [("ada", "in"), ("ada", "in"), ("ada", "rejoined")]
+    assert node.live.size("room") == (0 if leaves else 1)
+
+
+async def test_who_is_let_in_and_cannot_recover_has_left(system: ActorSystem) -> None:
+    """Its client asked to be refused in that case; the engine says so after app code has said yes."""
+    behaviour, noted = diary_of(ada=None)
+    node = await start_node(system, behaviour=behaviour)
+    ada = Centrifuge(node, "ada")
+    await ada.connects()
+    (refused,) = await ada.asks(subscribe={"channel": "room", "recover": True, "offset": 5, "epoch": "x", "flag": 2})
+    assert refused["error"]["code"] == 112
+    assert noted == [("ada", "in"), ("ada", "unrecoverable_position"), ("empty",)]
 
 
 class Asking(Room):

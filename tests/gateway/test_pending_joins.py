@@ -22,6 +22,17 @@ def test_a_join_with_app_code_is_taken_once() -> None:
     assert (joins.take(1), joins.take(1), len(joins)) == (asked, None, 0)
 
 
+def test_a_decision_that_comes_too_late_is_known_for_one() -> None:
+    """Once, and only of a join that app code had not decided about."""
+    joins, asked = PendingJoins(), submit("ada")
+    joins.wait(1, asked)
+    assert joins.end_early(1, "left") is asked
+    assert (joins.take(1), joins.ended_early(1), joins.ended_early(1)) == (None, (asked, "left"), None)
+    joins.wait(2, asked)
+    joins.take(2)
+    assert (joins.end_early(2, "left"), joins.ended_early(2)) == (None, None)
+
+
 def test_tickets_of_a_client_are_those_up_to_a_generation() -> None:
     """A leave ends what was asked before it, and nothing that was asked later."""
     joins = PendingJoins()
@@ -34,16 +45,19 @@ def test_a_later_join_of_the_same_client_replaces_the_earlier() -> None:
     """Only the latest makes a member."""
     joins = PendingJoins()
     first, second = joins.begin(submit("ada", 1), None), joins.begin(submit("ada", 2), None)
+    assert (first.over, second.over, joins.has_let_in) == ("rejoined", "", True)
     assert (joins.end(first), joins.end(second), joins.end(second)) == (False, True, False)
+    assert not joins.has_let_in
 
 
 def test_who_has_left_is_dropped_but_not_who_joined_since() -> None:
     """By generation."""
     joins = PendingJoins()
     joining = joins.begin(submit("ada", 2), None)
-    assert not joins.drop("ada", 1)
-    assert joins.drop("ada", 2)
+    assert not joins.drop("ada", 1, "left")
+    assert joins.drop("ada", 2, "left")
     assert not joins.end(joining)
+    assert joining.over == "left"
 
 
 def test_what_is_delivered_meanwhile_is_kept_for_all_who_are_on_their_way() -> None:

@@ -257,6 +257,21 @@ def declared(app: Gateway, **topics: TopicSettings) -> Any:
     return app.topics.within(chosen).settings_for
 
 
+async def test_who_may_not_read_back_loses_nothing_by_joining_again(system: ActorSystem) -> None:
+    """What is on its way does not come again behind the answer, so it comes before."""
+
+    def may(_: Principal, action: str, topic: str) -> bool:
+        if action == "history":  # reaches the connection behind this answer, and before the join that it lets go on
+            node.commands.publish(topic, "on its way", "message")
+        return action != "history"
+
+    node = await start_node(system, permits={"kept*": may})
+    ada = Peer(node, "ada")
+    await ada.joins("kept")
+    heard = await ada.says("join_room", room="kept", since={"offset": 0}, ref=2)
+    assert [one.get("payload") or one["recovered"] for one in heard] == ["on its way", False]
+
+
 def test_a_pattern_that_the_file_does_not_know_is_declared_by_its_permission() -> None:
     """Open to whom it lets in; what the file says of the same names, or of more, goes on to hold."""
     app = Gateway()

@@ -125,4 +125,5 @@ def test_what_machines_may_expect_of_it() -> None:
     assert WIRE.needs_declared
     assert WIRE.calls_by_event
     assert not WIRE.identifies_first
+    assert not WIRE.logs_in
     assert not WIRE.uses_app_frames

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from gateway.commands import Joined
@@ -97,6 +98,15 @@ def test_a_publication_is_never_taken_for_the_servers_word(event: str, by_client
     assert one(WIRE.variant(PLAIN).frame(live({}, event=event, sender=by_client))).event == shown
     missed = Joined(TOP, True, (Entry(15, 0.0, live({}, event=event, sender=by_client).publication),))
     assert heard(WIRE.answer(META.reply, missed))[-1].event == shown
+
+
+def test_who_may_not_see_presence_reads_no_diffs() -> None:
+    """It reads what is said all the same, in the frame of the others' making or with positions."""
+    come = PresenceChange("room:a", PresenceDiff((ADA,), ()))
+    for asked in (PLAIN, META):
+        variant = WIRE.variant(attrs.evolve(asked, presence=False))
+        assert variant.frame(come) == b""
+        assert variant.frame(live({})) == WIRE.variant(asked).frame(live({}))
 
 
 def test_who_comes_and_goes_is_a_diff() -> None:

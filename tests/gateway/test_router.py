@@ -108,12 +108,14 @@ def test_a_class_says_itself_what_is_around_it() -> None:
         permissions = (len,)
         authenticators = (abs,)
         middleware = (print,)
+        identifies = True
 
     router = WebSocketRouter()
     own = router.add_route("/own", Endpoint).passage
     given = router.add_route("/given", Endpoint, expires=1.0, heartbeat=slow).passage
     assert (own.encoding, own.expires, own.heartbeat, own.permissions) == ("json", 60.0, quick, (len,))
-    assert (own.authenticators, own.middleware) == ((abs,), (print,))
+    assert (own.authenticators, own.middleware, own.identifies) == ((abs,), (print,), True)
+    assert not router.add_route("/plain", WebSocketEndpoint).passage.identifies
     assert (given.expires, given.heartbeat, given.permissions) == (1.0, slow, (len,))
 
 

@@ -10,10 +10,10 @@ import attrs
 import jwt
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from gateway import Gateway, Principal, Refused
+from gateway import Gateway, Principal, Refused, WebSocket, WebSocketEndpoint
 from tests.integration.conftest import local_settings
 
 SECRET = "a secret of thirty-two bytes or more"
@@ -81,6 +81,123 @@ async def test_without_a_token_only_those_connect_whom_the_file_lets(serve: Any)
         assert json.loads(await socket.recv()) == {"status": "authenticated", "user": "ada"}
         await socket.send('{"action":"join_room","room":"public:a"}')
         assert json.loads(await socket.recv())["status"] == "joined"
+
+
+async def test_an_endpoint_runs_for_nobody_where_the_unknown_may_not_connect(serve: Any) -> None:
+    """Refused with 401 before any of its code; a token, or middleware that knows the client, lets it in."""
+    app, ran = Gateway(), list[str]()
+
+    async def by_name(ws: WebSocket, following: Any) -> None:
+        if "name" in ws.query_params:
+            ws.identify(Principal(ws.query_params["name"]))
+        await following(ws)
+
+    async def function(ws: WebSocket) -> None:
+        ran.append(ws.principal.id)
+        await ws.accept()
+        await ws.send_text(f"hello {ws.principal.id}")
+
+    class Endpoint(WebSocketEndpoint):
+        def on_connect(self, ws: WebSocket) -> None:
+            ran.append(ws.principal.id)
+            ws.accept()
+            ws.send_text(f"hello {ws.principal.id}")
+
+    for path, endpoint in (("function", function), ("class", Endpoint)):
+        app.ws(f"/{path}")(endpoint)
+        app.ws(f"/{path}/named", middleware=[by_name])(endpoint)
+    server = await serve(app, chosen(anonymous=False))
+    for path in ("function", "class"):
+        for nobody in (path, f"{path}/named"):
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(server.ws(f"/{nobody}"))
+            assert refused.value.response.status_code == 401
+        async with connect(server.ws(f"/{path}"), additional_headers=bearer(TOKEN)) as socket:
+            assert await socket.recv() == "hello ada"
+        async with connect(server.ws(f"/{path}/named?name=bob")) as socket:
+            assert await socket.recv() == "hello bob"
+    assert ran == ["ada", "bob"] * 2
+
+
+async def test_middleware_may_accept_to_find_out_who_it_is(serve: Any) -> None:
+    """By a first message of its own; whom it does not know after that is closed with 4001, and the endpoint not run."""
+    app, ran = Gateway(), list[str]()
+
+    @app.use
+    async def by_first_message(ws: WebSocket, following: Any) -> None:
+        await ws.accept()
+        if await ws.receive_text() == "open sesame":
+            ws.identify(Principal("ali"))
+        await following(ws)
+
+    @app.ws("/cave")
+    class Cave(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: Any) -> None:
+            ran.append(ws.principal.id)
+            ws.send_text(f"{ws.principal.id}: {data}")
+
+    server = await serve(app, chosen(anonymous=False))
+    async with connect(server.ws("/cave")) as socket:
+        await socket.send("open sesame")
+        await socket.send("gold")
+        assert await socket.recv() == "ali: gold"
+    async with connect(server.ws("/cave")) as socket:
+        for said in ("open barley", "gold", "silver"):
+            await socket.send(said)
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        assert socket.close_code == 4001
+    assert ran == ["ali"]
+
+
+async def test_an_endpoint_that_says_so_logs_its_clients_in_itself(serve: Any) -> None:
+    """Until it has, its client is in no room."""
+    app = Gateway()
+
+    async def login(ws: WebSocket) -> None:
+        await ws.accept()
+        with pytest.raises(Refused, match="log in"):
+            await ws.join("public:a")
+        ws.identify(Principal(await ws.receive_text()))
+        await ws.join("public:a")
+        await ws.send_text("in")
+
+    class Login(WebSocketEndpoint):
+        identifies = True
+
+        async def on_receive(self, ws: WebSocket, data: str) -> None:
+            ws.identify(Principal(data))
+            await ws.join("public:a")
+            await ws.send_text("in")
+
+    app.ws("/function", identifies=True)(login)
+    app.ws("/class")(Login)
+    server = await serve(app, chosen(anonymous=False))
+    for path in ("/function", "/class"):
+        async with connect(server.ws(path)) as socket:
+            await socket.send("ada")
+            assert await socket.recv() == "in"
+
+
+async def knows_ada(handshake: Any) -> Principal | None:
+    return Principal("ada") if handshake.token == TOKEN else None
+
+
+@pytest.mark.parametrize("authenticators", [(), (knows_ada,)])
+async def test_where_nobody_can_log_in_later_the_unknown_are_refused_at_once(serve: Any, authenticators: Any) -> None:
+    """Phoenix clients say who they are with the request or never: 403, also if the application is asked."""
+    server = await serve(lambda: Gateway(authenticators=authenticators), chosen(anonymous=False))
+    url = server.ws("/socket/websocket?vsn=2.0.0")
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(url)
+    assert refused.value.response.status_code == 403
+    async with connect(url, additional_headers=bearer(TOKEN)) as socket:
+        await socket.send('["1","1","private:a","phx_join",{}]')
+        assert json.loads(await socket.recv())[4]["status"] == "ok"
+    for path in ("/ws", "/connection/websocket"):
+        async with connect(server.ws(path)) as socket:
+            assert socket.response is not None
+            assert socket.response.status_code == 101
 
 
 async def test_a_token_in_the_url_is_believed_if_the_file_says_so(serve: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -167,3 +168,30 @@ async def test_b5_a_middleware_that_does_not_go_on_refuses(serve: Serve) -> None
         async with connect(server.ws(f"/{kind}")) as client:
             await client.close()
     await when(lambda: len(server.app.node.directory) == 0)
+
+
+@pytest.mark.parametrize("says_why", [True, False])
+async def test_b5_who_is_accepted_on_the_way_and_not_let_in_is_not_served(serve: Serve, says_why: bool) -> None:
+    """The endpoint has not begun, so no message of that client comes to it, and its connection ends."""
+    app, ran = Gateway(), list[str]()
+
+    @app.use
+    async def by_password(ws: WebSocket, following: Any) -> None:
+        await ws.accept()
+        await ws.receive_text()
+        if says_why:
+            raise Refused("permission_denied")
+
+    @app.ws("/vault")
+    class Vault(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: Any) -> None:
+            ran.append(data)
+
+    server = await serve(app)
+    async with connect(server.ws("/vault")) as client:
+        for said in ("please", "gold", "silver"):
+            await client.send(said)
+        if says_why:
+            assert json.loads(str(await client.receive()))["error"]["reason"] == "permission_denied"
+        assert await client.closed() == (1000, "")
+    assert ran == []

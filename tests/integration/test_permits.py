@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ ROLES = {"ada": frozenset({"editor"}), "bob": frozenset[str]()}
 
 
 async def knows(handshake: Any) -> Principal | None:
-    """By the name that the test puts in place of a token."""
+    """By the name that the test puts in place of a token; `sub` is in a room as soon as it is there."""
     name = handshake.token
+    if name == "sub":
+        return Principal(name, topics=("open:1",))
     return Principal(name, ROLES[name]) if name in ROLES else None
 
 
@@ -53,9 +56,29 @@ def make_app(team: Team) -> Gateway:
     return app
 
 
+def may_not_look(principal: Principal, action: str, topic: str) -> bool:
+    return action in ("join", "publish") or principal.id == "ada"
+
+
+def make_open_app() -> Gateway:
+    """Everybody may be there and speak; ada alone may see who is there, and read back."""
+    app = Gateway(authenticators=[knows])
+    app.topic("open:{number}", history=History(size=10, ttl=60.0), presence=True)(Room)
+    app.permits("open:*")(may_not_look)
+    return app
+
+
 @pytest.fixture
 def team() -> Team:
     return Team()
+
+
+async def ask_centrifuge(one: Any, number: int, **command: Any) -> Any:
+    """Sends a command; the answer to it."""
+    await one.send(json.dumps({"id": number, **command}))
+    while (reply := json.loads(await one.receive())).get("id") != number:
+        pass
+    return reply
 
 
 def named(name: str) -> dict[str, str]:
@@ -101,13 +124,7 @@ async def test_on_the_wire_of_centrifuge_a_no_is_103(serve: Any, team: Team) -> 
     """Or the application's own number; who asks again after the application changed its mind is asked about again."""
     server = await serve(lambda: make_app(team))
     async with connect(server.ws("/connection/websocket")) as bob:
-
-        async def ask(number: int, **command: Any) -> Any:
-            await bob.send(json.dumps({"id": number, **command}))
-            while (reply := json.loads(await bob.receive())).get("id") != number:
-                pass
-            return reply
-
+        ask = partial(ask_centrifuge, bob)
         await ask(1, connect={"token": "bob"})
         assert (await ask(2, subscribe={"channel": "team:2"}))["error"] == {"code": 103, "message": "permission denied"}
         team.members.add(("bob", "team:2"))
@@ -135,6 +152,75 @@ async def test_on_the_wire_of_phoenix_a_no_is_an_error_reply(serve: Any, team: T
         assert (await push("2", "team:1", "phx_join"))["status"] == "ok"
         refused = await push("3", "team:1", "say")
         assert (refused["status"], refused["response"]["reason"]) == ("error", "readonly")
+
+
+async def test_who_may_not_see_presence_is_told_of_nobody_on_any_wire(serve: Any) -> None:
+    """Neither who is there when it joins nor who comes and goes afterwards, whatever it asks for."""
+    server = await serve(make_open_app)
+    async with (
+        connect(server.ws("/ws"), headers=named("bob")) as native,
+        connect(server.ws("/connection/websocket")) as centrifuge,
+        connect(server.ws("/socket/websocket?vsn=2.0.0"), headers=named("bob")) as phoenix,
+        connect(server.ws("/ws"), headers=named("ada")) as ada,
+    ):
+        await native.say(action="join_room", room="open:1", presence=True)
+        await centrifuge.send('{"id":1,"connect":{"token":"bob"}}')
+        await centrifuge.send('{"id":2,"subscribe":{"channel":"open:1","join_leave":true}}')
+        await phoenix.send('["1","1","open:1","phx_join",{}]')
+        answers = [str(await one.receive()) for one in (native, centrifuge, centrifuge, phoenix)]
+        await ada.join("open:1")
+        await ada.ask(action="leave_room", room="open:1")
+        await ada.join("open:1")
+        await ada.publish("open:1", "heard")
+        for one in (native, centrifuge, phoenix):
+            assert '"heard"' in str(await one.receive())
+        assert not [one for one in answers if "members" in one or "state" in one or "ada" in one]
+
+
+async def test_who_may_not_read_history_is_not_told_it_by_a_join(serve: Any) -> None:
+    """A position in a join is a question about history: also with the right epoch, and of the server's own joins."""
+    server = await serve(make_open_app)
+    async with (
+        connect(server.ws("/ws"), headers=named("bob")) as native,
+        connect(server.ws("/connection/websocket")) as centrifuge,
+        connect(server.ws("/connection/websocket")) as subscribed,
+        connect(server.ws("/socket/websocket?vsn=2.0.0"), headers=named("bob")) as phoenix,
+    ):
+        secret = await server.app.room("open:1").broadcast("secret")
+        epoch = secret.position.epoch
+        for since in ({"offset": 0}, {"offset": 0, "epoch": epoch}):
+            joined = await native.join("open:1", since=since)
+            assert (joined["recovered"], joined["missed"], joined["offset"]) == (False, 0, 1)
+        await centrifuge.send('{"id":1,"connect":{"token":"bob"}}')
+        await centrifuge.receive()
+        recover = {"recover": True, "offset": 0, "epoch": epoch}
+        strictly = {"channel": "open:1", "flag": 2, **recover}
+        assert (await ask_centrifuge(centrifuge, 2, subscribe=strictly))["error"]["code"] == 112
+        reply = (await ask_centrifuge(centrifuge, 3, subscribe={"channel": "open:1", **recover}))["subscribe"]
+        assert reply["was_recovering"]
+        assert not {"recovered", "publications"} & reply.keys()
+        reply = (await ask_centrifuge(subscribed, 1, connect={"token": "sub", "subs": {"open:1": recover}}))["connect"]
+        assert not {"recovered", "publications"} & reply["subs"]["open:1"].keys()
+        await phoenix.send('["1","1","open:1","phx_join",{"gw":{"since":{"offset":0}}}]')
+        assert json.loads(await phoenix.receive())[4]["response"] == {
+            "gw": {"offset": 1, "epoch": epoch, "recovered": False}
+        }
+        await server.app.room("open:1").broadcast("heard")
+        for one in (native, centrifuge, subscribed, phoenix):
+            assert '"heard"' in str(await one.receive())
+
+
+async def test_who_has_missed_nothing_recovers_without_history(serve: Any) -> None:
+    """There is nothing to be read for it; who may read history gets what it missed."""
+    server = await serve(make_open_app)
+    async with (
+        connect(server.ws("/ws"), headers=named("bob")) as bob,
+        connect(server.ws("/ws"), headers=named("ada")) as ada,
+    ):
+        await server.app.room("open:1").broadcast("one")
+        assert (await bob.join("open:1", since={"offset": 1}))["recovered"]
+        joined = await ada.join("open:1", since={"offset": 0})
+        assert (joined["recovered"], joined["missed"]) == (True, 1)
 
 
 async def test_a_permission_that_fails_closes_nobody(serve: Any, team: Team) -> None:

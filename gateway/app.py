@@ -21,14 +21,13 @@ from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aiohttp.web import Application
 
     from .config import GatewaySettings
     from .connection import ConnectionActor
     from .heartbeat import HeartbeatConfig
     from .passage import Passage
+    from .passage_options import Several
     from .routes import Route
     from .stream import History
     from .tickets import Ticket
@@ -49,9 +48,9 @@ class Gateway(Declarations):
         title: str = "hubbub",
         version: str = "",
         settings: GatewaySettings | None = None,
-        authenticators: Sequence[Any] = (),
-        permissions: Sequence[Any] = (),
-        middleware: Sequence[Any] = (),
+        authenticators: Several = (),
+        permissions: Several = (),
+        middleware: Several = (),
         heartbeat: HeartbeatConfig | None = None,
     ) -> None:
         super().__init__(
@@ -84,10 +83,10 @@ class Gateway(Declarations):
             TopicKindError: `history` is given for a name that is declared as a Room, which has its own.
         """
         channels = self.topics.channels
-        if name not in channels:
-            channels[name] = ChannelHandle(self, name)
         if history is not None:
             self.topics.keep_history(name, history)
+        if name not in channels:
+            channels[name] = ChannelHandle(self, name)
         return channels[name]
 
     # --- running

@@ -15,6 +15,7 @@ from actors import Actor, NotCharged, handles
 from actors.hook_names import HookNames
 
 from . import wire_json
+from .arity import check_hooks
 from .commands import Handled, Published, Result
 from .handlers import Handlers, on
 from .member import Member
@@ -68,6 +69,7 @@ class Behaviour(Actor):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_hooks(cls, Behaviour, _HOOKS)
         handlers = Handlers.of(cls, cls.sends)
         cls.events, cls._messages, cls.limits = handlers.calls, handlers.messages, handlers.limits
         cls.allows_joins = cls.on_join is not Behaviour.on_join
@@ -263,6 +265,9 @@ class Behaviour(Actor):
         elif isinstance(result, Refused):
             self._topic.refuse_join(message.ticket, result)
 
+
+_HOOKS = ("on_join", "on_leave", "on_empty", "on_start", "initial_state")
+"""What app code writes, besides handlers."""
 
 Behaviour._hook_names = HookNames.of(Behaviour)
 

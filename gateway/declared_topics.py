@@ -12,6 +12,7 @@ import attrs
 
 from .permissions import permit_by
 from .reasons import TopicKindError
+from .topic_options import topic_options
 from .topic_patterns import TopicPattern, TopicTable
 from .topic_settings import TopicSettings
 
@@ -64,10 +65,11 @@ class DeclaredTopics:
         self.permits[pattern.text] = permit_by(permission)
 
     def keep_history(self, channel: str, history: History) -> None:
-        """Raises TopicKindError for a name that is declared as a Room."""
+        """Raises TopicKindError for a name that is declared as a Room, ConfigError for what is no History."""
         if self.is_room(channel):
             raise TopicKindError(channel, "room", "channel")
-        self._settings[channel] = attrs.evolve(DECLARED, history=history)
+        said = topic_options(f"app.channel({channel!r})", {"history": history})
+        self._settings[channel] = attrs.evolve(DECLARED, **said)
 
     def is_room(self, name: str) -> bool:
         return any(one.pattern.match(name) is not None for one in self._rooms)

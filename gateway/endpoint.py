@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from actors.hook_names import HookNames
 
+from .arity import check_hooks
 from .close_codes import cut_reason
 from .handlers import Handlers
 from .publications import DEFAULT_EVENT
@@ -42,7 +43,8 @@ class WebSocketEndpoint:
     notices. `on_disconnect` runs all the same, then on a fresh instance.
 
     Raises (at the class statement):
-        TypeError: A name is taken that this class needs itself, a hook is misspelt, or a message class cannot be read.
+        TypeError: A name is taken that this class needs itself, a hook is misspelt, a hook or handler takes other
+            arguments than it is called with, or a message class cannot be read.
     """
 
     encoding: Literal["json", "text", "bytes"] | None = None
@@ -77,6 +79,7 @@ class WebSocketEndpoint:
         letter = _HOOKS.misspelt(cls)
         if letter is not None:
             raise TypeError(letter)
+        check_hooks(cls, WebSocketEndpoint, _WRITTEN)
         takes_rest = cls.on_receive is not WebSocketEndpoint.on_receive
         cls._typed = TypedFrames(Handlers.of(cls, cls.sends), takes_rest=takes_rest)
         cls._receives_plainly = not (cls._typed.has_handlers or inspect.iscoroutinefunction(cls.on_receive))
@@ -263,6 +266,8 @@ def _names(found: Iterable[str]) -> tuple[str, ...]:
 
 
 _HOOKS = HookNames.of(WebSocketEndpoint)
+_WRITTEN = ("on_connect", "on_receive", "on_error", "on_disconnect", "rooms")
+"""What app code writes, besides handlers."""
 _OVERRIDABLE = frozenset({"encoding", "sends", "authenticators", "permissions", "rooms"})
 _OURS = frozenset(
     name for name in vars(WebSocketEndpoint) if not name.startswith(("__", "on_")) and name not in _OVERRIDABLE

@@ -69,7 +69,7 @@ class TopicHandle:
         self, limit: int | None = None, *, since: Position | None = None, reverse: bool = False
     ) -> HistoryRead:
         """
-        What is kept, oldest first unless `reverse`; at most 1,000 entries.
+        What is kept, oldest first unless `reverse`; at most 1,000 publications, each with `value`, `event` and `at`.
 
         Args:
             since: Only what came after it; with `reverse`, before it.

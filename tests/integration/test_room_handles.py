@@ -90,6 +90,22 @@ async def test_a7_a_room_handle_shows_and_clears_its_history(serve: Serve) -> No
     assert (await room.presence()).members == ()
 
 
+async def test_a7_a_page_of_history_is_read_like_a_list(serve: Serve) -> None:
+    """Of what was published, in the order that was asked for, each with its time by the clock on the wall."""
+    server = await serve(table)
+    room, wall = server.app.room("game:1"), server.app.node.wall
+    assert (list(await room.history()), len(await room.history())) == ([], 0)
+    began = wall()
+    room.broadcast({"n": 1}, event="moved")
+    await room.broadcast("two")
+    page = await room.history()
+    assert [(one.event, one.value, one.sender) for one in page] == [("moved", {"n": 1}, None), ("message", "two", None)]
+    assert (len(page), page.position.offset, [one.value for one in reversed(page)]) == (2, 2, ["two", {"n": 1}])
+    assert all(began <= one.at <= wall() for one in page)
+    assert page[-1].value == "two"
+    assert [one.value for one in await room.history(limit=1, reverse=True)] == ["two"]
+
+
 async def test_c5_closing_a_room_ends_memberships_and_no_connection(serve: Serve) -> None:
     """Each member is told the reason; who was told before hears that first."""
     server = await serve(table)

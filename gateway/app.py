@@ -124,6 +124,7 @@ class Gateway(Declarations):
             calls=self.calls,
             authenticators=self.authenticators,
             permits=self.topics.permits,
+            params_of=self.topics.params_of,
             limited_events=self.limited_events,
             **node_options,
         )

@@ -8,6 +8,7 @@ answered `internal`, and charged to the member whose message it was, not to the 
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -91,7 +92,12 @@ class Behaviour(Actor):
         return None
 
     def on_join(self, member: Member, params: object) -> Any:
-        """Before a member is in: what it returns goes into the reply; raise `Refused` to refuse. At most 3 s."""
+        """
+        Before a member is in: what it returns goes into the reply; raise `Refused` to refuse. At most 3 s.
+
+        Args:
+            params: What its client sent with the join, decoded JSON that nobody has checked; None if it sent nothing.
+        """
 
     def on_leave(self, member: Member, reason: str) -> Any:
         """After a member has left, however its connection ended."""
@@ -105,6 +111,15 @@ class Behaviour(Actor):
     def name(self) -> str:
         """The topic's whole name."""
         return self._topic.name
+
+    @cached_property
+    def params(self) -> Mapping[str, str]:
+        """
+        What its pattern names in the name: `{"game_id": "7"}` of `game:{game_id}`. Texts that clients choose.
+
+        What a client sent with its join is another thing: the `params` of `on_join`, and of its member.
+        """
+        return self._node.params_of(self.name)
 
     @property
     def restarts(self) -> int:

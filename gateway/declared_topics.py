@@ -6,6 +6,7 @@ A name is found by the most specific pattern that matches it. The configuration 
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,6 +18,8 @@ from .topic_patterns import TopicPattern, TopicTable
 from .topic_settings import TopicSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .behaviour import Behaviour
     from .config import GatewaySettings
     from .permissions import Permit
@@ -81,6 +84,11 @@ class DeclaredTopics:
                 return declared.behaviour
         channel = self.channels.get(name)
         return channel.behaviour() if channel is not None else None
+
+    def params_of(self, name: str) -> Mapping[str, str]:
+        """What the pattern of its class names in it; empty without a class, and of a pattern without names."""
+        matched = (one.pattern.match(name) for one in self._rooms)
+        return MappingProxyType(next((found for found in matched if found is not None), {}))
 
     def settings_within(self, settings: GatewaySettings) -> GatewaySettings:
         """Code goes before the file where both name a pattern, setting by setting; a file may add others."""

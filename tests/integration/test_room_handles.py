@@ -43,6 +43,38 @@ async def test_a_room_takes_messages_from_every_wire(serve: Serve) -> None:
         assert (event["event"], event["payload"]) == ("move", {"action": "move", "column": 3})
 
 
+class Board(Room):
+    """One class under two patterns."""
+
+    def initial_state(self) -> dict[str, str]:
+        return dict(self.params)
+
+    def on_join(self, member: Member, params: object) -> Any:
+        return {"name": self.name, "params": dict(self.params), "said": params, "state": self.state}
+
+    @on("crash")
+    def crash(self, member: Member, data: object) -> None:
+        raise RuntimeError("on purpose")
+
+
+@pytest.mark.allow_failures("RuntimeError", "NotCharged")
+async def test_a_room_knows_what_its_name_says(serve: Serve) -> None:
+    """`params` are the parts that its pattern names, as texts, in each life; those of `on_join` are the client's."""
+    app = Gateway()
+    app.topic("game:{game_id}:{side}")(Board)
+    app.topic("board:{number}")(Board)
+    app.topic("lobby")(Board)
+    server = await serve(app)
+    async with connect(server.ws()) as ada, connect(server.ws()) as bob:
+        joined = await ada.join("game:7:white", data={"x": 1})
+        params = {"game_id": "7", "side": "white"}
+        assert joined["response"] == {"name": "game:7:white", "params": params, "said": {"x": 1}, "state": params}
+        await ada.publish("game:7:white", None, event="crash")
+        assert (await bob.join("game:7:white"))["response"]["params"] == params
+        assert (await ada.join("board:12"))["response"]["params"] == {"number": "12"}
+        assert (await ada.join("lobby"))["response"]["params"] == {}
+
+
 async def test_a_room_handle_joins_and_leaves_by_whoever_is_meant(serve: Serve) -> None:
     """A WebSocket, a member or an id; one that is gone is an error of the receipt."""
     app = table()

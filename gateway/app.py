@@ -77,7 +77,7 @@ class Gateway(Declarations):
         """
         The one handle of that name: handlers declared on it stay, and so does `history`.
 
-        With either it is declared, and open to clients unless the configuration file says otherwise.
+        With either it is declared, and open to anyone unless the configuration file says otherwise.
 
         Raises:
             TopicKindError: `history` is given for a name that is declared as a Room, which has its own.

@@ -140,7 +140,8 @@ class Declarations(Hooked):
         The app code of every topic that matches: a name, `prefix*`, or `game:{game_id}`.
 
         What is given here goes before the configuration file's section of the same pattern, and means what it means
-        there. What is not given is as in the file; what is in neither is open, without history and presence.
+        there. What is not given is as in the file; what is written in neither is open to anyone, without history and
+        presence.
 
         Args:
             join, publish: "anyone", "authenticated" or "nobody"; among clients. `permits` is for more than that.

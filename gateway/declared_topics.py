@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .topic_handle import ChannelHandle
 
 DECLARED = TopicSettings(join="anyone", publish="anyone")
-"""A topic with app code is open unless the file says otherwise: its `on_join` and handlers decide."""
+"""A topic with app code is open unless code or file says otherwise: its `on_join` and handlers decide."""
 
 
 @attrs.frozen(eq=False)
@@ -44,7 +44,8 @@ class DeclaredTopics:
     def __init__(self) -> None:
         self._rooms: list[DeclaredTopic] = []
         """The most specific one first."""
-        self._settings: dict[str, TopicSettings] = {}
+        self._said: dict[str, dict[str, Any]] = {}
+        """By pattern, those settings that code has chosen."""
         self.permits: dict[str, Permit] = {}
         """By pattern: who may do what there."""
         self.channels: dict[str, ChannelHandle] = {}
@@ -59,7 +60,7 @@ class DeclaredTopics:
         self._rooms.append(DeclaredTopic(pattern, behaviour))
         self._rooms.sort(key=lambda one: one.pattern.rank, reverse=True)
         self.limited_events.update(behaviour.limits)
-        self._settings[pattern.text] = attrs.evolve(DECLARED, **changes)
+        self._said[pattern.text] = changes
 
     def permit(self, pattern: TopicPattern, permission: Any) -> None:
         """Raises ValueError if the pattern has one already, TypeError if it cannot be asked."""
@@ -71,8 +72,7 @@ class DeclaredTopics:
         """Raises TopicKindError for a name that is declared as a Room, ConfigError for what is no History."""
         if self.is_room(channel):
             raise TopicKindError(channel, "room", "channel")
-        said = topic_options(f"app.channel({channel!r})", {"history": history})
-        self._settings[channel] = attrs.evolve(DECLARED, **said)
+        self._said[channel] = topic_options(f"app.channel({channel!r})", {"history": history})
 
     def is_room(self, name: str) -> bool:
         return any(one.pattern.match(name) is not None for one in self._rooms)
@@ -90,18 +90,26 @@ class DeclaredTopics:
         matched = (one.pattern.match(name) for one in self._rooms)
         return MappingProxyType(next((found for found in matched if found is not None), {}))
 
+    @property
+    def said(self) -> Mapping[str, Mapping[str, Any]]:
+        """By pattern with app code, those settings that code has chosen; none of a channel that only has handlers."""
+        handled: dict[str, dict[str, Any]] = {name: {} for name, one in self.channels.items() if one.has_handlers}
+        return {**handled, **self._said}
+
     def settings_within(self, settings: GatewaySettings) -> GatewaySettings:
-        """Code goes before the file where both name a pattern, setting by setting; a file may add others."""
+        """
+        Code goes before the file where both name a pattern, setting by setting; a file may add others.
+
+        A section's defaults are not what it says: what neither has said of a topic with app code is as in `DECLARED`.
+        """
         topics = dict(settings.topics)
-        handled = {name: DECLARED for name, channel in self.channels.items() if channel.has_handlers}
-        for pattern, declared in {**handled, **self._settings}.items():
-            topics[pattern] = attrs.evolve(topics.get(pattern, declared), **_changes(declared))
+        for pattern, said in self.said.items():
+            section = topics.get(pattern, DECLARED)
+            topics[pattern] = attrs.evolve(DECLARED, **{**_said_by(section), **said})
         known = TopicTable(topics, DECLARED)
         topics.update({pattern: DECLARED for pattern in self.permits if not known.is_declared(pattern)})
         return attrs.evolve(settings, topics=topics)
 
 
-def _changes(declared: TopicSettings) -> dict[str, Any]:
-    """What was said, and is not as it would be anyway."""
-    values = {field.name: getattr(declared, field.name) for field in attrs.fields(TopicSettings)}
-    return {name: value for name, value in values.items() if value != getattr(DECLARED, name)}
+def _said_by(section: TopicSettings) -> dict[str, Any]:
+    return {name: getattr(section, name) for name in section.said}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
@@ -20,12 +20,36 @@ Who: TypeAlias = Literal["anyone", "authenticated", "nobody"]
 """Who among the clients may; the application's own code always may."""
 
 
-@attrs.frozen(kw_only=True)
-class TopicSettings:
-    """[topics."pattern"]: what clients may do with the topics of that pattern, and what is kept."""
+class Section:
+    """A table that remembers which of its keys somebody has written; its values are no different for that."""
 
-    join: Who = setting("authenticated", reason="Who may join. A topic for everybody has to say so.")
-    publish: Who = setting("nobody", reason="Who may publish. Most topics are written by the application alone.")
+    __slots__ = ("said",)
+
+    said: frozenset[str]
+
+
+@attrs.frozen(kw_only=True)
+class TopicSettings(Section):
+    """
+    [topics."pattern"]: what clients may do with the topics of that pattern, and what is kept.
+
+    Where code declares the topics, its defaults hold for what neither code nor file has said (`declared_topics`).
+    """
+
+    if not TYPE_CHECKING:  # for a type checker it is the one that attrs writes
+
+        def __init__(self, **given: object) -> None:
+            self.__attrs_init__(**given)
+            object.__setattr__(self, "said", frozenset(given))
+
+    join: Who = setting(
+        "authenticated",
+        reason="Who may join. A topic for everybody has to say so. Unwritten, and of topics in code: anyone.",
+    )
+    publish: Who = setting(
+        "nobody",
+        reason="Who may publish. Most topics are the application's alone. Unwritten, and of topics in code: anyone.",
+    )
     presence: bool = setting(
         False, reason="Whether members see each other. Off: a list of who is there is personal data."
     )

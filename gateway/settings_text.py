@@ -35,9 +35,17 @@ _Row = tuple[str, str]
 """A line, and the origin of what it says; empty for a line that says nothing."""
 
 
-def effective_lines(loaded: Loaded) -> list[str]:
-    """Returns the settings as TOML, each line with `# from` and its origin; secrets are masked."""
-    rows = list(_effective_rows(loaded))
+WITHOUT_APP = "# what code declares is not among these: hubbub check --app MODULE:APP"
+
+
+def effective_lines(loaded: Loaded, *, has_app: bool = False) -> list[str]:
+    """
+    Returns the settings as TOML, each line with `# from` and its origin; secrets are masked.
+
+    Args:
+        has_app: Whether what an application says is among them; if not, a comment says so.
+    """
+    rows = list(_effective_rows(loaded, has_app))
     width = min(max(len(text) for text, origin in rows if origin), ORIGIN_COLUMN)
     return [f"{text:<{width}}  # from {origin}" if origin else text for text, origin in rows][1:]
 
@@ -49,7 +57,7 @@ def tree_comment(blueprint: Blueprint, origins: Mapping[str, str]) -> list[str]:
     return [f"# {line}".rstrip() for line in lines]
 
 
-def _effective_rows(loaded: Loaded) -> Iterator[_Row]:
+def _effective_rows(loaded: Loaded, has_app: bool) -> Iterator[_Row]:
     settings = loaded.settings
     table = None
     for leaf in setting_leaves().values():
@@ -59,6 +67,8 @@ def _effective_rows(loaded: Loaded) -> Iterator[_Row]:
             if leaf.path == "topics":
                 others = "open to anyone, this is development mode" if settings.development else "closed"
                 yield from [("", ""), (f"# other topics: {others}", "")]
+                if not has_app:
+                    yield WITHOUT_APP, ""
             continue
         above, _, key = leaf.path.rpartition(".")
         if above != table:

@@ -43,7 +43,9 @@ class ConnectionClosed:
     missed_pings: int
     outbox_bytes: int
     received: int
-    sent: int
+    """Messages."""
+    batches_sent: int
+    """An answer is one; what a topic had for it in one turn is one, however many messages: nobody counts those."""
     topics: tuple[str, ...]
     at: float
 

@@ -19,13 +19,14 @@ from .typed_frames import TypedFrames
 from .websocket import ConnectionState, Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from actors import Actor, ActorRef
     from actors.timers import Timers
 
     from .identity import Principal
     from .member import Member
+    from .passage_options import Several
     from .websocket import WebSocket
 
 Rooms = Iterable[str] | AsyncIterable[str] | Awaitable[Iterable[str]]
@@ -54,11 +55,11 @@ class WebSocketEndpoint:
     """Message classes that go out beside those that handlers take: for documents, and for classes that do not say
     themselves that they are messages."""
 
-    authenticators: ClassVar[Sequence[Any]] = ()
-    """Asked before the app's; the first that knows the client says who it is."""
+    authenticators: ClassVar[Several] = ()
+    """One or several, asked before the app's; the first that knows the client says who it is."""
 
-    permissions: ClassVar[Sequence[Any]] = ()
-    """All must allow it, after the app's."""
+    permissions: ClassVar[Several] = ()
+    """One or several; all must allow it, after the app's."""
 
     _typed: ClassVar[TypedFrames] = TypedFrames(Handlers.of(object), takes_rest=True)
     _receives_plainly: ClassVar[bool] = True

@@ -33,6 +33,8 @@ def topic_options(place: str, given: Mapping[str, object]) -> dict[str, Any]:
         try:
             found[name] = checked_history(value) if name == "history" else converter.structure(value, shapes[name])
         except ConfigError as error:
+            if name != "history" and not isinstance(value, str | int | float):  # no file has such a value
+                error = ConfigError("", f"it is of type {type(value).__name__}", error.hint)
             raise error.within(name).within(place) from None
     try:
         TopicSettings(**found)

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from actors.config import ConfigError
-from gateway import Gateway, HeartbeatConfig, History, Limit, Room
+from gateway import Gateway, HasRole, HeartbeatConfig, History, Limit, Room
 from gateway.config import GatewaySettings
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"join": "everyone"}, 'join: "everyone" is no choice here; write one of "anyone", "authenticated", "nobody"'),
     ({"publish": True}, 'publish: true is no choice here; write one of "anyone", "authenticated", "nobody"'),
+    ({"join": HasRole("a")}, 'join: it is of type HasRole; write one of "anyone", "authenticated", "nobody"'),
+    ({"max_members": [3]}, "max_members: it is of type list; write a whole number"),
     ({"slow": "drop"}, 'slow: "drop" is no choice here; write one of "disconnect", "drop_oldest", "conflate"'),
     ({"presence": "yes"}, 'presence: "yes" is a text; write true or false'),
     ({"presence_grace": "5s"}, 'presence_grace: "5s" is a text; write a finite number'),

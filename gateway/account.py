@@ -52,6 +52,6 @@ class Account:
             "connection": ticket.client, "principal": ticket.principal.id, "address": ticket.address,
             "wire": ticket.wire.name, "path": ticket.path, "seconds": round(now - self._since, 3),
             "last_inbound_age": round(now - last_seen, 3), "missed_pings": self._pinging.missed,
-            "outbox_bytes": outlet.waiting_bytes, "received": received, "sent": outlet.sent,
+            "outbox_bytes": outlet.waiting_bytes, "received": received, "batches_sent": outlet.sent,
             "topics": self._subscriptions.topics,
         }  # fmt: skip

@@ -22,14 +22,13 @@ from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aiohttp.web import Application
 
     from .config import GatewaySettings
     from .connection import ConnectionActor
     from .heartbeat import HeartbeatConfig
     from .passage import Passage
+    from .passage_options import Several
     from .routes import Route
     from .stream import History
     from .tickets import Ticket
@@ -50,9 +49,9 @@ class Gateway(Declarations):
         title: str = "hubbub",
         version: str = "",
         settings: GatewaySettings | None = None,
-        authenticators: Sequence[Any] = (),
-        permissions: Sequence[Any] = (),
-        middleware: Sequence[Any] = (),
+        authenticators: Several = (),
+        permissions: Several = (),
+        middleware: Several = (),
         heartbeat: HeartbeatConfig | None = None,
     ) -> None:
         super().__init__(
@@ -82,16 +81,16 @@ class Gateway(Declarations):
         The one handle of that name: handlers declared on it stay, and so does `history`, also if it is dropped.
 
         One without either is not kept, so names may come from clients. With either the name is declared, and open to
-        clients unless the configuration file has a section for it; see `topic`.
+        anyone unless the configuration file says otherwise; see `topic`.
 
         Raises:
             TopicKindError: `history` is given for a name that is declared as a Room, which has its own.
         """
+        if history is not None:
+            self.topics.keep_history(name, history)
         handle = self._handles.get(name)
         if handle is None:
             handle = self._handles[name] = ChannelHandle(self, name)
-        if history is not None:
-            self.topics.keep_history(name, history)
         return handle
 
     # --- running
@@ -130,6 +129,7 @@ class Gateway(Declarations):
             authenticators=self.authenticators,
             permits=self.topics.permits,
             topics=self.topics.within(chosen),
+            params_of=self.topics.params_of,
             limited_events=self.limited_events,
             **node_options,
         )

@@ -8,6 +8,7 @@ answered `internal`, and charged to the member whose message it was, not to the 
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +16,7 @@ from actors import Actor, NotCharged, handles
 from actors.hook_names import HookNames
 
 from . import wire_json
+from .arity import check_hooks
 from .commands import Handled, Published, Result
 from .handlers import Handlers, on
 from .member import Member
@@ -68,6 +70,7 @@ class Behaviour(Actor):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_hooks(cls, Behaviour, _HOOKS)
         handlers = Handlers.of(cls, cls.sends)
         cls.events, cls._messages, cls.limits = handlers.calls, handlers.messages, handlers.limits
         cls.allows_joins = cls.on_join is not Behaviour.on_join
@@ -89,7 +92,12 @@ class Behaviour(Actor):
         return None
 
     def on_join(self, member: Member, params: object) -> Any:
-        """Before a member is in: what it returns goes into the reply; raise `Refused` to refuse. At most 3 s."""
+        """
+        Before a member is in: what it returns goes into the reply; raise `Refused` to refuse. At most 3 s.
+
+        Args:
+            params: What its client sent with the join, decoded JSON that nobody has checked; None if it sent nothing.
+        """
 
     def on_leave(self, member: Member, reason: str) -> Any:
         """
@@ -107,6 +115,15 @@ class Behaviour(Actor):
     def name(self) -> str:
         """The topic's whole name."""
         return self._topic.name
+
+    @cached_property
+    def params(self) -> Mapping[str, str]:
+        """
+        What its pattern names in the name: `{"game_id": "7"}` of `game:{game_id}`. Texts that clients choose.
+
+        What a client sent with its join is another thing: the `params` of `on_join`, and of its member.
+        """
+        return self._node.params_of(self.name)
 
     @property
     def restarts(self) -> int:
@@ -269,6 +286,9 @@ class Behaviour(Actor):
         elif isinstance(result, Refused):
             self._topic.refuse_join(message.ticket, result)
 
+
+_HOOKS = ("on_join", "on_leave", "on_empty", "on_start", "initial_state")
+"""What app code writes, besides handlers."""
 
 Behaviour._hook_names = HookNames.of(Behaviour)
 

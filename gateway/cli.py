@@ -111,8 +111,9 @@ def serve(
 
 @main.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--app", "target", metavar="MODULE:APP", help="An application, whose code says more of topics.")
 @click.option("--print-defaults", is_flag=True, help="Print a file of every setting, with unit and reason.")
-def check(file: Path | None, print_defaults: bool) -> None:
+def check(file: Path | None, target: str | None, print_defaults: bool) -> None:
     """
     Prints the effective settings, their origin, and the tree.
 
@@ -121,21 +122,25 @@ def check(file: Path | None, print_defaults: bool) -> None:
     \b
     hubbub check                                    hubbub.toml, or development mode
     hubbub check production.toml
+    hubbub check --app chat:app                     with what its code declares
     hubbub check --print-defaults > hubbub.toml     a file to start from
 
-    The actors that it names are imported. The environment counts as it would for serve. Exit code 2: something is
-    wrong, and said on standard error.
+    The actors that it names are imported, and the application if one is given. The environment counts as it would for
+    serve. Exit code 2: something is wrong, and said on standard error.
     """
     if print_defaults:
         click.echo("\n".join(default_lines()))
         return
     try:
-        loaded = load_settings(file or default_file(), os.environ, {})
+        loaded = load_settings(file or default_file(), os.environ, {}, app=target is not None)
         put_on_path(Path.cwd())
         blueprint = _planned(loaded)
-    except ConfigError as error:
+        if target is not None:
+            loaded = _with_app(loaded, target)
+    except (ConfigError, CannotServe) as error:
         _refuse(error)
-    click.echo("\n".join([*effective_lines(loaded), "", *tree_comment(blueprint, loaded.origins)]))
+    lines = effective_lines(loaded, has_app=target is not None)
+    click.echo("\n".join([*lines, "", *tree_comment(blueprint, loaded.origins)]))
 
 
 @main.command()
@@ -204,6 +209,14 @@ def why(connection: str | None, principal: str | None, limit: int, url: str) -> 
         click.echo(UNKNOWN.format(id=plain(connection or "")), err=True)
         sys.exit(NOTHING_KNOWN)
     click.echo("\n".join(lines))
+
+
+def _with_app(loaded: Loaded, target: str) -> Loaded:
+    """What is in force once that application is served. Raises CannotServe."""
+    gateway = _find_gateway(target)
+    from .app_settings import laid_over
+
+    return laid_over(loaded, gateway, f"app {target}")
 
 
 def _planned(loaded: Loaded) -> Blueprint:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 import attrs
 
@@ -228,9 +228,29 @@ UNPLACED = Published(None)
 
 
 @attrs.frozen(eq=False)
-class HistoryRead:
+class HistoryRead(Sequence["Publication"]):
+    """
+    What was published, in the direction that was asked for; of each its `value`, `event`, `sender` and `at`.
+
+    `at` is wall-clock seconds since 1970. That of an entry is not: by it the age of what is kept is reckoned.
+    """
+
     entries: tuple[Entry[Publication], ...]
+    """The same, each at its `offset`: `entry.publication`."""
     position: Position
+    """The top of the stream: everything up to here was published before this was read."""
+
+    @overload
+    def __getitem__(self, place: int) -> Publication: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Publication, ...]: ...
+    def __getitem__(self, place: int | slice) -> Publication | tuple[Publication, ...]:
+        if isinstance(place, slice):
+            return tuple(entry.publication for entry in self.entries[place])
+        return self.entries[place].publication
+
+    def __len__(self) -> int:
+        return len(self.entries)
 
 
 @attrs.frozen(eq=False)

@@ -22,6 +22,6 @@ class ConnectionView:
     """What waits because its client reads too slowly."""
     received: int
     """Messages since it was opened."""
-    sent: int
-    """Frames since it was opened."""
+    batches_sent: int
+    """What left since it was opened: an answer is one, and what a topic had for it in one turn is one, however much."""
     topics: tuple[str, ...]

@@ -13,16 +13,17 @@ import attrs
 from actors import ChildSpec
 from actors.config import ConfigError
 
+from .arity import refusal
 from .declared_topics import DeclaredTopics
-from .heartbeat import Heartbeat
 from .hooks import Hooked
-from .listen_settings import WHEEL_SLOT
+from .passage_options import authenticators_of, check_heartbeat, permissions_of
 from .router import WebSocketRouter
 from .static_files import pages_of
+from .topic_options import topic_options
 from .topic_patterns import TopicPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from aiohttp.web import RouteTableDef
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .heartbeat import HeartbeatConfig
     from .outbox import SlowPolicy
     from .passage import Passage
+    from .passage_options import Several
     from .routes import Route
     from .stream import History
     from .topic_settings import Who
@@ -51,18 +53,17 @@ class Declarations(Hooked):
         *,
         title: str = "hubbub",
         version: str = "",
-        authenticators: Sequence[Any] = (),
-        permissions: Sequence[Any] = (),
-        middleware: Sequence[Any] = (),
+        authenticators: Several = (),
+        permissions: Several = (),
+        middleware: Several = (),
         heartbeat: HeartbeatConfig | None = None,
     ) -> None:
-        if heartbeat is not None:
-            Heartbeat(heartbeat, slot=WHEEL_SLOT)  # raises for one that the wheel could not keep
+        check_heartbeat(heartbeat)
         self.title = title
         self.version = version
-        self.authenticators = tuple(authenticators)
+        self.authenticators = authenticators_of(authenticators)
         """Of every connection; the first that knows the client says who it is."""
-        self.permissions = tuple(permissions)
+        self.permissions = permissions_of(permissions)
         """Asked before any upgrade, once the client is known."""
         self.heartbeat = heartbeat
         """Of every connection whose endpoint has none of its own; None: as configured."""
@@ -139,22 +140,22 @@ class Declarations(Hooked):
         The app code of every topic that matches: a name, `prefix*`, or `game:{game_id}`.
 
         What is given here means what it means in the configuration file, and holds where that says nothing: a key that
-        stands in the most specific section for a name goes before it, whatever the section's pattern. What is not
-        given is as in that section; a name without a section is open, without history and presence.
+        somebody wrote into the most specific section for a name goes before it, whatever the section's pattern. What
+        neither says is open to anyone, without history and presence.
 
         Args:
             join, publish: "anyone", "authenticated" or "nobody"; among clients. `permits` is for more than that.
             presence_grace: Seconds for which somebody who was cut off is still shown.
 
         Raises:
-            ConfigError: The pattern is none, or a value is out of its range. ValueError: It is declared already.
+            ConfigError: The pattern is none, or a value has a wrong type or range. ValueError: It is declared already.
         """
         parsed = _pattern(pattern)
         given = {
             "history": history, "slow": slow, "max_members": max_members, "presence": presence,
             "presence_grace": presence_grace, "join": join, "publish": publish,
         }  # fmt: skip
-        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        changes = topic_options(f"@app.topic({pattern!r})", given)
 
         def add(behaviour: type[Room]) -> type[Room]:
             if not hasattr(behaviour, "limits"):  # a function, as `app.ws` would take it
@@ -209,8 +210,10 @@ class Declarations(Hooked):
         """
         What clients may call by that name: `handler(ws, data)`, plain or a coroutine function; what it returns is sent.
 
+        One with a parameter `topic` gets that on which a client of Phoenix said it; None on other wires.
+
         Raises:
-            ValueError: The name is empty, or has a handler already. TypeError: It cannot be called.
+            ValueError: The name is empty, or has a handler already. TypeError: It cannot be called so.
         """
         if not method:
             raise ValueError("could not declare a call without a name: `@app.on_send` is for what needs no answer")
@@ -224,6 +227,9 @@ class Declarations(Hooked):
         said = f"the call {method!r}" if method else "the handler of `on_send`"
         if not callable(handler):
             raise TypeError(f"could not declare {said}: {handler!r} cannot be called; give a function `(ws, data)`")
+        wrong = refusal(handler, 2, "topic")
+        if wrong is not None:
+            raise TypeError(f"could not declare {said}: {wrong}, the ws and the data")
         if method in self.calls:
             raise ValueError(f"could not declare {said}: it has one already, {self.calls[method].__qualname__}")
         self.calls[method] = handler

@@ -14,6 +14,7 @@ import attrs
 
 from .permissions import permit_by
 from .reasons import TopicKindError
+from .topic_options import topic_options
 from .topic_patterns import TopicPattern, TopicTable
 from .topic_settings import TopicSettings, sections
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .topic_handle import ChannelHandle
 
 DECLARED = TopicSettings(join="anyone", publish="anyone")
-"""A topic with app code is open unless the file has a section for it: its `on_join` and handlers decide."""
+"""A topic with app code is open unless code or file says otherwise: its `on_join` and handlers decide."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -57,7 +58,6 @@ class DeclaredTopics:
         """App code, and what it says of the settings. Raises ValueError if the pattern has some already."""
         if any(one.pattern.shape == pattern.shape for one in self._rooms):
             raise ValueError(f"could not declare {pattern.text!r}: it has app code already")
-        attrs.evolve(DECLARED, **changes)  # raises for a value that is out of its range
         self._rooms.append(DeclaredTopic(pattern, behaviour))
         self._rooms.sort(key=lambda one: one.pattern.rank, reverse=True)
         self.limited_events.update(behaviour.limits)
@@ -70,10 +70,10 @@ class DeclaredTopics:
         self.permits[pattern.text] = permit_by(permission)
 
     def keep_history(self, channel: str, history: History) -> None:
-        """Raises TopicKindError for a name that is declared as a Room."""
+        """Raises TopicKindError for a name that is declared as a Room, ConfigError for what is no History."""
         if self.is_room(channel):
             raise TopicKindError(channel, "room", "channel")
-        self._given[channel] = {"history": history}
+        self._given[channel] = topic_options(f"app.channel({channel!r})", {"history": history})
 
     def is_room(self, name: str) -> bool:
         return any(one.pattern.match(name) is not None for one in self._rooms)
@@ -86,10 +86,19 @@ class DeclaredTopics:
         channel = self.channels.get(name)
         return channel.behaviour() if channel is not None else None
 
+    def params_of(self, name: str) -> Mapping[str, str]:
+        """What the pattern of its class names in it; empty without a class, and of a pattern without names."""
+        matched = (one.pattern.match(name) for one in self._rooms)
+        return MappingProxyType(next((found for found in matched if found is not None), {}))
+
+    @property
+    def given(self) -> Mapping[str, Mapping[str, Any]]:
+        """By pattern with app code, the settings that code gave; none for a channel that only has handlers."""
+        return {**dict.fromkeys(self.channels, _NOTHING), **self._given}
+
     def within(self, settings: GatewaySettings) -> TopicsInForce:
         """What holds of each name, with that configuration and what is declared by now."""
-        handled: dict[str, Mapping[str, Any]] = dict.fromkeys(self.channels, _NOTHING)
-        return TopicsInForce(settings, {**handled, **self._given}, self.permits)
+        return TopicsInForce(settings, self.given, self.permits)
 
 
 class TopicsInForce:
@@ -97,9 +106,10 @@ class TopicsInForce:
     What holds of each name, where the configuration file and code may both speak of it. Never raises; any thread.
 
     Rules: of the file the most specific section that matches the name counts, of code the most specific pattern. A key
-    that stands in the section holds; of the others those that code gave; the rest is as the section leaves it. Without
-    a section a name that code declares is open, and code says otherwise. So nothing in code opens what the file closes,
-    whichever of the two patterns is more specific: neither need cover the other.
+    that somebody wrote into the section holds; of the others those that code gave; the rest is as in `DECLARED`, or as
+    the section leaves it if code does not declare the name. So nothing in code opens what the file closes, whichever of
+    the two patterns is more specific, for neither need cover the other; and a section that only keeps a history closes
+    nothing.
 
     Args:
         given: By pattern, the settings that code gave.
@@ -117,8 +127,12 @@ class TopicsInForce:
         self._found: dict[tuple[str | None, str | None], TopicSettings] = {}
         """One object for all names of one section and one pattern."""
 
+    def speaking_of(self, name: str) -> tuple[str | None, str | None]:
+        """The section of the file, and the pattern of code."""
+        return self._sections.settings_for(name), self._code.settings_for(name)
+
     def settings_for(self, name: str) -> TopicSettings:
-        section, pattern = self._sections.settings_for(name), self._code.settings_for(name)
+        section, pattern = self.speaking_of(name)
         if section is None and pattern is None:
             return DECLARED if self._permits.settings_for(name) else self._settings.other_topics
         found = self._found.get((section, pattern))
@@ -135,5 +149,6 @@ class TopicsInForce:
         if section is None:
             return attrs.evolve(DECLARED, **given)
         topics = sections(self._settings.topics)
-        said = topics.said(section)
-        return attrs.evolve(topics[section], **{key: one for key, one in given.items() if key not in said})
+        said = {key: getattr(topics[section], key) for key in topics.said(section)}
+        below = DECLARED if said and pattern is not None else topics[section]  # nobody wrote those of development mode
+        return attrs.evolve(below, **{**given, **said})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from actors.hook_names import HookNames
 
+from .arity import check_hooks
 from .close_codes import cut_reason
 from .handlers import Handlers
 from .publications import DEFAULT_EVENT
@@ -18,13 +19,14 @@ from .typed_frames import TypedFrames
 from .websocket import ConnectionState, Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from actors import Actor, ActorRef
     from actors.timers import Timers
 
     from .identity import Principal
     from .member import Member
+    from .passage_options import Several
     from .websocket import WebSocket
 
 Rooms = Iterable[str] | AsyncIterable[str] | Awaitable[Iterable[str]]
@@ -42,7 +44,8 @@ class WebSocketEndpoint:
     notices. `on_disconnect` runs all the same, then on a fresh instance.
 
     Raises (at the class statement):
-        TypeError: A name is taken that this class needs itself, a hook is misspelt, or a message class cannot be read.
+        TypeError: A name is taken that this class needs itself, a hook is misspelt, a hook or handler takes other
+            arguments than it is called with, or a message class cannot be read.
     """
 
     encoding: Literal["json", "text", "bytes"] | None = None
@@ -52,11 +55,11 @@ class WebSocketEndpoint:
     """Message classes that go out beside those that handlers take: for documents, and for classes that do not say
     themselves that they are messages."""
 
-    authenticators: ClassVar[Sequence[Any]] = ()
-    """Asked before the app's; the first that knows the client says who it is."""
+    authenticators: ClassVar[Several] = ()
+    """One or several, asked before the app's; the first that knows the client says who it is."""
 
-    permissions: ClassVar[Sequence[Any]] = ()
-    """All must allow it, after the app's."""
+    permissions: ClassVar[Several] = ()
+    """One or several; all must allow it, after the app's."""
 
     identifies: ClassVar[bool] = False
     """Whether it says itself who its client is; see `WebSocketRouter.add_route`."""
@@ -80,6 +83,7 @@ class WebSocketEndpoint:
         letter = _HOOKS.misspelt(cls)
         if letter is not None:
             raise TypeError(letter)
+        check_hooks(cls, WebSocketEndpoint, _WRITTEN)
         takes_rest = cls.on_receive is not WebSocketEndpoint.on_receive
         cls._typed = TypedFrames(Handlers.of(cls, cls.sends), takes_rest=takes_rest)
         cls._receives_plainly = not (cls._typed.has_handlers or inspect.iscoroutinefunction(cls.on_receive))
@@ -266,6 +270,8 @@ def _names(found: Iterable[str]) -> tuple[str, ...]:
 
 
 _HOOKS = HookNames.of(WebSocketEndpoint)
+_WRITTEN = ("on_connect", "on_receive", "on_error", "on_disconnect", "rooms")
+"""What app code writes, besides handlers."""
 _OVERRIDABLE = frozenset({"encoding", "sends", "authenticators", "permissions", "identifies", "rooms"})
 _OURS = frozenset(
     name for name in vars(WebSocketEndpoint) if not name.startswith(("__", "on_")) and name not in _OVERRIDABLE

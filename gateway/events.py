@@ -43,7 +43,9 @@ class ConnectionClosed:
     missed_pings: int
     outbox_bytes: int
     received: int
-    sent: int
+    """Messages."""
+    batches_sent: int
+    """An answer is one; what a topic had for it in one turn is one, however many messages: nobody counts those."""
     topics: tuple[str, ...]
     at: float
 
@@ -207,6 +209,21 @@ class GatewayStarted:
 
 
 @attrs.frozen
+class TopicsLeftOpen:
+    """
+    Anybody may join these, or publish to them: by what code or the file says of them, or by the default of both.
+
+    Said once at the start, outside of development mode and where clients need no token. Code that declares a topic
+    leaves it open unless it, or the file, says otherwise; an `on_join` that refuses is not seen from here.
+    """
+
+    patterns: tuple[str, ...]
+    """The first twenty."""
+    count: int
+    """Of all."""
+
+
+@attrs.frozen
 class GatewayDraining:
     connections: int
     seconds: float
@@ -235,5 +252,6 @@ Fact = (
     | EngineRestarted
     | HistoriesGaveWay
     | GatewayStarted
+    | TopicsLeftOpen
     | GatewayDraining
 )

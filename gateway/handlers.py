@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from .arity import check_handler
 from .message_class import is_schema
 from .schemas import Messages, schema_of
 
@@ -63,7 +64,7 @@ class Handlers:
     def of(cls, owner: type, sends: Iterable[type] = ()) -> Handlers:
         """
         Raises:
-            TypeError: A message class cannot be read.
+            TypeError: A message class cannot be read, or a handler does not take who and what.
         """
         calls: dict[str, Callable[..., Any]] = {}
         kinds: dict[str, type | None] = {}
@@ -81,5 +82,8 @@ def _marked(owner: type) -> Iterable[tuple[str | type, Callable[..., Any], Limit
     """Bases first, so that a class goes before what it inherits; an override without a mark replaces the marked one."""
     for base in reversed(owner.__mro__):
         for name, function in vars(base).items():
-            for what in getattr(function, _MARK, ()):
+            marks = getattr(function, _MARK, ())
+            if marks:
+                check_handler(owner, name)
+            for what in marks:
                 yield what, getattr(owner, name), getattr(function, _LIMIT)

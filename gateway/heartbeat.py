@@ -23,6 +23,8 @@ from typing import Generic, TypeAlias, TypeVar
 
 import attrs
 
+from .amounts import seconds, truth, whole
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -30,14 +32,14 @@ K = TypeVar("K", bound=Hashable)
 class HeartbeatConfig:
     """How long silence lasts before it means a lost peer."""
 
-    ping_interval: float = attrs.field(default=25.0, validator=attrs.validators.gt(0))
+    ping_interval: float = attrs.field(default=25.0, validator=seconds)
     """Seconds of silence before a ping. 25 stays below the 60 s idle timeout of common proxies."""
-    ping_timeout: float = attrs.field(default=10.0, validator=attrs.validators.gt(0))
+    ping_timeout: float = attrs.field(default=10.0, validator=seconds)
     """Seconds for an answer. 10 is more than the worst round trip of a phone that wakes its radio."""
-    max_missed_pings: int = attrs.field(default=2, validator=attrs.validators.ge(1))
+    max_missed_pings: int = attrs.field(default=2, validator=whole(1))
     """Unanswered pings before the close. 2: one lost packet is retransmitted, two timeouts are no accident."""
 
-    app_ping: bool = False
+    app_ping: bool = attrs.field(default=False, validator=truth)
     """Whether endpoints with raw frames also get `{"type":"ping"}`: pages cannot see protocol pings. Off: not every
     page expects a message that its server did not send."""
 

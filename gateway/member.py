@@ -29,6 +29,7 @@ class Member:
         self.info = info
         """What it said of itself when it joined; decoded JSON, or None."""
         self.params = params
+        """What its client sent with the join, decoded JSON that nobody has checked; None if it sent nothing."""
 
     @classmethod
     def of(cls, topic: TopicActor, one: Membership) -> Member:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import attrs
 
+from .amounts import seconds, whole
 from .limits import TokenBucket
 
 DROPPED = 10
@@ -31,8 +32,8 @@ class Limit:
             ten times the limit is refused all the same.
     """
 
-    messages: int = attrs.field(validator=[attrs.validators.instance_of(int), attrs.validators.gt(0)])
-    per: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
+    messages: int = attrs.field(validator=whole(1))
+    per: float = attrs.field(default=1.0, validator=seconds)
     on_excess: Literal["refuse", "drop"] = attrs.field(
         default="refuse", validator=attrs.validators.in_(("refuse", "drop"))
     )

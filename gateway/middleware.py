@@ -16,6 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from .arity import refusal
 from .authenticators import identify
 from .hooks import result
 from .limits import Strikes
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 def check_middleware(middleware: Iterable[Any]) -> tuple[Any, ...]:
     """
     Raises:
-        TypeError: One is a class, which wants to be an instance; or neither callable nor with a method `message`.
+        TypeError: One is a class, which wants to be an instance; neither callable nor with a method `message`; or it
+            takes other arguments.
     """
     checked = tuple(middleware)
     for one in checked:
@@ -41,7 +43,16 @@ def check_middleware(middleware: Iterable[Any]) -> tuple[Any, ...]:
             raise TypeError(f"could not use {one.__name__} as middleware: it is a class; write {one.__name__}(...)")
         if not callable(one) and not has_message(one):
             raise TypeError(f"could not use {one!r} as middleware: write `async def middleware(ws, next)`")
+        _check_arguments(one)
     return checked
+
+
+def _check_arguments(middleware: Any) -> None:
+    wrong = refusal(middleware, 2) if callable(middleware) else None
+    if wrong is None and has_message(middleware):
+        wrong = refusal(middleware.message, 3)
+    if wrong is not None:
+        raise TypeError(f"could not use {middleware!r} as middleware: {wrong}")
 
 
 def has_message(middleware: Any) -> bool:

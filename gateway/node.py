@@ -82,6 +82,7 @@ class Node:
         limited_events: AbstractSet[str] = frozenset(),
         permits: Mapping[str, Permit] = MappingProxyType({}),
         topics: Topics | None = None,
+        params_of: Callable[[str], Mapping[str, str]] = lambda _: MappingProxyType({}),
     ) -> None:
         self.settings = settings
         self.limits = settings.gateway.limits
@@ -117,6 +118,8 @@ class Node:
         """Bound once: every receipt keeps it."""
         self.behaviour_for = behaviour_for
         """The app code of a topic, by its name; None: nobody looks after it."""
+        self.params_of = params_of
+        """What the pattern of that code names in the topic's name."""
         self._make_engine = engine or (lambda node: MemoryEngine(node.clock, node.ids, is_live=node.live.is_live))
         self._beats: dict[tuple[Liveness, HeartbeatConfig], Beats] = {}
         self.live = LiveTopics(self)

@@ -97,7 +97,7 @@ class Outlet:
 
     @property
     def sent(self) -> int:
-        """Frames that left; what a topic had for its members in one turn counts as one, if it did not have to wait."""
+        """Batches that left; what a topic had for its members in one turn is one, if it did not have to wait."""
         return self._written + self._host.actor_ref.shortcuts
 
     @property

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import attrs
 
+from .arity import refusal
 from .reasons import Refused
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def permit_by(permission: object) -> Permit:
     How a function, or a `Permission`, is asked about topics.
 
     Raises:
-        TypeError: It cannot be asked: it is a class, or cannot be called.
+        TypeError: It cannot be asked: it is a class, cannot be called, or not with these arguments.
     """
     if isinstance(permission, Permission):
         return permission.permits
@@ -191,6 +192,9 @@ def permit_by(permission: object) -> Permit:
             f"could not ask {permission!r} about topics: it is no function (principal, action, topic); "
             "if it is a class of permissions, write it with brackets"
         )
+    wrong = refusal(permission, 3)
+    if wrong is not None:
+        raise TypeError(f"could not ask {permission!r} about topics: {wrong}: (principal, action, topic)")
     return permission
 
 

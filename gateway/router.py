@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from .heartbeat import Heartbeat
 from .hooks import Hooked, Hooks
-from .listen_settings import WHEEL_SLOT
 from .middleware import check_middleware
 from .passage import Passage
+from .passage_options import authenticators_of, check_expires, check_heartbeat, middleware_of, permissions_of
 from .per_message import per_message
 from .routes import ENCODINGS, Path, Route, Routes, check_arguments, check_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from .heartbeat import HeartbeatConfig
     from .passage import Encoding
+    from .passage_options import Several
 
 Around = TypeVar("Around")
 
@@ -33,15 +33,13 @@ class WebSocketRouter(Hooked):
     Routes that are added after it was mounted are found as well; so a router may be mounted before it is filled.
     """
 
-    def __init__(
-        self, *, middleware: Sequence[Any] = (), authenticators: Sequence[Any] = (), permissions: Sequence[Any] = ()
-    ) -> None:
+    def __init__(self, *, middleware: Several = (), authenticators: Several = (), permissions: Several = ()) -> None:
         self.routes = Routes()
         self.hooks = Hooks()
         self.passage = Passage(
-            authenticators=tuple(authenticators),
-            permissions=tuple(permissions),
-            middleware=check_middleware(middleware),
+            authenticators=authenticators_of(authenticators),
+            permissions=permissions_of(permissions),
+            middleware=middleware_of(middleware),
         )
         self.is_outermost = False
         """Whether it is an app's: its paths are whole, and a function's arguments have to be in them."""
@@ -68,9 +66,9 @@ class WebSocketRouter(Hooked):
         expires: float | None = None,
         encoding: Encoding | None = None,
         heartbeat: HeartbeatConfig | None = None,
-        middleware: Sequence[Any] = (),
-        authenticators: Sequence[Any] = (),
-        permissions: Sequence[Any] = (),
+        middleware: Several = (),
+        authenticators: Several = (),
+        permissions: Several = (),
         identifies: bool = False,
     ) -> Route:
         """
@@ -83,10 +81,11 @@ class WebSocketRouter(Hooked):
             identifies: Whether it calls `ws.identify` itself, by a first message say. Where the file does not let the
                 anonymous connect (`gateway.auth.anonymous`), an endpoint is run only once its client is known; with
                 this at once, and who is not identified `authenticate_within` seconds later is closed.
+            middleware, authenticators, permissions: One, or several.
 
         Raises:
-            ValueError: The path is none, or has an endpoint already; a time makes no sense. TypeError: The endpoint, a
-                middleware or an encoding is none.
+            ValueError: The path is none, or has an endpoint already; a time makes no sense. TypeError: The endpoint, an
+                encoding, or one of what stands around it is none.
         """
         parsed = Path(path)
         check_endpoint(endpoint, parsed)
@@ -172,20 +171,22 @@ def _passage(endpoint: Any, given: dict[str, Any], encoding: Encoding | None) ->
         if encoding is not None:
             raise TypeError(f"could not route to {endpoint.__name__} as {encoding!r}: write `encoding` in the class")
         encoding = getattr(endpoint, "encoding", None)
-        given = {name: given[name] or getattr(endpoint, name, None) for name in OWN}
+        given = {name: getattr(endpoint, name, None) if _is_left_out(given[name]) else given[name] for name in OWN}
     if encoding not in ENCODINGS:
         raise TypeError(f'could not route with encoding {encoding!r}: write "json", "text", "bytes" or None')
-    expires, heartbeat = given["expires"], given["heartbeat"]
-    if expires is not None and expires <= 0:
-        raise ValueError(f"could not route with expires={expires}: give more than 0 seconds, or None for never")
-    if heartbeat is not None:
-        Heartbeat(heartbeat, slot=WHEEL_SLOT)  # raises for one that the wheel could not keep
+    check_expires(given["expires"])
+    check_heartbeat(given["heartbeat"])
     return Passage(
-        authenticators=tuple(given["authenticators"] or ()),
-        permissions=tuple(given["permissions"] or ()),
-        middleware=check_middleware(given["middleware"] or ()),
-        expires=expires,
+        authenticators=authenticators_of(given["authenticators"]),
+        permissions=permissions_of(given["permissions"]),
+        middleware=middleware_of(given["middleware"]),
+        expires=given["expires"],
         encoding=encoding,
-        heartbeat=heartbeat,
+        heartbeat=given["heartbeat"],
         identifies=bool(given["identifies"]),
     )
+
+
+def _is_left_out(given: Any) -> bool:
+    """Zero seconds are given, and wrong; an empty list says nothing, nor does a False."""
+    return given is None or given is False or (isinstance(given, list | tuple) and not given)

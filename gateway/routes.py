@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from .passage import Passage
 
 _PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}|:([A-Za-z_][A-Za-z0-9_]*)")
+_WHOLE = re.compile(r"-?[0-9]+")
+_KINDS = (str, int, Any, object, inspect.Parameter.empty)
+"""What a parameter of a path may be annotated with; all but `int` get it as it came."""
+_BUILT_IN = MappingProxyType(
+    {"str": str, "int": int, "object": object, "Any": Any, "float": float, "bool": bool, "dict": dict}
+)
 ENCODINGS = (None, "json", "text", "bytes")
 _LITERAL = "/!$&'()*+,;=:@"
 """What stands unquoted in the path of a request (RFC 3986 3.3), and so in a pattern that is compared with one."""
@@ -28,12 +35,15 @@ class Path:
     A path with parameters, in both spellings: `/chat/{room}` and `/chat/:room`. A parameter is one segment.
 
     Raises:
-        ValueError: It does not start with a slash, or names a parameter twice.
+        ValueError: It does not start with a slash, names a parameter twice, or has other braces.
     """
 
     def __init__(self, text: str) -> None:
         if not text.startswith("/"):
             raise ValueError(f'could not route {text!r}: a path starts with "/"')
+        if re.search(r"[{}]", "".join(_PARAMETER.split(text)[::3])):
+            fact = f"could not route {text!r}: braces stand only around a name"
+            raise ValueError(f'{fact}; write "/chat/{{room}}", and room: int in the function for a number')
         names = [first or second for first, second in _PARAMETER.findall(text)]
         if len(set(names)) < len(names):
             raise ValueError(f"could not route {text!r}: a parameter is named twice")
@@ -78,18 +88,36 @@ class Route:
         """Path parameters as the function wants them; None if one does not convert, which is a 404."""
         if self.is_class:
             return {}
-        wanted = inspect.signature(self.endpoint).parameters
-        takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in wanted.values())
-        given = {name: value for name, value in parameters.items() if takes_all or name in wanted}
+        wanted = _wanted(self.endpoint, self.path)
         try:
-            return {name: int(value) if _is_int(wanted.get(name)) else value for name, value in given.items()}
+            return {name: _converted(value, wanted[name]) for name, value in parameters.items() if name in wanted}
         except ValueError:
             return None
 
 
-def _is_int(parameter: inspect.Parameter | None) -> bool:
-    """Annotations are compared, not evaluated: the others may name what only a type checker imports."""
-    return parameter is not None and parameter.annotation in (int, "int")
+def _converted(value: str, kind: object) -> str | int:
+    """Raises ValueError for what is no whole number in ASCII digits, which is all that others would read as one."""
+    if kind is not int:
+        return value
+    if not _WHOLE.fullmatch(value):
+        raise ValueError
+    return int(value)  # raises for more than 4,300 digits
+
+
+def _wanted(endpoint: Any, path: Path) -> dict[str, object]:
+    """Those parameters of a path that a function takes, and as what."""
+    taken = inspect.signature(endpoint).parameters
+    rest = next((one for one in taken.values() if one.kind is one.VAR_KEYWORD), None)
+    found = {name: taken.get(name, rest) for name in path.names}
+    return {name: _kind(one.annotation, endpoint) for name, one in found.items() if one is not None}
+
+
+def _kind(annotation: object, endpoint: Any) -> object:
+    """What an annotation means where the function is; a text that only a type checker knows stays that."""
+    if isinstance(annotation, str):
+        known = getattr(inspect.unwrap(endpoint), "__globals__", {})
+        annotation = known.get(annotation, _BUILT_IN.get(annotation, annotation))
+    return getattr(annotation, "__supertype__", annotation)  # of a `NewType`
 
 
 def check_endpoint(endpoint: Any, path: Path) -> None:
@@ -97,7 +125,7 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
     Refuses, when it is declared, what could not work later.
 
     Raises:
-        TypeError: Neither a coroutine function nor a class of endpoint.
+        TypeError: Neither a coroutine function of a WebSocket nor a class of endpoint.
     """
     if inspect.isclass(endpoint):
         if not issubclass(endpoint, WebSocketEndpoint):
@@ -106,16 +134,35 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
             wrong = endpoint.encoding
             raise TypeError(f'{endpoint.__name__}.encoding is {wrong!r}; write "json", "text", "bytes" or None')
         return
+    if inspect.iscoroutinefunction(endpoint) and not takes_websocket(endpoint):
+        name = endpoint.__qualname__
+        raise TypeError(
+            f"could not route {path.text!r} to {name}: it takes no WebSocket; write async def {name}(ws, ...)"
+        )
     if not inspect.iscoroutinefunction(endpoint):
         raise TypeError(
             f"could not route {path.text!r} to {endpoint!r}: it is no coroutine function; write `async def`"
         )
 
 
+def takes_websocket(endpoint: Any) -> bool:
+    first = next(iter(inspect.signature(endpoint).parameters.values()), None)
+    return first is not None and first.kind in (
+        first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD, first.VAR_POSITIONAL,
+    )  # fmt: skip
+
+
 def check_arguments(endpoint: Any, path: Path) -> None:
-    """Raises TypeError for a function that wants an argument which its whole path has not."""
+    """Raises TypeError for a function that wants an argument which its whole path has not, or not of that type."""
     if inspect.isclass(endpoint):
         return
+    for name, kind in _wanted(endpoint, path).items():
+        if kind not in _KINDS:
+            said = kind if isinstance(kind, str) else inspect.formatannotation(kind)
+            raise TypeError(
+                f"could not route {path.text!r} to {endpoint.__qualname__}: {name} is annotated {said}; "
+                f"write {name}: int or {name}: str, and make more of it in the function"
+            )
     wanted = list(inspect.signature(endpoint).parameters.values())[1:]
     missing = [
         one.name

@@ -38,9 +38,17 @@ _Row = tuple[str, str]
 """A line, and the origin of what it says; empty for a line that says nothing."""
 
 
-def effective_lines(loaded: Loaded) -> list[str]:
-    """Returns the settings as TOML, each line with `# from` and its origin; secrets are masked."""
-    rows = list(_effective_rows(loaded))
+WITHOUT_APP = "# what code declares is not among these: hubbub check --app MODULE:APP"
+
+
+def effective_lines(loaded: Loaded, *, has_app: bool = False) -> list[str]:
+    """
+    Returns the settings as TOML, each line with `# from` and its origin; secrets are masked.
+
+    Args:
+        has_app: Whether what an application says is among them; if not, a comment says so.
+    """
+    rows = list(_effective_rows(loaded, has_app))
     width = min(max(len(text) for text, origin in rows if origin), ORIGIN_COLUMN)
     return [f"{text:<{width}}  # from {origin}" if origin else text for text, origin in rows][1:]
 
@@ -52,17 +60,19 @@ def tree_comment(blueprint: Blueprint, origins: Mapping[str, str]) -> list[str]:
     return [f"# {line}".rstrip() for line in lines]
 
 
-def _effective_rows(loaded: Loaded) -> Iterator[_Row]:
+def _effective_rows(loaded: Loaded, has_app: bool) -> Iterator[_Row]:
     settings = loaded.settings
     table = None
     for leaf in setting_leaves().values():
         value = _value_at(settings, leaf.path)
         if leaf.path in TABLES:
-            yield from _named_rows(leaf.path, value, loaded.origins)
+            left_to_app = leaf.path == "topics" and not has_app
+            yield from _named_rows(leaf.path, value, loaded.origins, left_to_app=left_to_app)
             if leaf.path == "topics":
                 others = "open to anyone, this is development mode" if settings.development else "closed"
-                others += ", unless the app declares them"
                 yield from [("", ""), (f"# other topics: {others}", "")]
+                if left_to_app:
+                    yield WITHOUT_APP, ""
             continue
         above, _, key = leaf.path.rpartition(".")
         if above != table:
@@ -71,13 +81,13 @@ def _effective_rows(loaded: Loaded) -> Iterator[_Row]:
         yield assignment(key, value, leaf), loaded.origins[leaf.path]
 
 
-def _named_rows(table: str, named: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[_Row]:
+def _named_rows(table: str, named: Mapping[str, Any], origins: Mapping[str, str], left_to_app: bool) -> Iterator[_Row]:
     for name, one in named.items():
         path = join_path(table, quote_key(name))
         yield from _heading(path)
         for leaf, value in _keys(table, name, one):
             row = assignment(leaf.path, value, leaf), _origin(origins, f"{path}.{leaf.path}")
-            yield _left_to_app(*row) if table == "topics" else row
+            yield _left_to_app(*row) if left_to_app else row
 
 
 def _left_to_app(text: str, origin: str) -> _Row:
@@ -205,7 +215,9 @@ def _built_in_lines() -> list[str]:
 
 
 def _built_in(name: str) -> list[str]:
-    return [text for text, _ in _named_rows("supervisor", {name: GatewaySettings().supervisor[name]}, {})]
+    return [
+        text for text, _ in _named_rows("supervisor", {name: GatewaySettings().supervisor[name]}, {}, left_to_app=False)
+    ]
 
 
 def _comment(leaf: Leaf) -> list[str]:

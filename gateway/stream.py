@@ -23,6 +23,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import attrs
 
+from .amounts import seconds, whole
 from .quick import quick
 from .reasons import Refused
 
@@ -55,11 +56,11 @@ class Position:
 class History:
     """How much of a stream is kept: the oldest goes as soon as any of the three bounds is exceeded."""
 
-    size: int = attrs.field(default=100, validator=attrs.validators.ge(0))
+    size: int = attrs.field(default=100, validator=whole(0))
     """Entries. 100 covers a reconnect within a minute of a lively chat; 0 keeps nothing and recovers nobody."""
-    ttl: float = attrs.field(default=3600.0, validator=attrs.validators.gt(0))
+    ttl: float = attrs.field(default=3600.0, validator=seconds)
     """Seconds. An hour outlasts a train's tunnel and a laptop's lunch; older news are better read from a database."""
-    max_bytes: int = attrs.field(default=1024 * 1024, validator=attrs.validators.ge(0))
+    max_bytes: int = attrs.field(default=1024 * 1024, validator=whole(0))
     """Bytes. 1 MiB: 100 publications of the largest accepted size (64 KiB) would otherwise be 6 MiB per topic."""
 
     @classmethod

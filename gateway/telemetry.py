@@ -6,6 +6,7 @@ of the log, its level, its counter in the metrics (behind `hubbub_`). What is *s
 second and kind, with how many there were since the last line (`count`), and counted always. Payloads are never logged.
 
     gateway.started          info              -
+    topics.left_open         info              -
     gateway.draining         info              -
     connection.opened        info              connections_total{wire}
     connection.identified    debug             -
@@ -120,6 +121,7 @@ class Words:
 
 CATALOGUE: dict[type, Words] = {
     events.GatewayStarted: Words("gateway.started", "info"),
+    events.TopicsLeftOpen: Words("topics.left_open", "info"),
     events.GatewayDraining: Words("gateway.draining", "info"),
     events.ConnectionOpened: Words("connection.opened", "info", "connections", "wire"),
     events.ConnectionIdentified: Words("connection.identified", "debug"),

@@ -60,7 +60,8 @@ class Tokens:
         algorithms: Which of HS256, HS384 and HS512 are believed; another family is never.
 
     Raises:
-        ValueError: The secret is empty, no text, or a public key, which everybody knows. Does not repeat it.
+        ValueError: The secret is empty, not UTF-8, or a public key, which everybody knows. TypeError: It is no text.
+            Neither repeats it.
     """
 
     def __init__(self, secret: str, *, algorithms: Iterable[str] = ("HS256",)) -> None:
@@ -153,8 +154,11 @@ class _Hmac(HMACAlgorithm):
         super().__init__(hash_algorithm)
         self._key = self._usable(secret)
 
-    def _usable(self, secret: str) -> bytes:
+    def _usable(self, secret: Any) -> bytes:
         try:
+            if not isinstance(secret, str | bytes | None):
+                said = f"it is of type {type(secret).__name__}; give a text"
+                raise TypeError(f"could not use the secret of tokens: {said}")
             if not secret:  # 2.8 of PyJWT takes it
                 raise jwt.InvalidKeyError
             return super().prepare_key(secret)

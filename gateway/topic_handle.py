@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from .arity import refusal
 from .behaviour import Behaviour
 from .close_codes import validate_close
 from .commands import Join, Leave, Reply
@@ -68,7 +69,7 @@ class TopicHandle:
         self, limit: int | None = None, *, since: Position | None = None, reverse: bool = False
     ) -> HistoryRead:
         """
-        What is kept, oldest first unless `reverse`; at most 1,000 entries.
+        What is kept, oldest first unless `reverse`; at most 1,000 publications, each with `value`, `event` and `at`.
 
         Args:
             since: Only what came after it; with `reverse`, before it.
@@ -210,7 +211,8 @@ class ChannelHandle(TopicHandle):
 
         Raises:
             TopicKindError: The name is declared as a Room, whose class holds the handlers.
-            ValueError: That event has a handler already. TypeError: Neither an event nor a message class.
+            ValueError: That event has a handler already. TypeError: Neither an event nor a message class, or a handler
+                that takes other arguments.
         """
         if self._app.is_room(self.name):
             raise TopicKindError(self.name, "room", "channel")
@@ -219,6 +221,9 @@ class ChannelHandle(TopicHandle):
             raise ValueError(f"could not handle {event!r} of {self.name!r}: it has a handler already")
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            wrong = refusal(function, 2)
+            if wrong is not None:
+                raise TypeError(f"could not handle {event!r} of {self.name!r}: {wrong}, the member and the data")
             self._handlers[event] = (what, function, limit)
             self._app.topics.channels[self.name] = self
             if limit is not None:

@@ -25,8 +25,14 @@ Who: TypeAlias = Literal["anyone", "authenticated", "nobody"]
 class TopicSettings:
     """[topics."pattern"]: what clients may do with the topics of that pattern, and what is kept."""
 
-    join: Who = setting("authenticated", reason="Who may join. A topic for everybody has to say so.")
-    publish: Who = setting("nobody", reason="Who may publish. Most topics are written by the application alone.")
+    join: Who = setting(
+        "authenticated",
+        reason="Who may join. A topic for everybody has to say so. Unwritten, and of topics in code: anyone.",
+    )
+    publish: Who = setting(
+        "nobody",
+        reason="Who may publish. Most topics are the application's alone. Unwritten, and of topics in code: anyone.",
+    )
     presence: bool = setting(
         False, reason="Whether members see each other. Off: a list of who is there is personal data."
     )

@@ -151,7 +151,7 @@ def _traffic(one: Mapping[str, Any]) -> list[str]:
         f"  last heard  {_long(one['last_inbound_age'])} before that{missed}"
         if one["state"] == "closed"
         else f"  last heard  {_long(one['last_inbound_age'])} ago{missed}",
-        f"  messages    {one['received']} received, {one['sent']} sent",
+        f"  messages    {one['received']} received; sent in {one['batches_sent']} batches",
     ]
 
 

@@ -44,7 +44,7 @@ async def answer(asked: dict[str, Any]) -> Any:
     if asked["do"] == "history":
         # Retrieve history
         history = await app.room("room_name").history()
-        return [entry.publication.value for entry in history.entries]
+        return [published.value for published in history]
 
     if asked["do"] == "flush":
         # Clear history

@@ -89,8 +89,11 @@ def _leave(frame: Frame, reply: Reply) -> Command:
 def _publish(frame: Frame, reply: Reply) -> Command:
     if reply.topic is None:
         return _homeless(reply)
+    if not frame.payload:  # most likely under another name, which would be published as null to everybody
+        words = "'publish' needs a \"payload\"; send null if there is nothing to say"
+        return Invalid(reply, Refused("bad_request", words), counts=False)
     exclude = _NOBODY if frame.echo else _MYSELF
-    return Publish(reply.topic, reply, _payload(frame), event=frame.event, exclude=exclude, key=frame.id)
+    return Publish(reply.topic, reply, bytes(frame.payload), event=frame.event, exclude=exclude, key=frame.id)
 
 
 def _chat(frame: Frame, reply: Reply) -> Command:

@@ -21,7 +21,7 @@ from .. import wire_json
 from .closed import Closed
 from .conversation import shown
 from .facts import PATIENCE
-from .words import event_of, payload_of, read_as, refusal, written
+from .words import event_of, is_unasked, payload_of, read_as, refusal, written
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -83,7 +83,7 @@ class Client:
         self._kept: deque[str | bytes] = deque()
         self._news: asyncio.Future[None] = loop.create_future()
         self._room: asyncio.Future[None] | None = None
-        self._is_over = False
+        self._is_over = self._is_native = False
         self._refusal = ""
         self._ref = 0
 
@@ -99,6 +99,7 @@ class Client:
             self._conversation.note(self.name, "x", f"{path} refused: {error.status} {self._refusal}".rstrip())
             raise NotConnected(path, error.status, self._refusal) from None
         self.subprotocol = self._socket.protocol
+        self._is_native = path == "/ws" or path.startswith("/ws/")
         self._conversation.note(self.name, "+", path)
         self._reading = asyncio.ensure_future(self._read())
 
@@ -140,12 +141,16 @@ class Client:
         """
         The next message, in order; with a class, that message, be it a whole frame or the payload of an event.
 
+        With a class, what the wire at `/ws` says unasked (`expiring`: that it wants a newer token) is passed over.
+
         Raises:
             NotReceived: None came within `timeout` seconds, the connection is over, or the next is of another kind.
         """
         __tracebackhide__ = True  # the line of the test says more
         wanted = "message" if kind is None else kind.__name__
         data = await self._take(wanted, timeout)
+        while kind is not None and self._is_native and is_unasked(kind, data):
+            data = await self._take(wanted, timeout)
         if kind is None:
             return data
         try:

@@ -55,6 +55,18 @@ def read_as(kind: type[T], data: str | bytes) -> T:
         raise ValueError(str(error)) from None
 
 
+def is_unasked(kind: type, data: str | bytes) -> bool:
+    """Whether a frame is what the native wire says of its own accord, and none of that class."""
+    if b"expiring" not in (data.encode() if isinstance(data, str) else data):
+        return False
+    try:
+        frame = wire_json.decode(data)
+    except ValueError:
+        return False
+    is_push = isinstance(frame, dict) and frame.keys() == {"action", "in"} and frame["action"] == "expiring"
+    return is_push and schema_of(kind).action != "expiring"
+
+
 def _payload_as(kind: type[T], action: str, frame: Any) -> T:
     event = frame.get("event")
     if event != action:

@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ..authenticators import credential_of
-from ..events import ConnectionClosed, ConnectionRefused, GatewayDraining, GatewayStarted, ProxyNotTrusted
+from ..events import (
+    ConnectionClosed,
+    ConnectionRefused,
+    GatewayDraining,
+    GatewayStarted,
+    ProxyNotTrusted,
+    TopicsLeftOpen,
+)
 from ..identification import may_open
 from ..identity import ANONYMOUS
+from ..open_topics import MAX_NAMED, open_patterns
 from ..protocols.raw import RawWire
 from ..reasons import InvalidToken, Refused
 from ..settings_sources import is_loopback
@@ -99,6 +107,14 @@ class WebServer:
             self.admin_url = admin.url
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
+        self._name_open_topics()
+
+    def _name_open_topics(self) -> None:
+        node, declared = self._node, self._app.topics
+        patterns = dict.fromkeys([*node.settings.topics, *declared.given])
+        opened = open_patterns(patterns, node.settings, node.topics.settings_for, declared.permits)
+        if opened:
+            node.events.publish(TopicsLeftOpen(opened[:MAX_NAMED], len(opened)))
 
     def closed_connections(self) -> list[ConnectionClosed]:
         """The last ones that ended, oldest first."""

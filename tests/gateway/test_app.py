@@ -13,6 +13,9 @@ from gateway import Gateway
 def handler(ws: Any, data: Any) -> None: ...
 
 
+def asked(who: Any) -> None: ...
+
+
 async def asynchronous(ws: Any, data: Any) -> None: ...
 
 
@@ -58,10 +61,10 @@ def test_hooks_are_refused_that_could_not_be_called() -> None:
 
 def test_a_gateway_knows_what_it_is_called() -> None:
     """Title and version, and what stands around everything."""
-    app = Gateway(title="demo", version="1.2", authenticators=[handler], permissions=[handler], middleware=[handler])
-    assert (app.title, app.version, app.authenticators, app.permissions) == ("demo", "1.2", (handler,), (handler,))
+    app = Gateway(title="demo", version="1.2", authenticators=[asked], permissions=[asked], middleware=[handler])
+    assert (app.title, app.version, app.authenticators, app.permissions) == ("demo", "1.2", (asked,), (asked,))
     passage = app.router.passage
-    assert (passage.authenticators, passage.permissions, passage.middleware) == ((handler,), (handler,), (handler,))
+    assert (passage.authenticators, passage.permissions, passage.middleware) == ((asked,), (asked,), (handler,))
 
 
 def test_what_needs_a_running_gateway_says_so() -> None:

@@ -172,9 +172,9 @@ async def test_an_event_sent_again_under_its_key_is_handled_once(system: ActorSy
     node = await start_node(system, behaviour=Counting)
     ada = ada_of(node)
     for ref in (1, 2):
-        ada.send("publish", room="room", event="count", id="k", ref=ref)
+        ada.send("publish", room="room", event="count", payload=None, id="k", ref=ref)
     await passes(1)
-    ada.send("publish", room="room", event="count", id="k", ref=3)
+    ada.send("publish", room="room", event="count", payload=None, id="k", ref=3)
     await passes(1)
     assert [(one["ref"], one["payload"]) for one in ada.heard()] == [(1, 1), (2, 1), (3, 1)]
 

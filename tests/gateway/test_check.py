@@ -112,6 +112,37 @@ def test_hubbub_toml_of_the_working_directory_is_found(tmp_path: Path) -> None:
     assert "development = false" in output
 
 
+def test_what_code_says_is_shown_with_the_app_and_else_said_to_be_missing(tmp_path: Path) -> None:
+    """Who reads that join is closed has to know whether the code was asked."""
+    (tmp_path / "checked_game.py").write_text(
+        "from gateway import Gateway, History, HeartbeatConfig, Room\n"
+        "app = Gateway(heartbeat=HeartbeatConfig(ping_interval=7.0))\n"
+        "@app.topic('game:{id}', publish='nobody', history=History(size=3))\n"
+        "class Game(Room): ...\n"
+    )
+    (tmp_path / "a.toml").write_text('[topics."game:{id}"]\npresence = true\nhistory = { size = 5 }\n')
+    without = invoke("check", "a.toml").output
+    assert "# what code declares is not among these: hubbub check --app MODULE:APP" in without
+    result = invoke("check", "a.toml", "--app", "checked_game:app")
+    assert (result.exit_code, "is not among these" in result.output) == (0, False)
+    said = {line.partition("  # from ")[0].strip(): line.partition("# from ")[2] for line in result.output.splitlines()}
+    for line in (
+        'publish = "nobody"',
+        'ping_interval = "7s"',
+    ):
+        assert said[line] == "app checked_game:app"
+    assert (said['join = "anyone"'], said["presence = true"]) == ("default of topics in code", "file a.toml")
+    assert said['history = { size = 5, ttl = "1h", max_bytes = "1MiB" }'] == "file a.toml"
+    (tmp_path / "again.toml").write_text(result.output)
+    assert load_settings(tmp_path / "again.toml", {}, {}).settings.topics["game:{id}"].publish == "nobody"
+
+
+def test_an_app_that_cannot_be_checked_is_a_letter() -> None:
+    """As it is for serve."""
+    result = invoke("check", "--app", "there_is_none:app")
+    assert (result.exit_code, result.stderr[:52]) == (2, "cannot serve there_is_none:app: there is no module t")
+
+
 def test_without_a_file_check_shows_development_mode() -> None:
     """What `hubbub serve` would do, before it does."""
     values = tomllib.loads(invoke("check").output)

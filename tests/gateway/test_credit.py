@@ -31,7 +31,9 @@ async def test_what_is_not_answered_stops_the_reading(system: ActorSystem) -> No
     """With a behaviour that does not answer, at most `in_flight_commands` are under way, and nothing grows."""
     node = await start_node(system, settings(in_flight_commands=4), behaviour=Deaf)
     ada = Peer(node, "ada")
-    ada.socket.feed(*(json.dumps({"action": "publish", "room": "room", "event": "work", "ref": n}) for n in range(20)))
+    ada.socket.feed(
+        *(json.dumps({"action": "publish", "room": "room", "event": "work", "payload": n, "ref": n}) for n in range(20))
+    )
     await passes(5)
     assert (ada.socket.is_reading, ada.socket.unread) == (False, 16)
     await passes(5)
@@ -43,7 +45,9 @@ async def test_silence_of_a_socket_that_is_not_read_is_no_lost_heartbeat(system:
     """Its pongs wait unread behind our own slow handler; a broadcast to a peer that is gone still ends it."""
     node = await start_node(system, settings(in_flight_commands=4), behaviour=Deaf)
     ada = Peer(node, "ada")
-    ada.socket.feed(*(json.dumps({"action": "publish", "room": "room", "event": "work", "ref": n}) for n in range(20)))
+    ada.socket.feed(
+        *(json.dumps({"action": "publish", "room": "room", "event": "work", "payload": n, "ref": n}) for n in range(20))
+    )
     await passes(600)
     assert ada.closes == []
     assert ada.socket.unread == 16

@@ -161,7 +161,7 @@ def test_the_same_names_may_be_written_in_two_ways(tmp_path: Path) -> None:
     app = Gateway()
     app.topic("room:{room_id}", max_members=3)(Room)
     found = in_force(app, tmp_path, '[topics."room:{id}"]\njoin = "authenticated"\n')("room:7")
-    assert (found.join, found.publish, found.max_members) == ("authenticated", "nobody", 3)
+    assert (found.join, found.publish, found.max_members) == ("authenticated", "anyone", 3)
 
 
 def test_development_mode_is_a_base_and_no_file(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ async def test_a_failing_handler_changes_nothing_for_the_others(system: ActorSys
     await publishes(bob, "say", 1)
     bob.heard()
     assert "internal" in errors(await publishes(ada, "bug"))
-    ada.send("publish", room="room", event="later bug")
+    ada.send("publish", room="room", event="later bug", payload=None)
     await passes(1)
     assert errors(ada.heard()) == ["internal"]
     await publishes(ada, "say", 2)
@@ -139,9 +139,9 @@ async def test_events_in_hand_are_answered_when_the_room_gives_up(system: ActorS
     """Nobody waits for a behaviour that is gone, and no command is answered twice."""
     node = await start_node(system, behaviour=Game)
     ada = ada_of(node)
-    ada.send("publish", room="room", event="stuck", ref="stuck")
+    ada.send("publish", room="room", event="stuck", payload=None, ref="stuck")
     for number in range(5):
-        ada.send("publish", room="room", event="say", ref=number)
+        ada.send("publish", room="room", event="say", payload=None, ref=number)
     await settle()
     (behaviour,) = [ref for ref in system.root.walk() if ref.path.endswith("/behaviour")]
     (topic,) = [ref for ref in system.root.walk() if ref.path == "/topics/room"]
@@ -175,15 +175,15 @@ async def test_a_handler_that_never_returns_does_not_take_its_room_along(system:
     for peer in (ada, bob):
         await peer.joins("room-1")
         peer.heard()
-    ada.send("publish", room="room-1", event="hang", ref=1)
-    bob.send("publish", room="room-1", event="count", ref=2)
+    ada.send("publish", room="room-1", event="hang", payload=None, ref=1)
+    bob.send("publish", room="room-1", event="count", payload=None, ref=2)
     await passes(Hanging.patience * 0.9)
     assert (ada.heard(), bob.heard()) == ([], [])
     await passes(Hanging.patience * 1.2)
     ((refused,), (counted,)) = ada.heard(), bob.heard()
     assert refused["error"]["reason"] == "internal"
     assert counted["payload"] == 1
-    (again,) = await bob.says("publish", room="room-1", event="count")
+    (again,) = await bob.says("publish", room="room-1", event="count", payload=None)
     assert again["payload"] == 2
     assert (ada.closes, bob.closes) == ([], [])
 

@@ -141,7 +141,7 @@ async def test_a_cursor_that_is_too_fast_loses_moves_and_nothing_else(system: Ac
     assert Counter(one["status"] for one in ada.heard()) == {"published": 500}
     assert facts == {MessageDropped: 380}
     assert node.live.machine("room")._code.ref._actor.state == Move(x=119)
-    assert (await ada.says("publish", room="room", event="other"))[0]["status"] == "published"
+    assert (await ada.says("publish", room="room", event="other", payload=1))[0]["status"] == "published"
     await passes(0.5)
     assert (await ada.says("publish", room="room", event="move", payload={"x": 7}))[0]["status"] == "published"
     assert node.live.machine("room")._code.ref._actor.state == Move(x=7)
@@ -165,7 +165,7 @@ async def test_what_is_not_dropped_is_refused_with_when_to_come_again(system: Ac
     node = await start(system)
     ada = Peer(node, "ada")
     await ada.joins("room")
-    say = partial(ada.says, "publish", room="room", event="say")
+    say = partial(ada.says, "publish", room="room", event="say", payload=1)
     assert [(await say())[0]["status"] for _ in range(21)] == ["published"] * 20 + ["error"]
     (refused,) = await say()
     assert refused["error"]["reason"] == "too_many_requests"

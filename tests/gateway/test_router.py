@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway import JWT, Gateway, IsAuthenticated
 from gateway.endpoint import WebSocketEndpoint
 from gateway.heartbeat import HeartbeatConfig
 from gateway.passage import Passage
@@ -15,6 +16,7 @@ from gateway.router import WebSocketRouter
 async def one(ws: Any) -> None: ...
 async def two(ws: Any) -> None: ...
 async def by_room(ws: Any, room: str) -> None: ...
+def one_and_another(ws: Any, other: Any) -> bool: ...  # type: ignore[empty-body]
 
 
 def texts(router: WebSocketRouter) -> list[str]:
@@ -120,23 +122,76 @@ def test_a_class_says_itself_what_is_around_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "error"),
+    ("options", "error", "said"),
     [
-        ({"expires": 0}, ValueError),
-        ({"expires": -1.0}, ValueError),
-        ({"encoding": "xml"}, TypeError),
-        ({"heartbeat": HeartbeatConfig(ping_timeout=0.5)}, ValueError),
-        ({"middleware": [3]}, TypeError),
-        ({"middleware": [dict]}, TypeError),
-        ({"unknown": 1}, TypeError),
+        ({"expires": 0}, ValueError, "expires=0: give more than 0 seconds"),
+        ({"expires": -1.0}, ValueError, "expires=-1.0: give more than 0 seconds"),
+        ({"expires": float("nan")}, ValueError, "expires=nan: give more than 0 seconds"),
+        ({"expires": True}, ValueError, "expires=True: give more than 0 seconds"),
+        ({"expires": "1h"}, ValueError, "expires='1h': give a number of seconds, 3600.0, or None for never"),
+        ({"expires": "soon"}, ValueError, "expires='soon': give a number of seconds, or None for never"),
+        ({"encoding": "xml"}, TypeError, "encoding 'xml'"),
+        ({"heartbeat": HeartbeatConfig(ping_timeout=0.5)}, ValueError, "slot"),
+        ({"heartbeat": 5}, TypeError, "could not use 5 as a heartbeat: it is no HeartbeatConfig; write "),
+        ({"middleware": [3]}, TypeError, "could not use 3 as middleware"),
+        ({"middleware": 3}, TypeError, "could not use 3 as middleware"),
+        ({"middleware": [dict]}, TypeError, "it is a class; write dict"),
+        ({"authenticators": [5]}, TypeError, "could not use 5 as an authenticator: it cannot be called; write "),
+        ({"authenticators": [JWT]}, TypeError, "could not use JWT as an authenticator: it is a class; write JWT"),
+        ({"authenticators": ["secret"]}, TypeError, "could not use a str as an authenticator: it cannot be called"),
+        ({"permissions": 5}, TypeError, "could not use 5 as a permission: it cannot be called; write "),
+        ({"permissions": "admin"}, TypeError, "could not use 'admin' as a permission: it cannot be called; write "),
+        ({"permissions": IsAuthenticated}, TypeError, "could not use IsAuthenticated as a permission: it is a class"),
+        ({"permissions": [one_and_another]}, TypeError, "it is called with 1 argument"),
+        ({"unknown": 1}, TypeError, "unknown"),
     ],
 )
-def test_options_that_could_not_work_are_refused(options: dict[str, Any], error: type[Exception]) -> None:
-    """When they are given, and the path stays free."""
+def test_options_that_could_not_work_are_refused(options: dict[str, Any], error: type[Exception], said: str) -> None:
+    """When they are given, with what to write, and the path stays free. What may be a secret is not repeated."""
     router = WebSocketRouter()
-    with pytest.raises(error):
+    with pytest.raises(error) as raised:
         router.add_route("/x", one, **options)
+    assert said in str(raised.value)
     assert texts(router) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"heartbeat": 5}, {"authenticators": [5]}, {"permissions": "admin"}, {"middleware": 3}, {"permissions": dict}],
+)
+def test_a_gateway_refuses_what_a_route_does(options: dict[str, Any]) -> None:
+    """So do a router, and a class that says it of itself."""
+    with pytest.raises(TypeError, match="could not use"):
+        Gateway(**options)
+    if "heartbeat" not in options:
+        with pytest.raises(TypeError, match="could not use"):
+            WebSocketRouter(**options)
+    with pytest.raises(TypeError, match="could not use"):
+        WebSocketRouter().add_route("/x", type("Endpoint", (WebSocketEndpoint,), options))
+
+
+def test_one_needs_no_list() -> None:
+    """Of authenticators, permissions and middleware: at a route, a router, a gateway, in a class."""
+    options: dict[str, Any] = {"permissions": IsAuthenticated(), "authenticators": abs, "middleware": print}
+    endpoint = type("Endpoint", (WebSocketEndpoint,), options)
+    app = Gateway(**options)
+    passages = [
+        WebSocketRouter().add_route("/x", one, **options).passage,
+        WebSocketRouter().add_route("/x", endpoint).passage,
+        WebSocketRouter(**options).passage,
+        app.router.passage,
+    ]
+    for passage in passages:
+        assert passage.permissions == (IsAuthenticated(),)
+        assert (passage.authenticators, passage.middleware) == ((abs,), (print,))
+    assert (app.permissions, app.authenticators) == ((IsAuthenticated(),), (abs,))
+
+
+def test_a_time_that_is_given_is_never_taken_for_none() -> None:
+    """Also where the class has one: zero at the route is a mistake and not what the class says."""
+    endpoint = type("Endpoint", (WebSocketEndpoint,), {"expires": 60.0})
+    with pytest.raises(ValueError, match="expires=0"):
+        WebSocketRouter().add_route("/x", endpoint, expires=0)
 
 
 def test_the_encoding_of_a_class_is_its_own() -> None:

@@ -36,12 +36,12 @@ async def _counting(system: ActorSystem) -> Peer:
 
 
 async def test_one_answer_goes_past_the_machine(system: ActorSystem) -> None:
-    """It costs no turn of the machine; it counts as sent."""
+    """It costs no turn of the machine; it counts as a batch."""
     ada = await _counting(system)
     ada.socket.feed("1")
     await settle()
     assert (ada.socket.texts(), ada.ref.shortcuts) == (["0"], 1)
-    assert ada.ref._actor.view().sent == 1
+    assert ada.ref._actor.view().batches_sent == 1
 
 
 async def test_what_follows_in_the_same_turn_is_joined(system: ActorSystem) -> None:

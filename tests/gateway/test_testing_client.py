@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from actors.events import ActorFailed
-from gateway import Gateway, Member, Refused, Room, on
+from gateway import Gateway, Member, Principal, Refused, Room, WebSocket, message, on
 from gateway.testing import Closed, NotConnected, NotReceived
 from gateway.testing.client import MAX_KEPT
 from gateway.testing.words import read_as, written
@@ -25,6 +25,45 @@ async def test_two_people_talk(gateway: Serve) -> None:
         assert await bob.receive(Said) == Said(user="alice", text="hi")
         server.clock.advance(60)
         assert (await bob.closed()).reason == "heartbeat_lost"
+
+
+async def test_a_wire_that_asks_for_a_newer_token_does_not_come_between(gateway: Serve) -> None:
+    """Nobody in the test asked for that: who waits for a message gets it, who reads frames reads all of them."""
+
+    @message
+    class Expiring:
+        seconds: int
+
+    app = Gateway()
+    app.topic("a")(Room)
+    async with gateway(app) as server:
+        assert app.node is not None
+        soon = Principal("ada", expires=app.node.wall() + 10.0)
+        ada = await server.connect(principal=soon)
+        await ada.join("a")
+        await ada.publish("a", Said(user="bob", text="hi"))
+        assert await ada.receive(Said) == Said(user="bob", text="hi")
+        eve = await server.connect(principal=attrs.evolve(soon, id="eve"))
+        assert (await eve.receive_json())["action"] == "expiring"
+        zoe = await server.connect(principal=attrs.evolve(soon, id="zoe"))
+        with pytest.raises(NotReceived, match="received no Expiring but"):
+            await zoe.receive(Expiring)
+
+
+async def test_what_an_endpoint_sends_is_all_its_own(gateway: Serve) -> None:
+    """A message of the app that is called as the push of a wire is one like all others there."""
+    app = Gateway()
+
+    @app.ws("/raw")
+    async def raw(ws: WebSocket) -> None:
+        await ws.accept()
+        ws.send_json({"action": "expiring", "in": 5})
+        await ws.send(Said(user="bob", text="hi"))
+
+    async with gateway(app) as server:
+        ada = await server.connect("/raw")
+        with pytest.raises(NotReceived, match=r"received no Said but .*expiring"):
+            await ada.receive(Said)
 
 
 # --- what is said

@@ -274,6 +274,14 @@ def test_what_everybody_knows_is_no_secret(secret: str) -> None:
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("secret", [5, ["secret"], object(), True])
+def test_a_secret_is_a_text(secret: object) -> None:
+    """What else is given is told by its type: it may hold one."""
+    with pytest.raises(TypeError, match="could not use the secret of tokens: it is of type ") as caught:
+        Tokens(secret)  # type: ignore[arg-type]
+    assert type(secret).__name__ in str(caught.value)
+
+
 @pytest.mark.parametrize("algorithms", [[], ["none"], ["HS256", "RS256"], ["hs256"]])
 def test_only_the_family_of_the_secret_can_be_chosen(algorithms: list[str]) -> None:
     """An RSA signature cannot be checked with a secret; `none` is no signature."""

@@ -28,11 +28,11 @@ ROOT = Path(__file__).parents[2]
 CLOSED = ConnectionClosed(
     connection="c1", principal="ada", address="203.0.113.9", wire="native", path="/ws", seconds=3723.4, code=3012,
     reason="no pong", ended_by="heartbeat", last_inbound_age=45.2, missed_pings=2, outbox_bytes=2048, received=17,
-    sent=230, topics=("room:1", "room:2"), at=1_700_000_000.0,
+    batches_sent=230, topics=("room:1", "room:2"), at=1_700_000_000.0,
 )  # fmt: skip
 OPEN = ConnectionView(
     connection="c2", principal="", address="", wire="raw", path="/chat", seconds=61.0, last_inbound_age=0.5,
-    missed_pings=0, outbox_bytes=0, received=1, sent=2, topics=tuple(f"t{number}" for number in range(12)),
+    missed_pings=0, outbox_bytes=0, received=1, batches_sent=2, topics=tuple(f"t{number}" for number in range(12)),
 )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def test_a_letter_tells_everything_about_one_that_ended() -> None:
         "  when        2023-11-14 22:13:20 UTC, after 1 h 2 min",
         "  code        3012 no pong",
         "  last heard  45 s before that, 2 pings unanswered",
-        "  messages    17 received, 230 sent",
+        "  messages    17 received; sent in 230 batches",
         "  waiting     2 KiB that it had not read",
         "  topics      room:1, room:2",
         "",
@@ -71,7 +71,7 @@ def test_a_letter_tells_how_one_is_that_is_open() -> None:
         "  where       /chat (raw)",
         "  open for    1 min 1 s",
         "  last heard  0.5 s ago",
-        "  messages    1 received, 2 sent",
+        "  messages    1 received; sent in 2 batches",
         "  waiting     nothing that it has not read yet",
         "  topics      t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 2 more",
     ]

@@ -43,6 +43,38 @@ async def test_a_room_takes_messages_from_every_wire(serve: Serve) -> None:
         assert (event["event"], event["payload"]) == ("move", {"action": "move", "column": 3})
 
 
+class Board(Room):
+    """One class under two patterns."""
+
+    def initial_state(self) -> dict[str, str]:
+        return dict(self.params)
+
+    def on_join(self, member: Member, params: object) -> Any:
+        return {"name": self.name, "params": dict(self.params), "said": params, "state": self.state}
+
+    @on("crash")
+    def crash(self, member: Member, data: object) -> None:
+        raise RuntimeError("on purpose")
+
+
+@pytest.mark.allow_failures("RuntimeError", "NotCharged")
+async def test_a_room_knows_what_its_name_says(serve: Serve) -> None:
+    """`params` are the parts that its pattern names, as texts, in each life; those of `on_join` are the client's."""
+    app = Gateway()
+    app.topic("game:{game_id}:{side}")(Board)
+    app.topic("board:{number}")(Board)
+    app.topic("lobby")(Board)
+    server = await serve(app)
+    async with connect(server.ws()) as ada, connect(server.ws()) as bob:
+        joined = await ada.join("game:7:white", data={"x": 1})
+        params = {"game_id": "7", "side": "white"}
+        assert joined["response"] == {"name": "game:7:white", "params": params, "said": {"x": 1}, "state": params}
+        await ada.publish("game:7:white", None, event="crash")
+        assert (await bob.join("game:7:white"))["response"]["params"] == params
+        assert (await ada.join("board:12"))["response"]["params"] == {"number": "12"}
+        assert (await ada.join("lobby"))["response"]["params"] == {}
+
+
 async def test_a_room_handle_joins_and_leaves_by_whoever_is_meant(serve: Serve) -> None:
     """A WebSocket, a member or an id; one that is gone is an error of the receipt."""
     app = table()
@@ -88,6 +120,22 @@ async def test_a7_a_room_handle_shows_and_clears_its_history(serve: Serve) -> No
     room.broadcast("4")
     assert [one.offset for one in (await room.history()).entries] == [4]
     assert (await room.presence()).members == ()
+
+
+async def test_a7_a_page_of_history_is_read_like_a_list(serve: Serve) -> None:
+    """Of what was published, in the order that was asked for, each with its time by the clock on the wall."""
+    server = await serve(table)
+    room, wall = server.app.room("game:1"), server.app.node.wall
+    assert (list(await room.history()), len(await room.history())) == ([], 0)
+    began = wall()
+    room.broadcast({"n": 1}, event="moved")
+    await room.broadcast("two")
+    page = await room.history()
+    assert [(one.event, one.value, one.sender) for one in page] == [("moved", {"n": 1}, None), ("message", "two", None)]
+    assert (len(page), page.position.offset, [one.value for one in reversed(page)]) == (2, 2, ["two", {"n": 1}])
+    assert all(began <= one.at <= wall() for one in page)
+    assert page[-1].value == "two"
+    assert [one.value for one in await room.history(limit=1, reverse=True)] == ["two"]
 
 
 async def test_c5_closing_a_room_ends_memberships_and_no_connection(serve: Serve) -> None:

@@ -1,0 +1,112 @@
+"""App code that could not be called as it is written is refused where it is written, not when somebody comes."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway import Gateway, Room, WebSocketEndpoint, on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def nothing() -> None: ...
+def one(first: Any) -> None: ...
+def two(first: Any, second: Any) -> None: ...
+def four(first: Any, second: Any, third: Any, fourth: Any) -> None: ...
+def anything(*_: Any) -> None: ...
+def more(first: Any, second: Any, third: Any = None, *, fourth: Any = None) -> None: ...
+
+
+@functools.wraps(four)
+def wrapping(self: Any, member: Any, payload: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("base", "hook", "function", "wanted"),
+    [
+        (Room, "on_start", two, "(self)"),
+        (Room, "on_join", two, "(self, member, params)"),
+        (Room, "on_join", four, "(self, member, params)"),
+        (Room, "on_leave", two, "(self, member, reason)"),
+        (Room, "on_empty", two, "(self)"),
+        (Room, "initial_state", nothing, "(self)"),
+        (WebSocketEndpoint, "on_connect", one, "(self, ws)"),
+        (WebSocketEndpoint, "on_receive", two, "(self, ws, data)"),
+        (WebSocketEndpoint, "on_error", two, "(self, ws, error)"),
+        (WebSocketEndpoint, "on_disconnect", two, "(self, ws, code)"),
+        (WebSocketEndpoint, "rooms", two, "(self)"),
+    ],
+)
+def test_a_hook_that_takes_other_arguments_is_refused_at_the_class(
+    base: type, hook: str, function: Any, wanted: str
+) -> None:
+    """With how to write it: it would fail for every client that comes."""
+    with pytest.raises(TypeError) as raised:
+        type("Chat", (base,), {hook: function})
+    assert str(raised.value).startswith(f"could not make Chat: its {hook} takes (")
+    assert str(raised.value).endswith(f"; write def {hook}{wanted}")
+
+
+@pytest.mark.parametrize(
+    ("base", "hook"), [(Room, "on_join"), (Room, "on_leave"), (WebSocketEndpoint, "on_disconnect")]
+)
+@pytest.mark.parametrize("function", [anything, more, wrapping, staticmethod(two)])
+def test_a_hook_may_take_its_arguments_in_any_way(base: type, hook: str, function: Any) -> None:
+    """More with defaults, all with a star; what a decorator wraps may take others than the wrapper."""
+    assert hook in vars(type("Chat", (base,), {hook: function}))
+
+
+@pytest.mark.parametrize("base", [Room, WebSocketEndpoint])
+def test_a_handler_takes_who_and_what(base: type) -> None:
+    """At the class statement, under its own name."""
+
+    def say(self: Any, message: Any) -> None: ...
+
+    with pytest.raises(TypeError) as raised:
+        type("Chat", (base,), {"say": on("said")(say)})
+    assert str(raised.value) == (
+        "could not make Chat: its say takes (self: 'Any', message: 'Any') -> 'None'; "
+        "it is called with 2 arguments after self: who says it, and what"
+    )
+
+
+def test_a_marked_handler_that_is_no_plain_function_is_left_alone() -> None:
+    """Nobody knows what a descriptor of somebody's own hands on."""
+
+    class Chat(Room):
+        @on("said")
+        @functools.partialmethod
+        def say(self, *args: Any) -> None: ...
+
+    assert list(Chat.events) == ["said"]
+
+
+@pytest.mark.parametrize("function", [nothing, one, four])
+def test_functions_that_are_handlers_take_what_they_are_given(function: Callable[..., Any]) -> None:
+    """Calls, channel handlers, permits, middleware: where they are declared, and nothing of them is there."""
+    app = Gateway()
+    chat = app.channel("chat")
+    declarations: list[tuple[Callable[[Any], Any], int]] = [
+        (app.rpc("add"), 2), (app.on_send, 2), (chat.on("said"), 2), (app.permits("a:*"), 3), (app.use, 2),
+    ]  # fmt: skip
+    for declare, arguments in declarations:
+        with pytest.raises(TypeError, match=f"it is called with {arguments} arguments"):
+            declare(function)
+    assert (app.calls, chat.has_handlers, app.topics.permits, app.router.passage.middleware) == ({}, False, {}, ())
+
+
+def test_what_python_cannot_tell_the_arguments_of_is_believed() -> None:
+    """A function built into an extension may have no signature."""
+    assert Gateway(permissions=[max]).permissions == (max,)
+
+
+def test_a_call_may_take_its_topic_as_well() -> None:
+    """By that name, anywhere behind the ws and the data."""
+    app = Gateway()
+    app.rpc("here")(lambda ws, data, topic: topic)
+    app.rpc("there")(lambda ws, data, *, topic: topic)
+    assert list(app.calls) == ["here", "there"]

@@ -272,6 +272,6 @@ def let_go(cell: Cell) -> None:
     if cell._suspension is not None:
         try:
             cell._suspension.abandon()
-        except RuntimeError as error:  # it swallowed GeneratorExit as well
+        except BaseException as error:  # of its `finally`; or it swallowed GeneratorExit as well
             cell._env.events.publish(ActorFailed(cell, error, "close"))
         cell._suspension = None

@@ -25,6 +25,7 @@ from .departure import as_itself, depart, finish, goes_alone
 from .ending import call_hook, close, drop_instance, end, is_registered, look_at_group, stop_children, strip
 from .errors import ActorDeadError, NotCharged, RestartsExceeded, in_short
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
+from .leftovers import drain
 from .mailbox import UNBOUNDED
 from .messages import ChildFailed
 from .ops import (
@@ -43,7 +44,19 @@ from .ops import (
     settle,
 )
 from .siblings import gather, is_member, is_retired, regroup, rejoin, revive
-from .supervision import JOIN, STOP, TRANSIENT, ChildSpec, Decision, ExitReason, GiveUp, Restart, RestartRecord, decide
+from .supervision import (
+    JOIN,
+    STOP,
+    TEMPORARY,
+    TRANSIENT,
+    ChildSpec,
+    Decision,
+    ExitReason,
+    GiveUp,
+    Restart,
+    RestartRecord,
+    decide,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -92,19 +105,50 @@ def spawn(
         if parent is not None and parent._closed:  # on another thread, while it took this one in
             raise ActorDeadError(f"cannot spawn {actor_class.__name__}: {parent} ended", parent._reason or "stopped")
         construct(cell)
+        if is_registered(cell):
+            ActorRegistry.register(cell)
+        if cell._phase != STARTING:  # ended while it was made, on another thread
+            _make_dead(cell)
     except BaseException:
-        cell._phase = DEAD
-        if parent is not None:
-            parent._disown(cell)
-        if cell._termination is not None:
-            cell._termination.resolve(None)
+        _take_back(cell)
         raise
     if spec.restart == "temporary":
         cell._arguments = None  # never built again: nothing it was given is kept alive
-    if is_registered(cell):
-        ActorRegistry.register(cell)
     _begin(cell)
     return cell
+
+
+def _make_dead(cell: Cell) -> None:
+    """Its burial came before its instance. Raises ActorDeadError if that was because of its parent."""
+    drop_instance(cell)
+    ActorRegistry.unregister(cell)
+    parent = cell._parent
+    if parent is not None and parent._closed:
+        reason = parent._reason or "stopped"
+        raise ActorDeadError(f"cannot spawn {cell.actor_class.__name__}: {parent} ended meanwhile", reason)
+
+
+def _take_back(cell: Cell) -> None:
+    """
+    Its `__init__` raised: its name is free at once. Any thread.
+
+    What it began in there, children, watches, timers, ends as with any actor, in a turn; until then it stands in the
+    tree without its name.
+    """
+    parent, cell._spec, cell._arguments = cell._parent, TEMPORARY, None
+    if parent is not None:
+        parent._disown(cell)
+    if cell._phase != STARTING:
+        return
+    if parent is None or (cell._family is None and cell._rare is None and cell._lane is None):
+        cell._phase, cell._reason = DEAD, "failed"
+        drain(cell)
+        if cell._termination is not None:
+            cell._termination.resolve(None)
+        return
+    cell._name = None
+    parent._adopt(cell)
+    cell._post_from_any_thread(StopNow("failed"))
 
 
 def construct(cell: Cell) -> None:

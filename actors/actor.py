@@ -59,6 +59,9 @@ class Actor(pykka.Actor):
     supervision: ClassVar[SupervisorSpec] = ONE_FOR_ONE
     """How this actor supervises its children."""
 
+    is_supervisor: ClassVar[bool] = False
+    """Whether it only keeps children alive: stopping it has no deadline but theirs (see `ChildSpec.shutdown`)."""
+
     child_spec: ClassVar[ChildSpec] = TRANSIENT
     """What a child gets that is spawned without a spec of its own."""
 

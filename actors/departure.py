@@ -11,12 +11,13 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from .burial import bury, close, drop_instance, end_side_jobs, hook_failed
 from .cell import STARTING, ActorRef
-from .ending import bury, close, drop_instance, end_side_jobs, hook_failed
+from .grace import LastHook
 from .ops import Finish
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
     from .supervision import ExitReason
 
@@ -88,10 +89,10 @@ def _on_stop(cell: Cell) -> Coroutine[Any, Any, None] | None:
     return result if isinstance(result, CoroutineType) else None
 
 
-async def finish(cell: Cell, ending: Awaitable[None]) -> None:
+async def finish(cell: Cell, ending: Coroutine[Any, Any, None]) -> None:
     """The rest of an end that began in place."""
     try:
-        await ending
+        await LastHook(cell, ending)
     except BaseException as error:
         hook_failed(cell, "on_stop", error)
     bury(cell)

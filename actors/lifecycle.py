@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 from pykka import ActorRegistry
 
 from .bounded import BoundedRef
+from .burial import close, drop_instance, is_registered, look_at_group, strip
 from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef, Arguments
 from .departure import as_itself, depart, finish, goes_alone
-from .ending import call_hook, close, drop_instance, end, is_registered, look_at_group, stop_children, strip
+from .ending import call_hook, end
 from .errors import ActorDeadError, NotCharged, RestartsExceeded, in_short
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from .leftovers import drain
@@ -43,6 +44,7 @@ from .ops import (
     is_cut_short,
     settle,
 )
+from .send_off import stop_children
 from .siblings import gather, is_member, is_retired, regroup, rejoin, revive
 from .supervision import (
     JOIN,
@@ -188,7 +190,7 @@ def perform(cell: Cell, op: Op) -> Doing | None:
         revive(cell)
     if isinstance(op, Revive | TakeUp | Finish):  # the last one only where the end has begun
         return None
-    return _leave(cell, op.reason, None)
+    return _leave(cell, op.reason, None, hurried=op.reason == "shutdown")
 
 
 def fail(cell: Cell, error: BaseException, doing: str) -> None:
@@ -276,7 +278,7 @@ async def _start_later(cell: Cell, starting: Doing) -> None:
 
 def _not_up(cell: Cell, error: BaseException, doing: str) -> None:
     """A start that raised is a failure; one that was cut short is none: what did it waits in the lane."""
-    if not (isinstance(error, asyncio.CancelledError) and is_cut_short(cell._lane)):
+    if not (isinstance(error, (asyncio.CancelledError, GeneratorExit)) and is_cut_short(cell._lane)):
         fail(cell, error, doing)
     elif doing in NEVER_RAN:
         drop_instance(cell)
@@ -308,7 +310,7 @@ def _stop_now(cell: Cell, op: StopNow) -> Doing | None:
     return None if ending is None else finish(cell, ending)
 
 
-async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | None) -> None:
+async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | None, *, hurried: bool = False) -> None:
     """A stop or a kill: the end, unless its child spec says that this kind of exit is mended."""
     decision = _judge(cell, reason)
     try:
@@ -317,7 +319,7 @@ async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | N
         elif isinstance(decision, GiveUp):
             await _give_up(cell, None, decision)
         else:
-            await end(cell, reason)
+            await end(cell, reason, hurried=hurried)
     finally:  # also when this is closed in the middle, because a hook had to be abandoned
         if reply_to is not None:
             reply_to.resolve(True)  # type: ignore[attr-defined]
@@ -404,9 +406,11 @@ async def _give_up(cell: Cell, error: BaseException | None, decision: GiveUp) ->
     spec = parent._relations().supervision
     exceeded = RestartsExceeded(str(cell), spec.intensity, spec.period)
     exceeded.__cause__ = error
-    await end(cell, "gave_up", error)
-    if decision.then != "stop_child":
-        fail(parent, exceeded, "supervising")
+    try:
+        await end(cell, "gave_up", error)
+    finally:  # also when this is closed in the middle
+        if decision.then != "stop_child":
+            fail(parent, exceeded, "supervising")
 
 
 def _deliver_signal(cell: Cell, op: Notify) -> Doing | None:

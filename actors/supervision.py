@@ -40,8 +40,9 @@ class ChildSpec:
     restart: RestartType = "transient"
 
     shutdown: float | None = None
-    """Seconds it may take to stop before its handler is cancelled. None: 5 s for a worker, no limit for a supervisor
-    (its children bring their own). 0 kills at once."""
+    """Seconds it may take to stop before its handler is cancelled. None: 5 s for a worker; no limit for a supervisor
+    (`Actor.is_supervisor`) or while it waits for its children, who bring their own. 0 kills at once. However it ends,
+    each hook of its end, such as `on_stop`, has as long: None is 5 s there, and less than a second is one."""
 
     significant: bool = False
     """Whether its end by itself may end its supervisor (`auto_shutdown`). A permanent child has no such end."""
@@ -62,6 +63,9 @@ class ChildSpec:
 
 WORKER_SHUTDOWN = 5.0
 """Seconds; OTP's default for a worker."""
+
+KILL_GRACE = 1.0
+"""Seconds a cancelled handler or hook may take for its own clean-up before it is abandoned."""
 
 TEMPORARY = ChildSpec(restart="temporary")
 TRANSIENT = ChildSpec()

@@ -52,9 +52,18 @@ def end_side_jobs(cell: Cell) -> None:
     cell._pipes = cell._idle = None
 
 
+def end_back_off(cell: Cell) -> None:
+    """It comes back otherwise, or later, or never."""
+    back_off = cell._back_off
+    if back_off is not None:
+        back_off.cancel()
+        cell._back_off = None
+
+
 def strip(cell: Cell) -> None:
     """Takes from a ref that lives on what belonged to its instance; its children are gone."""
     cell._phase, cell._scheduled = SUSPENDED, True
+    end_back_off(cell)
     if cell._family is not None:
         cell._family.renew()
     end_side_jobs(cell)
@@ -75,8 +84,10 @@ def bury(cell: Cell) -> None:
         _offer_undelivered(cell, cell._actor)
     cell._phase = DEAD
     end_side_jobs(cell)  # again: an abandoned one has come here without, and `on_stop` may have begun some
-    if cell._rare is not None and cell._rest is not None:
-        cell._rest.cancel()
+    if cell._rare is not None:
+        end_back_off(cell)
+        if cell._rest is not None:
+            cell._rest.cancel()
     drain(cell)
     for op in cell._lane or ():
         settle(op)

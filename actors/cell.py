@@ -98,6 +98,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "actor_class",
     )
     _aside: Rare[deque[Any]] = Rare()
+    _back_off: Rare[asyncio.TimerHandle] = Rare()
     _hook: Rare[LastHook] = Rare()
     """The hook that is under way, if its instance goes with it."""
     _idle: Rare[Idle] = Rare()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pykka import ActorRegistry
 
 from .bounded import BoundedRef
-from .burial import close, drop_instance, is_registered, look_at_group, strip
+from .burial import close, drop_instance, end_back_off, is_registered, look_at_group, strip
 from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef, Arguments
 from .departure import as_itself, depart, finish, goes_alone
 from .ending import call_hook, end
@@ -354,7 +354,8 @@ async def _replace(cell: Cell, error: BaseException | None, decision: Restart) -
     elif decision.delay <= 0:
         cell._post(Rebuild(0.0))
     else:
-        cell._env.dispatcher.loop.call_later(decision.delay, cell._post, Rebuild(decision.delay))
+        loop = cell._env.dispatcher.loop
+        cell._back_off = loop.call_later(decision.delay, cell._post, Rebuild(decision.delay))
 
 
 async def _make_way(cell: Cell, op: Retire) -> None:
@@ -377,8 +378,9 @@ async def _retire(cell: Cell, error: BaseException | None) -> None:
 
 
 async def _rebuild(cell: Cell, op: Rebuild) -> None:
-    if cell._phase != SUSPENDED or cell._actor is not None:  # an earlier back-off of one that came back otherwise
+    if cell._phase != SUSPENDED or cell._actor is not None:  # it came back otherwise
         return
+    end_back_off(cell)
     doing = "restart"
     try:
         construct(cell)

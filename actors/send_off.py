@@ -13,8 +13,9 @@ from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from .cell import DEAD, RUNNING, ActorRef
+from .cell import DEAD, RUNNING, STARTING, ActorRef
 from .grace import abandon
+from .leftovers import has_left
 from .ops import Kill, StopNow
 from .supervision import KILL_GRACE, WORKER_SHUTDOWN
 
@@ -117,7 +118,8 @@ async def stop_some(parent: Cell, children: Sequence[Cell], *, drain: bool, hurr
 
 
 def _tell_to_stop(child: Cell, *, drain: bool) -> None:
-    if drain and child._phase == RUNNING:
+    """One that still starts handles its mail, too; one that is being restarted is not brought back for it."""
+    if drain and (child._phase == RUNNING or (child._phase == STARTING and has_left(child))):
         child._stop_after_mailbox(None, "shutdown")
     else:
         child._post(StopNow("shutdown"))

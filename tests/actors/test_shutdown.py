@@ -68,6 +68,58 @@ async def test_what_waits_is_handled_before_the_system_is_left() -> None:
     assert len(system.dead_letters) == 0
 
 
+class Starting(Sleeper):
+    """Takes its time to start."""
+
+    async def on_start(self) -> None:
+        await asyncio.sleep(self.pause)
+
+    async def on_stop(self) -> None:  # type: ignore[override]
+        self.ends.append((self.actor_ref._name, now()))
+
+
+@pytest.mark.actors
+async def test_what_waits_for_one_that_still_starts_is_handled_before_the_system_is_left() -> None:
+    """It starts, handles it, and stops."""
+    ends: list[Any] = []
+    async with ActorSystem() as system:
+        asked = system.spawn(Starting, ends, 2.0, name="slow").ask(1.0, block=False)
+        system.spawn(Starting, ends, name="quick").tell(1.0)
+    assert ends == [("quick", 1.0), ("slow", 3.0)]
+    assert await asked is None
+    assert len(system.dead_letters) == 0
+
+
+@pytest.mark.actors
+async def test_a_start_that_takes_longer_than_it_may_does_not_hold_up_the_end() -> None:
+    """Its time is that of its stop; what waited is a dead letter."""
+    ends: list[Any] = []
+    async with ActorSystem() as system:
+        system.spawn(Starting, ends, 60.0, name="slow").tell(1.0)
+        await asyncio.sleep(1)
+    assert (now(), ends) == (6.0, [])
+    assert dict(system.dead_letters.counts) == {"shutdown": 1}
+
+
+@pytest.mark.actors
+async def test_nobody_is_brought_back_while_its_supervisor_stops() -> None:
+    """What waits for one in its back-off is a dead letter, and the end does not wait for it."""
+
+    class Failing(Actor):
+        def on_receive(self, message: Any) -> None:
+            if message == "fail":
+                raise ValueError
+
+    async with ActorSystem() as system:
+        ref = system.spawn(Failing)
+        for message in ("fail", "fail", "waits"):
+            ref.tell(message)
+        await asyncio.sleep(0.05)
+        assert ref.info().phase == "restarting"
+    assert now() == 0.05
+    assert [(letter.message, letter.reason) for letter in system.dead_letters.recent] == [("waits", "shutdown")]
+
+
 @pytest.mark.allow_dead_letters("shutdown")
 async def test_past_its_time_the_handler_is_cancelled(system: ActorSystem) -> None:
     """Five seconds for a worker; then its handler is cancelled, its hook still runs, the rest is dead letters."""

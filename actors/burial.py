@@ -91,6 +91,7 @@ def bury(cell: Cell) -> None:
     drain(cell)
     for op in cell._lane or ():
         settle(op)
+    cell._lane = cell._arguments = cell._context = None  # who holds a ref of the dead holds nothing else
     notify_all(cell)
     if cell._parent is not None:
         cell._parent._disown(cell)

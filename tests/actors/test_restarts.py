@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
+import weakref
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import pytest
@@ -143,6 +146,47 @@ async def test_timers_end_with_their_instance_also_ticks_that_wait_already(syste
     await ref.request("end")
     assert not [page for page in pages if "tick" in str(page)]
     assert_conservation(system)
+
+
+async def test_a_ref_of_the_dead_keeps_nothing_of_what_it_was_made_of(system: ActorSystem) -> None:
+    """Whoever holds it holds neither arguments nor context variables, nor what waited in its system lane."""
+
+    class Big:
+        pass
+
+    class Holding(Actor):
+        def __init__(self, big: Big) -> None:
+            super().__init__()
+            variable.set(big)
+
+        def on_receive(self, message: Any) -> None:
+            variable.set(Big())
+            kept["context"] = weakref.ref(variable.get())
+
+        async def on_stop(self) -> None:  # type: ignore[override]
+            noticed = Big()
+            kept["lane"] = weakref.ref(noticed)
+            self.watch_with(other, noticed)
+            await asyncio.sleep(1)
+
+    variable: ContextVar[Big] = ContextVar("variable")
+    kept: dict[str, weakref.ref[Big]] = {}
+    other = system.spawn(Diary, [])
+    await other.stop()
+    big = Big()
+    kept["argument"] = weakref.ref(big)
+    ref = await asyncio.create_task(_spawned(system, Holding, big))
+    del big
+    await ref.request("message")
+    await ref.stop()
+    gc.collect()
+    assert {name for name, one in kept.items() if one() is not None} == set()
+    assert not ref.is_alive()
+
+
+async def _spawned(system: ActorSystem, cls: type[Actor], *args: Any) -> Any:
+    """In a task, whose context goes with it."""
+    return system.spawn(cls, *args)
 
 
 async def test_a_failing_on_start_counts_as_a_restart(system: ActorSystem) -> None:

@@ -134,10 +134,15 @@ def _offer_undelivered(cell: Cell, actor: Any) -> None:
         if messages:
             actor.on_undelivered(messages)
     except BaseException as error:
-        cell._env.events.publish(ActorFailed(cell, error, "on_undelivered"))
-        for message in messages:
-            cell._lost -= 1
-            undeliverable(cell, message, cell._reason or "stopped")
+        not_taken(cell, messages, error)
+
+
+def not_taken(cell: Cell, messages: list[object], error: BaseException) -> None:
+    """Its `on_undelivered` failed."""
+    hook_failed(cell, "on_undelivered", error)
+    for message in messages:
+        cell._lost -= 1
+        undeliverable(cell, message, cell._reason or "stopped")
 
 
 def hook_failed(cell: Cell, name: str, error: BaseException) -> None:

@@ -11,9 +11,10 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from .burial import bury, close, drop_instance, end_side_jobs, hook_failed
+from .burial import bury, close, drop_instance, end_side_jobs, hook_failed, not_taken
 from .cell import STARTING, ActorRef
 from .grace import LastHook
+from .leftovers import has_left, take_for_hook
 from .ops import Finish
 
 if TYPE_CHECKING:
@@ -95,4 +96,18 @@ async def finish(cell: Cell, ending: Coroutine[Any, Any, None]) -> None:
         await LastHook(cell, ending)
     except BaseException as error:
         hook_failed(cell, "on_stop", error)
+    await hand_over(cell)
     bury(cell)
+
+
+async def hand_over(cell: Cell) -> None:
+    """A blocking actor takes on its thread what it will not handle; any other does when it is buried."""
+    actor = cell._actor
+    if actor is None or not getattr(cell.actor_class, "_takes_on_thread", False) or not has_left(cell):
+        return
+    messages = take_for_hook(cell)
+    try:
+        if messages:
+            await LastHook(cell, actor._run_hook(actor.on_undelivered, messages))
+    except BaseException as error:
+        not_taken(cell, messages, error)

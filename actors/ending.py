@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .burial import bury, close, drop_instance, end_side_jobs, hook_failed
 from .cell import STARTING, ActorRef
+from .departure import hand_over
 from .grace import LastHook
 from .send_off import stop_children
 
@@ -42,6 +43,7 @@ async def end(cell: Cell, reason: ExitReason, error: BaseException | None = None
     end_side_jobs(cell)
     if cell._actor is not None and not (error is not None and cell._env.pykka_compatible):
         await call_hook(cell, "on_stop", cell._actor.on_stop)
+    await hand_over(cell)
     bury(cell)
 
 

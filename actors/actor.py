@@ -141,7 +141,11 @@ class Actor(pykka.Actor):
         """Before the first message, for each instance. Raising counts as a failure."""
 
     def on_stop(self) -> Any:
-        """After the last message of an actor that ends for good; children are gone by then."""
+        """
+        After the last message of an actor that ends for good; children are gone by then.
+
+        It may take as long as its actor has to stop (`ChildSpec.shutdown`, 5 s by default); then it is cancelled.
+        """
 
     def on_failure(
         self,

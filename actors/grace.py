@@ -9,6 +9,7 @@ the time for all of them, and abandons a life as a whole. Until something really
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .burial import bury, close
@@ -91,7 +92,7 @@ class LastHook:
     def _next(self, seconds: float, act: Callable[[], None]) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
-        self._expiry = self._cell._env.dispatcher.loop.call_later(seconds, act)
+        self._expiry = None if seconds == inf else self._cell._env.dispatcher.loop.call_later(seconds, act)
 
     def _give_up_life(self) -> None:
         """It waits for a task that swallowed the cancellation in its place."""

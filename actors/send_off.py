@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 class SendOff:
     """Some children of one parent on their way out, and who waits for them."""
 
-    __slots__ = ("_gone", "_left", "_loop", "_parent", "_timers", "_waiting")
+    __slots__ = ("_gone", "_is_hurried", "_left", "_loop", "_parent", "_timers", "_waiting")
 
     def __init__(self, parent: Cell, children: Sequence[Cell]) -> None:
         self._parent = parent
         self._loop = parent._env.dispatcher.loop
         self._left = len(children)
+        self._is_hurried = False
         self._waiting: dict[float, list[Cell]] = {}
         """Who was not killed yet, by the seconds it was given."""
         self._timers: list[asyncio.TimerHandle] = []
@@ -43,6 +44,7 @@ class SendOff:
 
     def begin(self, children: Sequence[Cell], *, drain: bool, hurried: bool) -> None:
         """Tells each to stop; `drain`: after what waits in its mailbox. `hurried`: kills each at once."""
+        self._is_hurried = hurried
         for child in children:
             patience = 0.0 if hurried else patience_for(child)
             self._waiting.setdefault(patience, []).append(child)
@@ -54,8 +56,13 @@ class SendOff:
             elif patience != inf:
                 self._timers.append(self._loop.call_later(patience, self._time_is_up, patience))
 
-    async def over(self) -> None:
-        """Waits until all are gone. A cancellation, by a kill, hurries them up: who was killed keeps its grace."""
+    async def over(self) -> bool:
+        """
+        Waits until all are gone. A cancellation, by a kill, hurries them up: who was killed keeps its grace.
+
+        Returns:
+            Whether they were hurried up, as those who come after them are to be.
+        """
         self._parent._send_off = self
         try:
             while self._left:
@@ -63,12 +70,14 @@ class SendOff:
                     await self._gone
                 except asyncio.CancelledError:
                     self._gone = self._loop.create_future()
+                    self._is_hurried = True
                     late, self._waiting = self._waiting, {}
                     self._kill(chain.from_iterable(late.values()))
         finally:
             self._parent._send_off = None
             for timer in self._timers:
                 timer.cancel()
+        return self._is_hurried
 
     def _note_gone(self) -> None:
         self._left -= 1
@@ -107,14 +116,14 @@ async def stop_children(cell: Cell, *, drain: bool, hurried: bool = False) -> No
     together = family.supervision.strategy == "dynamic"
     while family.children:
         children = list(family.children.values())
-        await stop_some(cell, children if together else children[-1:], drain=drain, hurried=hurried)
+        hurried = await stop_some(cell, children if together else children[-1:], drain=drain, hurried=hurried)
 
 
-async def stop_some(parent: Cell, children: Sequence[Cell], *, drain: bool, hurried: bool = False) -> None:
-    """Stops these children together; returns when all are gone."""
+async def stop_some(parent: Cell, children: Sequence[Cell], *, drain: bool, hurried: bool = False) -> bool:
+    """Stops these children together; returns when all are gone, and whether they were hurried up."""
     send_off = SendOff(parent, children)
     send_off.begin(children, drain=drain, hurried=hurried)
-    await send_off.over()
+    return await send_off.over()
 
 
 def _tell_to_stop(child: Cell, *, drain: bool) -> None:

@@ -53,8 +53,8 @@ class ActorSystem:
     `async with ActorSystem() as system:` runs a tree of actors and leaves only when it is down.
 
     Leaving stops the children of the root in reverse start order; each handles what waits in its mailbox first, within
-    its shutdown time, and is killed after it. Nobody is restarted any more: what waits for one that fails then, or is in
-    its back-off, becomes dead letters.
+    its shutdown time, and is killed after it. Nobody is restarted any more: what waits for one that fails then, or is
+    in its back-off, becomes dead letters.
 
     Raises, on leaving:
         SystemFailed: The root's restart budget was spent; `__cause__` says by what.

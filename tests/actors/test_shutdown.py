@@ -71,7 +71,7 @@ async def test_what_waits_is_handled_before_the_system_is_left() -> None:
 class Starting(Sleeper):
     """Takes its time to start."""
 
-    async def on_start(self) -> None:
+    async def on_start(self) -> None:  # type: ignore[override]
         await asyncio.sleep(self.pause)
 
     async def on_stop(self) -> None:  # type: ignore[override]
@@ -298,6 +298,18 @@ async def test_a_deadline_of_its_own_is_kept_by_who_waits_for_its_children(syste
 
 
 @pytest.mark.allow_abandoned
+async def test_who_is_killed_while_its_children_stop_in_turn_hurries_up_the_rest(system: ActorSystem) -> None:
+    """In their order still, and each by its own hook; none begins to wait when the time is up."""
+    ends: list[Any] = []
+    parent = system.spawn(DynamicSupervisor)
+    static = system.spawn(Sleeper, ends, name="static", under=parent, spec=ChildSpec(shutdown=2.0))
+    for name in "abc":
+        system.spawn(Sleeper, ends, name=name, under=static).tell(3600.0)
+    await asyncio.sleep(0)
+    await parent.stop()
+    assert ends == [("c", 2.0), ("b", 2.0), ("a", 2.0), ("static", 2.0)]
+
+
 async def test_who_is_killed_in_its_handler_takes_its_children_along(system: ActorSystem) -> None:
     """Its time was theirs: they do not begin to wait when it is over."""
     ends: list[Any] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -285,6 +285,56 @@ async def test_giving_up_reaches_the_supervisor_whatever_the_hook_does(system: A
     await asyncio.sleep(10)
     assert (parent.info().phase, parent.info().restarts) == ("running", 1)
     assert [child.info().phase for child in parent.children()] == ["running"]
+
+
+@pytest.mark.allow_failures("ValueError", "OSError", "CancelledError")
+@pytest.mark.parametrize("hook", ["on_failure", "pre_restart", "on_stop"])
+@pytest.mark.parametrize("kill_at", [None, 2.0])
+async def test_a_last_hook_that_raises_when_it_is_closed_is_reported_and_the_restart_goes_on(
+    system: ActorSystem, facts: list[Any], hook: str, kill_at: float | None
+) -> None:
+    """Its children end by their own hooks; siblings that go with it come back with it, whoever cut it short."""
+    ends: list[str] = []
+
+    class Child(Actor):
+        async def on_stop(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(3)
+            ends.append("child")
+
+    async def cling(*_: Any) -> None:
+        try:
+            await keep_on()
+        finally:
+            raise OSError("connection already closed")
+
+    failing = cast("type[Actor]", type("Failing", (Spawning,), {hook: cling, "child": Child}))
+    parent = system.spawn(type("Both", (Supervisor,), {"supervision": SupervisorSpec("one_for_all")}))
+    first, second = system.spawn(failing, under=parent, name="a"), system.spawn(Clinging, under=parent, name="b")
+    await first.request("up")
+    first.tell(ValueError())
+    if kill_at is not None:
+        await asyncio.sleep(kill_at)
+        first.kill()
+    assert await first.request("next", timeout=60) == await second.request("next", timeout=60) == "next"
+    assert now() == (3.0 if kill_at else 6.0) + 3.0
+    assert ends == ["child"]
+    closed = [fact.doing for fact in facts if isinstance(fact, ActorFailed) and isinstance(fact.error, OSError)]
+    assert closed == ["pre_restart" if hook == "on_stop" else hook]
+    assert (first.info().incarnation, second.info().incarnation) == (2, 2)
+    facts.clear()
+    parent.kill()
+
+
+class Spawning(Actor):
+    child: type[Actor]
+
+    def on_start(self) -> None:
+        self.spawn(self.child)
+
+    def on_receive(self, message: Any) -> Any:
+        if isinstance(message, Exception):
+            raise message
+        return message
 
 
 async def test_an_entity_whose_last_hook_hangs_is_followed_by_the_next(system: ActorSystem) -> None:

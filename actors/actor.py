@@ -59,6 +59,9 @@ class Actor(pykka.Actor):
     supervision: ClassVar[SupervisorSpec] = ONE_FOR_ONE
     """How this actor supervises its children."""
 
+    is_supervisor: ClassVar[bool] = False
+    """Whether it only keeps children alive: stopping it has no deadline but theirs (see `ChildSpec.shutdown`)."""
+
     child_spec: ClassVar[ChildSpec] = TRANSIENT
     """What a child gets that is spawned without a spec of its own."""
 
@@ -138,7 +141,11 @@ class Actor(pykka.Actor):
         """Before the first message, for each instance. Raising counts as a failure."""
 
     def on_stop(self) -> Any:
-        """After the last message of an actor that ends for good; children are gone by then."""
+        """
+        After the last message of an actor that ends for good; children are gone by then.
+
+        It may take as long as its actor has to stop (`ChildSpec.shutdown`, 5 s by default); then it is cancelled.
+        """
 
     def on_failure(
         self,

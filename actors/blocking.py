@@ -17,7 +17,16 @@ from .handler_table import HandlerTable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HOOKS = ("on_start", "on_stop", "on_failure", "pre_restart", "post_restart", "on_signal", "on_receive")
+HOOKS = (
+    "on_start",
+    "on_stop",
+    "on_failure",
+    "pre_restart",
+    "post_restart",
+    "on_signal",
+    "on_receive",
+    "on_undelivered",
+)
 """What runs on the thread beside the handlers."""
 
 P = ParamSpec("P")
@@ -110,6 +119,7 @@ class BlockingActor(Actor):
     """
 
     _has_on_start: ClassVar[bool] = True
+    _takes_on_thread: ClassVar[bool]
 
     @classmethod
     def _learn(cls) -> None:
@@ -123,6 +133,7 @@ class BlockingActor(Actor):
                     f"{function.__qualname__} of {cls.__name__} cannot be a coroutine: its thread runs no event loop; "
                     "make it a plain function, or make the class an Actor"
                 )
+        cls._takes_on_thread, cls._takes_undelivered = cls._takes_undelivered, False
         threaded = ThreadedTable(cls._handlers)
         threaded.high_water = cls._handlers.high_water
         cls._handlers = threaded

@@ -38,7 +38,7 @@ from .ops import Kill, Op, StopNow, settle
 from .pykka_names import ActorStop, Envelope
 from .pykka_views import Proxy, Stopped
 from .rare import Rare
-from .supervision import ONE_FOR_ONE, TRANSIENT, ChildSpec
+from .supervision import KILL_GRACE, ONE_FOR_ONE, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,9 +46,11 @@ if TYPE_CHECKING:
 
     from .dispatcher import Suspension
     from .environment import Environment
+    from .grace import LastHook
     from .handler_table import HandlerTable
     from .idle import Idle
     from .piping import Pipes
+    from .send_off import SendOff
     from .supervision import ExitReason, RestartRecord
     from .timers import Timers
 
@@ -96,9 +98,14 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "actor_class",
     )
     _aside: Rare[deque[Any]] = Rare()
+    _back_off: Rare[asyncio.TimerHandle] = Rare()
+    _hook: Rare[LastHook] = Rare()
+    """The hook that is under way, if its instance goes with it."""
     _idle: Rare[Idle] = Rare()
     _last_error: Rare[str] = Rare()
     _rest: Rare[Idle] = Rare()
+    _send_off: Rare[SendOff] = Rare()
+    """The children it waits for, which are to be gone."""
     _patient: Rare[float] = Rare()
     """Until when its handler waits on purpose (see `watchdog`): infinity, or a moment that has passed."""
     _pipes: Rare[Pipes] = Rare()
@@ -429,7 +436,13 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             self._scheduled = True
             self._env.dispatcher.schedule(self)
         elif isinstance(op, Kill):
-            self._suspension.cancel()
+            self._cut_short(self._suspension, op)
+
+    def _cut_short(self, suspension: Suspension, kill: Kill) -> None:
+        """Cancels what is in hand. What a `kill` cancels is looked at after a grace; a supervisor does that itself."""
+        suspension.cancel()
+        if kill.reason == "killed" and self._send_off is None:
+            self._env.dispatcher.loop.call_later(KILL_GRACE, self._env.overdue, self, suspension)
 
     def _post_from_any_thread(self, op: Op) -> None:
         dispatcher = self._env.dispatcher

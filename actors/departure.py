@@ -11,12 +11,14 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from .burial import bury, close, drop_instance, end_side_jobs, hook_failed, not_taken
 from .cell import STARTING, ActorRef
-from .ending import bury, close, drop_instance, end_side_jobs, hook_failed
+from .grace import LastHook
+from .leftovers import has_left, take_for_hook
 from .ops import Finish
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
     from .supervision import ExitReason
 
@@ -88,10 +90,24 @@ def _on_stop(cell: Cell) -> Coroutine[Any, Any, None] | None:
     return result if isinstance(result, CoroutineType) else None
 
 
-async def finish(cell: Cell, ending: Awaitable[None]) -> None:
+async def finish(cell: Cell, ending: Coroutine[Any, Any, None]) -> None:
     """The rest of an end that began in place."""
     try:
-        await ending
+        await LastHook(cell, ending)
     except BaseException as error:
         hook_failed(cell, "on_stop", error)
+    await hand_over(cell)
     bury(cell)
+
+
+async def hand_over(cell: Cell) -> None:
+    """A blocking actor takes on its thread what it will not handle; any other does when it is buried."""
+    actor = cell._actor
+    if actor is None or not getattr(cell.actor_class, "_takes_on_thread", False) or not has_left(cell):
+        return
+    messages = take_for_hook(cell)
+    try:
+        if messages:
+            await LastHook(cell, actor._run_hook(actor.on_undelivered, messages))
+    except BaseException as error:
+        not_taken(cell, messages, error)

@@ -118,11 +118,18 @@ class Suspension:
             self.host.cancel()
 
     def abandon(self) -> None:
-        """Lets go of a handler that swallowed its cancellation: closes it, and ends its host."""
+        """
+        Lets go of a handler that swallowed its cancellation: closes it, in its own context, and ends its host.
+
+        Raises:
+            RuntimeError: It swallowed that as well.
+            Anything its `finally` raises.
+        """
         self.abandoned = True
+        close = self.coroutine.close
         try:
-            self.coroutine.close()
-        finally:  # it may swallow that as well
+            close() if self.context is None else self.context.run(close)
+        finally:
             self.cancel()
 
 

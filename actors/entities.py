@@ -51,6 +51,7 @@ class Region(Actor):
     next message for its key. If making it raises, that message is refused, and nobody else's.
     """
 
+    is_supervisor = True
     supervision = DYNAMIC
 
     def __init__(

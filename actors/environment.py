@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -11,9 +11,10 @@ from .variants import Variants
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
     from .clock import Clock
-    from .dispatcher import Dispatcher
+    from .dispatcher import Dispatcher, Suspension
     from .events import DeadLetters, EventStream
 
 
@@ -121,5 +122,7 @@ class Environment:
     """Seconds a `request` waits that does not say how long."""
     variants: Variants = attrs.Factory(Variants)
     ledger: Ledger = attrs.Factory(Ledger)
+    overdue: Callable[[Any, Suspension], None] = attrs.field(kw_only=True)
+    """What becomes of a cell with what a kill has cancelled a grace ago, if that still runs."""
     fatal: BaseException | None = None
     """What ended the system by itself, or the SystemExit or KeyboardInterrupt a handler raised; raised on leaving."""

@@ -21,7 +21,7 @@ class Exhaustion:
     restarts: int
     """Of the leaf, at most; those of supervisors on its path included, since they begin it anew."""
     seconds: float
-    """Until then: the back-offs, without their jitter."""
+    """Until then: the back-offs, each in the middle of what its jitter makes of it."""
     levels: int
     """How many supervisors, from its own upwards, run out of restarts."""
     then: OnExceeded

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 from pykka import ActorRegistry
 
 from .bounded import BoundedRef
+from .burial import close, drop_instance, end_back_off, is_registered, look_at_group, strip
 from .cell import DEAD, RUNNING, STARTING, STOPPING, SUSPENDED, ActorRef, Arguments
 from .departure import as_itself, depart, finish, goes_alone
-from .ending import call_hook, close, drop_instance, end, is_registered, look_at_group, stop_children, strip
+from .ending import call_hook, end
 from .errors import ActorDeadError, NotCharged, RestartsExceeded, in_short
 from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
+from .leftovers import drain
 from .mailbox import UNBOUNDED
 from .messages import ChildFailed
 from .ops import (
@@ -42,8 +44,21 @@ from .ops import (
     is_cut_short,
     settle,
 )
+from .send_off import stop_children
 from .siblings import gather, is_member, is_retired, regroup, rejoin, revive
-from .supervision import JOIN, STOP, TRANSIENT, ChildSpec, Decision, ExitReason, GiveUp, Restart, RestartRecord, decide
+from .supervision import (
+    JOIN,
+    STOP,
+    TEMPORARY,
+    TRANSIENT,
+    ChildSpec,
+    Decision,
+    ExitReason,
+    GiveUp,
+    Restart,
+    RestartRecord,
+    decide,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -92,19 +107,50 @@ def spawn(
         if parent is not None and parent._closed:  # on another thread, while it took this one in
             raise ActorDeadError(f"cannot spawn {actor_class.__name__}: {parent} ended", parent._reason or "stopped")
         construct(cell)
+        if is_registered(cell):
+            ActorRegistry.register(cell)
+        if cell._phase != STARTING:  # ended while it was made, on another thread
+            _make_dead(cell)
     except BaseException:
-        cell._phase = DEAD
-        if parent is not None:
-            parent._disown(cell)
-        if cell._termination is not None:
-            cell._termination.resolve(None)
+        _take_back(cell)
         raise
     if spec.restart == "temporary":
         cell._arguments = None  # never built again: nothing it was given is kept alive
-    if is_registered(cell):
-        ActorRegistry.register(cell)
     _begin(cell)
     return cell
+
+
+def _make_dead(cell: Cell) -> None:
+    """Its burial came before its instance. Raises ActorDeadError if that was because of its parent."""
+    drop_instance(cell)
+    ActorRegistry.unregister(cell)
+    parent = cell._parent
+    if parent is not None and parent._closed:
+        reason = parent._reason or "stopped"
+        raise ActorDeadError(f"cannot spawn {cell.actor_class.__name__}: {parent} ended meanwhile", reason)
+
+
+def _take_back(cell: Cell) -> None:
+    """
+    Its `__init__` raised: its name is free at once. Any thread.
+
+    What it began in there, children, watches, timers, ends as with any actor, in a turn; until then it stands in the
+    tree without its name.
+    """
+    parent, cell._spec, cell._arguments = cell._parent, TEMPORARY, None
+    if parent is not None:
+        parent._disown(cell)
+    if cell._phase != STARTING:
+        return
+    if parent is None or (cell._family is None and cell._rare is None and cell._lane is None):
+        cell._phase, cell._reason = DEAD, "failed"
+        drain(cell)
+        if cell._termination is not None:
+            cell._termination.resolve(None)
+        return
+    cell._name = None
+    parent._adopt(cell)
+    cell._post_from_any_thread(StopNow("failed"))
 
 
 def construct(cell: Cell) -> None:
@@ -144,7 +190,7 @@ def perform(cell: Cell, op: Op) -> Doing | None:
         revive(cell)
     if isinstance(op, Revive | TakeUp | Finish):  # the last one only where the end has begun
         return None
-    return _leave(cell, op.reason, None)
+    return _leave(cell, op.reason, None, hurried=op.reason == "shutdown")
 
 
 def fail(cell: Cell, error: BaseException, doing: str) -> None:
@@ -232,7 +278,7 @@ async def _start_later(cell: Cell, starting: Doing) -> None:
 
 def _not_up(cell: Cell, error: BaseException, doing: str) -> None:
     """A start that raised is a failure; one that was cut short is none: what did it waits in the lane."""
-    if not (isinstance(error, asyncio.CancelledError) and is_cut_short(cell._lane)):
+    if not (isinstance(error, (asyncio.CancelledError, GeneratorExit)) and is_cut_short(cell._lane)):
         fail(cell, error, doing)
     elif doing in NEVER_RAN:
         drop_instance(cell)
@@ -264,7 +310,7 @@ def _stop_now(cell: Cell, op: StopNow) -> Doing | None:
     return None if ending is None else finish(cell, ending)
 
 
-async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | None) -> None:
+async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | None, *, hurried: bool = False) -> None:
     """A stop or a kill: the end, unless its child spec says that this kind of exit is mended."""
     decision = _judge(cell, reason)
     try:
@@ -273,7 +319,7 @@ async def _leave(cell: Cell, reason: ExitReason, reply_to: pykka.Future[Any] | N
         elif isinstance(decision, GiveUp):
             await _give_up(cell, None, decision)
         else:
-            await end(cell, reason)
+            await end(cell, reason, hurried=hurried)
     finally:  # also when this is closed in the middle, because a hook had to be abandoned
         if reply_to is not None:
             reply_to.resolve(True)  # type: ignore[attr-defined]
@@ -308,7 +354,8 @@ async def _replace(cell: Cell, error: BaseException | None, decision: Restart) -
     elif decision.delay <= 0:
         cell._post(Rebuild(0.0))
     else:
-        cell._env.dispatcher.loop.call_later(decision.delay, cell._post, Rebuild(decision.delay))
+        loop = cell._env.dispatcher.loop
+        cell._back_off = loop.call_later(decision.delay, cell._post, Rebuild(decision.delay))
 
 
 async def _make_way(cell: Cell, op: Retire) -> None:
@@ -331,8 +378,9 @@ async def _retire(cell: Cell, error: BaseException | None) -> None:
 
 
 async def _rebuild(cell: Cell, op: Rebuild) -> None:
-    if cell._phase != SUSPENDED or cell._actor is not None:  # an earlier back-off of one that came back otherwise
+    if cell._phase != SUSPENDED or cell._actor is not None:  # it came back otherwise
         return
+    end_back_off(cell)
     doing = "restart"
     try:
         construct(cell)
@@ -360,9 +408,11 @@ async def _give_up(cell: Cell, error: BaseException | None, decision: GiveUp) ->
     spec = parent._relations().supervision
     exceeded = RestartsExceeded(str(cell), spec.intensity, spec.period)
     exceeded.__cause__ = error
-    await end(cell, "gave_up", error)
-    if decision.then != "stop_child":
-        fail(parent, exceeded, "supervising")
+    try:
+        await end(cell, "gave_up", error)
+    finally:  # also when this is closed in the middle
+        if decision.then != "stop_child":
+            fail(parent, exceeded, "supervising")
 
 
 def _deliver_signal(cell: Cell, op: Notify) -> Doing | None:

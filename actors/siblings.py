@@ -17,11 +17,13 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from .burial import strip
 from .cell import DEAD, RUNNING, STOPPING, SUSPENDED, ActorRef
-from .ending import KILL_GRACE, abandon, let_go, patience_for, stop_children_of, strip
 from .future import LoopFuture
+from .grace import abandon, let_go
 from .ops import Rebuild, Regroup, Retire, Revive
-from .supervision import affected
+from .send_off import patience_for, stop_some
+from .supervision import KILL_GRACE, affected
 
 if TYPE_CHECKING:
     Cell = ActorRef[Any]
@@ -79,7 +81,7 @@ async def regroup(cell: Cell, op: Regroup) -> None:
     going = affected(cell._relations().supervision.strategy, cell.children(), failed)
     for sibling in reversed(going):
         if sibling is not failed:
-            await _send_away(sibling)
+            await _send_away(cell, sibling)
     group.going.difference_update(going)
     group.going.discard(failed)
     group.delay = max(group.delay, op.delay)
@@ -130,16 +132,19 @@ def _wake(cell: Cell, group: Group) -> None:
     cell._post(Revive())
 
 
-async def _send_away(sibling: Cell) -> None:
+async def _send_away(parent: Cell, sibling: Cell) -> None:
     """It is retired when this returns; or dead, if it is temporary or was ending already."""
     if sibling._spec.restart == "temporary":
-        await stop_children_of((sibling,), drain=False)
+        await stop_some(parent, (sibling,), drain=False)
         return
     if sibling._phase == DEAD:
         return
     done: LoopFuture[bool] = LoopFuture()
     sibling._post(Retire(done))
-    if await _settled(done, patience_for(sibling)):
+    while not await _settled(done, patience_for(sibling)):
+        if sibling._send_off is None:  # else it waits for its own children, who have deadlines
+            break
+    else:
         return
     for _ in ("its handler", "its hook"):
         if sibling._suspension is not None:

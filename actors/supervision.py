@@ -40,8 +40,9 @@ class ChildSpec:
     restart: RestartType = "transient"
 
     shutdown: float | None = None
-    """Seconds it may take to stop before its handler is cancelled. None: 5 s for a worker, no limit for a supervisor
-    (its children bring their own). 0 kills at once."""
+    """Seconds it may take to stop before its handler is cancelled. None: 5 s for a worker; no limit for a supervisor
+    (`Actor.is_supervisor`) or while it waits for its children, who bring their own. 0 kills at once. However it ends,
+    each hook of its end, such as `on_stop`, has as long: None is 5 s there, and less than a second is one."""
 
     significant: bool = False
     """Whether its end by itself may end its supervisor (`auto_shutdown`). A permanent child has no such end."""
@@ -63,6 +64,9 @@ class ChildSpec:
 WORKER_SHUTDOWN = 5.0
 """Seconds; OTP's default for a worker."""
 
+KILL_GRACE = 1.0
+"""Seconds a cancelled handler or hook may take for its own clean-up before it is abandoned."""
+
 TEMPORARY = ChildSpec(restart="temporary")
 TRANSIENT = ChildSpec()
 
@@ -80,16 +84,17 @@ class Backoff:
     factor: float = attrs.field(default=2.0, validator=attrs.validators.ge(1))
     """By which each further delay is longer. 2 as everywhere: ten failures reach any limit one wants."""
     jitter: float = attrs.field(default=0.2, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
-    """Fraction by which a delay is spread both ways, so that many children do not come back in step."""
+    """Fraction by which a delay is spread both ways, so that many children do not come back in step. The longest are
+    spread below `max`."""
     reset_after: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
-    """Seconds of health after which the next failure counts as the first again."""
+    """Seconds of health after which the next failure counts as the first again; a back-off is none."""
 
     def delay(self, failures: int, random: Callable[[], float]) -> float:
         """Seconds to wait after the `failures`-th failure in a row (1 is the first); `random` is uniform in 0..1."""
         if failures <= 1:
             return self.initial
         steps = min(failures - 2, 64)  # 2**64 is beyond every max; keeps the power from growing without bound
-        plain = min(self.max, self.min * self.factor**steps)
+        plain = min(self.max / (1 + self.jitter), self.min * self.factor**steps)
         return plain * (1 + self.jitter * (2 * random() - 1))
 
 
@@ -141,20 +146,26 @@ class Budget:
 
 
 class RestartRecord:
-    """What a supervisor remembers of one child that failed: how often in a row, when last, and its own budget."""
+    """What a supervisor remembers of one child that failed: how often in a row, since when it is up, its own budget."""
 
-    __slots__ = ("budget", "failed_at", "failures")
+    __slots__ = ("back_at", "budget", "failures")
 
     def __init__(self) -> None:
         self.failures = 0
-        self.failed_at = float("-inf")
+        self.back_at = float("-inf")
+        """When it was to be back after its last failure: from then on it is in health, until it fails."""
         self.budget: Budget | None = None
 
     def note(self, now: float, reset_after: float) -> int:
         """Counts a failure at `now`; returns how many in a row without `reset_after` seconds of health between."""
-        self.failures = self.failures + 1 if now - self.failed_at < reset_after else 1
-        self.failed_at = now
+        self.failures = self.failures + 1 if now - self.back_at < reset_after else 1
+        self.back_at = now
         return self.failures
+
+    def begin(self, now: float, delay: float) -> float:
+        """A back-off begins; returns it."""
+        self.back_at = now + delay
+        return delay
 
 
 @attrs.frozen
@@ -211,7 +222,7 @@ def decide(
     failures = record.note(now, supervisor.backoff.reset_after)
     if not _budget(supervisor, shared, record).spend(now):
         return GiveUp(supervisor.on_exceeded)
-    return Restart(supervisor.backoff.delay(failures, random), together)
+    return Restart(record.begin(now, supervisor.backoff.delay(failures, random)), together)
 
 
 def affected(strategy: Strategy, children: Sequence[C], failed: C) -> tuple[C, ...]:

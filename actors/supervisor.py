@@ -34,6 +34,7 @@ class Up(Request[None]):
 class Supervisor(Actor):
     """Starts its children in order, restarts one that failed, stops them in reverse order."""
 
+    is_supervisor = True
     supervision = ONE_FOR_ONE
 
     def __init__(self, children: Sequence[Child] = ()) -> None:
@@ -56,4 +57,5 @@ class DynamicSupervisor(Actor):
     A restart is charged to the child that failed; one that fails too often is stopped, and nobody else with it.
     """
 
+    is_supervisor = True
     supervision = DYNAMIC

@@ -17,6 +17,7 @@ from .entities import EntityRef, Region
 from .environment import ASK_TIMEOUT, Counts, Environment
 from .errors import ActorDeadError, SystemFailed
 from .events import DeadLetters, EventStream
+from .grace import overdue
 from .lifecycle import spawn
 from .ops import StopNow
 from .supervision import TRANSIENT, ChildSpec, SupervisorSpec
@@ -43,6 +44,7 @@ PERMANENT = ChildSpec(restart="permanent")
 class Guardian(Actor):
     """The root of a tree. When its budget is spent there is nobody to escalate to: the system ends."""
 
+    is_supervisor = True
     supervision = SupervisorSpec(intensity=3, period=60.0, on_exceeded="exit")
 
 
@@ -51,7 +53,8 @@ class ActorSystem:
     `async with ActorSystem() as system:` runs a tree of actors and leaves only when it is down.
 
     Leaving stops the children of the root in reverse start order; each handles what waits in its mailbox first, within
-    its shutdown time, and is killed after it.
+    its shutdown time, and is killed after it. Nobody is restarted any more: what waits for one that fails then, or is
+    in its back-off, becomes dead letters.
 
     Raises, on leaving:
         SystemFailed: The root's restart budget was spent; `__cause__` says by what.
@@ -105,7 +108,10 @@ class ActorSystem:
         runner = Dispatcher(clock, take_turn, self._dispatcher, order=order, in_place=self._in_place)
         events = EventStream(partial(_report, loop))
         chance = order or random.Random()
-        self._env = Environment(self.name, clock, runner, events, DeadLetters(events), chance, self._pykka_compatible)
+        letters = DeadLetters(events)
+        self._env = Environment(
+            self.name, clock, runner, events, letters, chance, self._pykka_compatible, overdue=overdue
+        )
         self._env.ask_timeout = self._ask_timeout
         if self._pykka_compatible:
             pykka_words.subscribe(events)

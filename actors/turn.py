@@ -43,8 +43,9 @@ def take_turn(cell: Cell, throughput: int) -> Suspension | None:
     if suspension is not None:
         suspension.context = context
         cell._suspension = suspension
-        if cell._lane and any(isinstance(op, Kill) for op in cell._lane):  # told to kill by what it then waited for
-            cell._env.dispatcher.loop.call_soon(suspension.cancel)
+        kill = next((op for op in cell._lane or () if isinstance(op, Kill)), None)
+        if kill is not None:  # told to by what it then waited for
+            cell._env.dispatcher.loop.call_soon(cell._cut_short, suspension, kill)
     return suspension
 
 

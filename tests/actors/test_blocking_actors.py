@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from actors import Actor, ActorDeadError, ActorSystem, BadActor, BlockingActor, ChildSpec, handles, run_blocking
+from actors import (
+    Actor,
+    ActorDeadError,
+    ActorSystem,
+    BadActor,
+    BlockingActor,
+    ChildSpec,
+    handles,
+    run_blocking,
+)
+from actors.events import ActorFailed
+from actors.testkit import assert_conservation
 
 HARD_BOUND = 20
 """Real seconds after which a thread that should have been released is given up."""
@@ -135,6 +146,60 @@ async def test_signals_and_typed_handlers_run_on_the_thread(system: ActorSystem)
     assert await ref.request(2) == 3
     assert [name for name, _ in seen] == ["int", "Terminated", "int"]
     assert len({thread for _, thread in seen}) == 1
+
+
+class Keeping(Threaded):
+    """Keeps what it will not handle; `undelivered` does that."""
+
+    def __init__(self, undelivered: Any) -> None:
+        super().__init__()
+        self.undelivered = undelivered
+
+    def on_undelivered(self, messages: list[object]) -> None:
+        self.undelivered(messages)
+
+
+@pytest.mark.parametrize("has_child", [False, True])
+async def test_what_it_will_not_handle_it_takes_on_its_thread(system: ActorSystem, has_child: bool) -> None:
+    """It may write it down there; it is gone only when it has, and nothing becomes a dead letter."""
+    taken: list[Any] = []
+    running, go_on = threading.Event(), threading.Event()
+
+    def begin(_: Threaded) -> int:
+        running.set()
+        go_on.wait(HARD_BOUND)
+        return threading.get_ident()
+
+    ref = system.spawn(Keeping, lambda messages: taken.append((messages, threading.get_ident())))
+    if has_child:
+        system.spawn(Loopy, under=ref)
+    asked = ref.ask(begin, block=False)
+    for number in range(3):
+        ref.tell(number)
+    await asyncio.to_thread(running.wait, HARD_BOUND)
+    ref.stop_now()
+    go_on.set()
+    await ref.terminated
+    assert taken == [([0, 1, 2], await asked)]
+    assert len(system.dead_letters) == 0
+    assert_conservation(system)
+
+
+@pytest.mark.allow_failures("ValueError")
+@pytest.mark.allow_dead_letters("stopped")
+async def test_what_it_fails_to_take_is_a_dead_letter(system: ActorSystem, facts: list[Any]) -> None:
+    """As with any actor: a fact says why, and each is counted once."""
+
+    def refuse(_: list[object]) -> None:
+        raise ValueError
+
+    ref = system.spawn(Keeping, refuse)
+    ref.tell("one")
+    ref.stop_now()
+    await ref.terminated
+    assert [fact.doing for fact in facts if isinstance(fact, ActorFailed)] == ["on_undelivered"]
+    assert [letter.message for letter in system.dead_letters.recent] == ["one"]
+    assert_conservation(system)
 
 
 @pytest.mark.parametrize("name", ["number", "on_receive", "on_start"])

@@ -11,7 +11,7 @@ import pytest
 
 from actors import Actor, ActorRef, ActorSystem, ChildSpec, Terminated, handles
 from actors.departure import stop_in_place
-from actors.ending import abandon
+from actors.grace import abandon
 
 VOICE: ContextVar[str] = ContextVar("VOICE", default="nobody's")
 TEMPORARY = ChildSpec(restart="temporary")

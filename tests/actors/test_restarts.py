@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
+import weakref
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import pytest
 
 from actors import Actor, ActorSystem, Backoff, ChildSpec, SupervisorSpec, Terminated
+from actors.supervision import Budget, Restart, RestartRecord, decide
 from actors.testkit import TestProbe, assert_conservation, crash_on, fail_start
 
 pytestmark = pytest.mark.allow_failures("ValueError", "Injected")
@@ -144,6 +148,47 @@ async def test_timers_end_with_their_instance_also_ticks_that_wait_already(syste
     assert_conservation(system)
 
 
+async def test_a_ref_of_the_dead_keeps_nothing_of_what_it_was_made_of(system: ActorSystem) -> None:
+    """Whoever holds it holds neither arguments nor context variables, nor what waited in its system lane."""
+
+    class Big:
+        pass
+
+    class Holding(Actor):
+        def __init__(self, big: Big) -> None:
+            super().__init__()
+            variable.set(big)
+
+        def on_receive(self, message: Any) -> None:
+            variable.set(Big())
+            kept["context"] = weakref.ref(variable.get())
+
+        async def on_stop(self) -> None:  # type: ignore[override]
+            noticed = Big()
+            kept["lane"] = weakref.ref(noticed)
+            self.watch_with(other, noticed)
+            await asyncio.sleep(1)
+
+    variable: ContextVar[Big] = ContextVar("variable")
+    kept: dict[str, weakref.ref[Big]] = {}
+    other = system.spawn(Diary, [])
+    await other.stop()
+    big = Big()
+    kept["argument"] = weakref.ref(big)
+    ref = await asyncio.create_task(_spawned(system, Holding, big))
+    del big
+    await ref.request("message")
+    await ref.stop()
+    gc.collect()
+    assert {name for name, one in kept.items() if one() is not None} == set()
+    assert not ref.is_alive()
+
+
+async def _spawned(system: ActorSystem, cls: type[Actor], *args: Any) -> Any:
+    """In a task, whose context goes with it."""
+    return system.spawn(cls, *args)
+
+
 async def test_a_failing_on_start_counts_as_a_restart(system: ActorSystem) -> None:
     """It is tried again, with back-off, until the budget is spent; no hook of an ending for what never ran."""
     pages: list[Any] = []
@@ -265,14 +310,74 @@ async def test_back_off_is_exact_in_virtual_time(system: ActorSystem, facts: lis
     assert delays == pytest.approx([0.0, 0.1, 0.2, 0.4, 0.5, 0.0])
 
 
+@pytest.mark.parametrize("jitter", [0.0, 0.2, 1.0])
+def test_the_longest_delays_are_spread_below_the_maximum(jitter: float) -> None:
+    """The maximum is that of what is waited, and who is there for long does not come back in step either."""
+    spec = Backoff(jitter=jitter)
+    drawn = iter((0.0, 0.25, 0.5, 0.75, 1.0))
+    longest = [spec.delay(10_000, drawn.__next__) for _ in range(5)]
+    assert longest[-1] == pytest.approx(spec.max)
+    assert all(delay <= spec.max for delay in longest)
+    assert len(set(longest)) == (5 if jitter else 1)
+
+
+def test_a_back_off_is_no_health() -> None:
+    """What fails as soon as it is back has never been well, however long it was away: its delays grow on."""
+    spec = SupervisorSpec(intensity=10**6, backoff=Backoff(reset_after=5.0, max=60.0, jitter=0.0))
+    record, budget, time, delays = RestartRecord(), Budget(spec.intensity, spec.period), 0.0, []
+    for _ in range(12):
+        decision = decide(spec, budget, ChildSpec(), record, "failed", time, lambda: 0.5)
+        assert isinstance(decision, Restart)
+        delays.append(decision.delay)
+        time += decision.delay + 0.001
+    assert delays == pytest.approx([0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0])
+
+
+async def test_a_back_off_is_not_cut_short_by_an_earlier_one(system: ActorSystem, facts: list[Any]) -> None:
+    """Who is killed in its back-off begins a longer one: what was waited for before is over."""
+
+    class Parent(Actor):
+        supervision = SupervisorSpec(intensity=50, backoff=Backoff(initial=4.0, min=8.0, max=60.0, jitter=0.0))
+
+    ref = system.spawn(Diary, [], under=system.spawn(Parent))
+    ref.tell(ValueError())
+    await asyncio.sleep(1)
+    ref.kill()
+    assert await ref.request("up", timeout=60) == "up"
+    assert asyncio.get_running_loop().time() == 9.0
+    assert [fact.delay for fact in facts if type(fact).__name__ == "ActorRestarted"] == [8.0]
+
+
+async def test_who_ends_in_its_back_off_is_not_kept_for_it(
+    system: ActorSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No timer holds the dead."""
+    loop = asyncio.get_running_loop()
+    call_later, timers = loop.call_later, []
+
+    def noted(delay: float, *args: Any, **more: Any) -> asyncio.TimerHandle:
+        timers.append((delay, call_later(delay, *args, **more)))
+        return timers[-1][1]
+
+    class Parent(Actor):
+        supervision = SupervisorSpec(backoff=Backoff(initial=1000.0, max=1000.0))
+
+    ref = system.spawn(Diary, [], under=system.spawn(Parent))
+    monkeypatch.setattr(loop, "call_later", noted)
+    ref.tell(ValueError())
+    await asyncio.sleep(1)
+    ref.stop_now()
+    await ref.terminated
+    assert [timer.cancelled() for delay, timer in timers if delay == 1000.0] == [True]
+
+
 def test_jitter_spreads_delays_both_ways() -> None:
-    """Within 20 percent, never before the first restart, never beyond the maximum without jitter."""
+    """Within 20 percent, and never before the first restart."""
     spec = Backoff()
     assert (spec.delay(3, lambda: 0.0), spec.delay(3, lambda: 0.5), spec.delay(3, lambda: 1.0)) == pytest.approx(
         (0.16, 0.2, 0.24)
     )
     assert spec.delay(1, lambda: 1.0) == 0.0
-    assert spec.delay(10_000, lambda: 0.5) == spec.max
 
 
 async def test_a_signal_that_comes_during_a_restart_is_not_lost(system: ActorSystem) -> None:

@@ -3,7 +3,8 @@ A future that any thread may set, any event loop may await, and a plain thread m
 
 Theory of operation: a result is published value first, state second; callbacks are claimed by `list.pop`, which is
 atomic, so each runs once even when a setter and an adder meet ("append, then look again"). Nothing here takes a lock
-but a blocked thread, which parks on its own.
+but a blocked thread, which parks on its own. Who settles a future is mostly an actor in the middle of its turn, so
+nothing that a callback raises may reach it: that is reported, and the other callbacks run.
 
 It refuses to block a thread that runs an event loop: pykka's own future does, and stops everybody there.
 """
@@ -88,9 +89,13 @@ class LoopFuture(pykka.Future[T]):
             raise queue.Full
 
     def add_done_callback(self, callback: Callable[[], object]) -> None:
-        """Calls it once, on the thread that settles the future, or at once if it is settled."""
+        """
+        Calls it once, on the thread that settles the future, or at once if it is settled.
+
+        What it raises is handed to the exception handler of the loop that runs there, else to `threading.excepthook`.
+        """
         if self.done():  # nothing of it changes any more: one that is settled may be shared
-            callback()
+            _call(callback)
             return
         if self._callbacks is None:
             self._callbacks = []
@@ -105,7 +110,7 @@ class LoopFuture(pykka.Future[T]):
                 callback = callbacks.pop()
             except IndexError:  # the other side of a race took the last one
                 return
-            callback()
+            _call(callback)
 
     def _value(self) -> T:
         if self._state == _VALUE:
@@ -160,9 +165,11 @@ class LoopFuture(pykka.Future[T]):
 
         def settle() -> None:
             try:
-                mapped.resolve(func(self._value()))
-            except Exception as error:
+                value = func(self._value())
+            except BaseException as error:  # for who reads it: whoever settled this one has nothing to do with it
                 mapped.fail(error)
+            else:
+                mapped.resolve(value)
 
         self.add_done_callback(settle)
         return mapped
@@ -183,12 +190,31 @@ class LoopFuture(pykka.Future[T]):
                 left[index].add_done_callback(lambda: collect(index + 1))
                 return
             try:
-                joined.resolve([future._value() for future in left])
-            except Exception as error:
+                values = [future._value() for future in left]
+            except BaseException as error:
                 joined.fail(error)
+            else:
+                joined.resolve(values)
 
         collect(0)
         return joined
+
+
+def _call(callback: Callable[[], object]) -> None:
+    """Calls it where the result came in; there what it raises is nobody's fault."""
+    try:
+        callback()
+    except BaseException as error:
+        _report(callback, error)
+
+
+def _report(callback: Callable[[], object], error: BaseException) -> None:
+    loop = asyncio._get_running_loop()
+    if loop is not None:
+        loop.call_exception_handler({"message": f"a callback of a future raised: {callback!r}", "exception": error})
+    else:
+        given = (type(error), error, error.__traceback__, threading.current_thread())
+        threading.excepthook(threading.ExceptHookArgs(given))
 
 
 def _wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[None]) -> None:

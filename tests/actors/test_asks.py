@@ -266,3 +266,22 @@ async def test_a_stop_is_answered_when_its_actor_had_to_be_abandoned(system: Act
     await parent.stop()
     assert stop.done()
     assert await stop is True
+
+
+@pytest.mark.parametrize("message", ["at once", 1.0, LookupError("no")])
+async def test_a_callback_of_its_answer_that_raises_does_no_harm_to_who_answers(
+    system: ActorSystem, message: object
+) -> None:
+    """Whether the handler waited, returned or raised: it is reported to the loop, the actor neither fails nor stops."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    ref = system.spawn(Answering)
+    answer = ref.ask(message, block=False)
+    answer.add_done_callback(_raise_cancelled)
+    assert await ref.request("again") == "again"
+    assert (ref.info().restarts, ref.counts().balanced) == (0, True)
+    assert [type(error) for error in reported] == [asyncio.CancelledError]
+
+
+def _raise_cancelled() -> None:
+    raise asyncio.CancelledError

@@ -146,7 +146,7 @@ def test_an_error_passes_through_what_is_derived() -> None:
 
 def assert_raises(kind: type[BaseException], future: Any) -> None:
     with pytest.raises(kind):
-        future.get()
+        future.get(timeout=10)
 
 
 def test_a_callback_runs_once_whoever_meets_whom() -> None:
@@ -179,3 +179,48 @@ def test_a_waiter_that_left_is_not_missed() -> None:
     run(leave())
     future.set(5)
     assert future.get() == 5
+
+
+@pytest.mark.actors
+async def test_a_callback_that_raises_is_reported_to_the_loop_and_keeps_nothing_from_the_others() -> None:
+    """Neither from the other callbacks, nor from who settles the future; the same for one that is added afterwards."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    future: LoopFuture[int] = LoopFuture()
+    called: list[str] = []
+    for callback in (lambda: called.append("first"), raising(asyncio.CancelledError()), lambda: called.append("last")):
+        future.add_done_callback(callback)
+    assert future.resolve(1)
+    future.add_done_callback(raising(ZeroDivisionError()))
+    assert sorted(called) == ["first", "last"]
+    assert [type(error) for error in reported] == [asyncio.CancelledError, ZeroDivisionError]
+
+
+def test_where_no_loop_runs_a_callback_that_raises_is_reported_as_a_thread_that_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To `threading.excepthook`, with the thread on which the future was settled."""
+    reported: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+    future: LoopFuture[int] = LoopFuture()
+    error = LookupError("mine")
+    future.add_done_callback(raising(error))
+    future.set(1)
+    assert [(one.exc_value, one.thread) for one in reported] == [(error, threading.current_thread())]
+
+
+def raising(error: BaseException) -> Any:
+    def callback() -> None:
+        raise error
+
+    return callback
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(), LookupError()])
+def test_a_derived_future_settles_whatever_its_function_raises(error: BaseException) -> None:
+    """The error is for who reads it, not for who settled the source."""
+    source: LoopFuture[int] = LoopFuture()
+    mapped, joined = source.map(lambda _: raising(error)()), source.join(failed(error))
+    source.set(1)
+    assert_raises(type(error), mapped)
+    assert_raises(type(error), joined)

@@ -186,6 +186,8 @@ class LoopFuture(pykka.Future[T]):
         left = [self, *cast("tuple[LoopFuture[Any], ...]", futures)]
 
         def collect(index: int) -> None:
+            while index < len(left) and left[index].done():  # a call for each would be too deep for some hundred
+                index += 1
             if index < len(left):
                 left[index].add_done_callback(lambda: collect(index + 1))
                 return

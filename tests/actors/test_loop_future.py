@@ -224,3 +224,12 @@ def test_a_derived_future_settles_whatever_its_function_raises(error: BaseExcept
     source.set(1)
     assert_raises(type(error), mapped)
     assert_raises(type(error), joined)
+
+
+@pytest.mark.parametrize("last", [0, 9_999])
+def test_any_number_of_futures_can_be_joined(last: int) -> None:
+    """Ten thousand, whether the first or the last of them comes in when all others are settled."""
+    futures = [LoopFuture[int]() if number == last else settled(number) for number in range(10_000)]
+    joined = futures[0].join(*futures[1:])
+    futures[last].set(last)
+    assert joined.get(timeout=10) == list(range(10_000))

@@ -202,6 +202,30 @@ class LoopFuture(pykka.Future[T]):
         return joined
 
 
+def in_front_of(future: pykka.Future[Any]) -> LoopFuture[Any]:
+    """
+    The future itself if it is one of ours, else one whose outcome it gets: a turn settles those of ours alone.
+
+    One that somebody has set already keeps what it has, as ours do.
+    """
+    if isinstance(future, LoopFuture):
+        return future
+    ours: LoopFuture[Any] = LoopFuture()
+
+    def pass_on() -> None:
+        error = ours._result if ours._state == _ERROR else None
+        try:
+            if error is None:
+                future.set(ours._result)
+            else:
+                future.set_exception((type(error), error, error.__traceback__))
+        except queue.Full:
+            return
+
+    ours.add_done_callback(pass_on)
+    return ours
+
+
 def _call(callback: Callable[[], object]) -> None:
     """Calls it where the result came in; there what it raises is nobody's fault."""
     try:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
+import pykka
 import pytest
 
 from actors import Actor, ActorDeadError, ActorSystem, AskedSelf, AskTimeout, ChildSpec, WouldBlockLoop
+from actors.clock import VirtualClock
+from actors.pykka_names import ActorStop, Envelope
 from actors.testkit import TestProbe
 
 
@@ -285,3 +289,44 @@ async def test_a_callback_of_its_answer_that_raises_does_no_harm_to_who_answers(
 
 def _raise_cancelled() -> None:
     raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("message", "outcome"),
+    [("now", "now"), (2.0, 2.0), (LookupError("no"), LookupError), (SystemExit(), ActorDeadError)],
+)
+@pytest.mark.actors
+async def test_an_envelope_put_by_hand_is_answered_whatever_kind_of_future_it_has(
+    message: object, outcome: Any
+) -> None:
+    """One of pykka's threads is set as ours is, and so is one that was set already: it keeps what it has."""
+    system = ActorSystem(clock=VirtualClock(asyncio.get_running_loop()))
+    await system.start()
+    ref = system.spawn(Answering)
+    future, settled = pykka.ThreadingFuture[Any](), pykka.ThreadingFuture[Any]()
+    settled.set("before")
+    for reply_to in (future, settled):
+        ref.put(Envelope(message, reply_to=reply_to))
+    assert await ref.request("alive", timeout=60) == "alive"
+    if isinstance(outcome, type):
+        with pytest.raises(outcome):
+            future.get(timeout=0)
+    else:
+        assert future.get(timeout=0) == outcome
+    assert settled.get(timeout=0) == "before"
+    assert ref.counts().balanced
+    with contextlib.suppress(SystemExit):
+        await system.stop()
+
+
+@pytest.mark.allow_dead_letters("stopped")
+async def test_a_stop_put_by_hand_is_answered_and_what_came_too_late_as_well(system: ActorSystem) -> None:
+    """pykka's own stop message in an envelope with a future of its threads; behind it an ask that nobody handles."""
+    ref = system.spawn(Answering)
+    stopped, late = pykka.ThreadingFuture[Any](), pykka.ThreadingFuture[Any]()
+    ref.put(Envelope(ActorStop(), reply_to=stopped))
+    ref.put(Envelope("late", reply_to=late))
+    await ref.terminated
+    assert stopped.get(timeout=0) is True
+    with pytest.raises(ActorDeadError):
+        late.get(timeout=0)

@@ -35,6 +35,14 @@ class Answering(Actor):
         return message
 
 
+class Keyed(Actor):
+    def __init__(self, _key: str) -> None:
+        super().__init__()
+
+    def on_receive(self, message: Any) -> Any:
+        return message
+
+
 async def test_a_request_gets_the_answer(system: ActorSystem) -> None:
     """What the handler returns, whether it waited or not."""
     ref = system.spawn(Answering)
@@ -89,6 +97,19 @@ async def test_an_expired_ask_is_dropped_before_it_is_handled_and_counted(system
     assert await ref.request("end", timeout=10) == "end"
     assert system.dead_letters.counts == {"expired": 1}
     assert (ref.counts().handled, ref.counts().lost) == (2, 1)
+
+
+@pytest.mark.allow_dead_letters("expired")
+@pytest.mark.parametrize("is_entity", [False, True])
+async def test_who_asked_in_vain_hears_of_the_timeout_whoever_notices_first(
+    system: ActorSystem, is_entity: bool
+) -> None:
+    """The actor's turn or the asker's timer: it is AskTimeout, for the actor is alive, and says how long it waited."""
+    ref = system.entity(Keyed, "a") if is_entity else system.spawn(Keyed, "a")
+    with pytest.raises(AskTimeout, match="waited 0 s"):
+        await ref.request("expires", timeout=0)
+    assert system.dead_letters.counts == {"expired": 1}
+    assert await ref.request("alive") == "alive"
 
 
 async def test_a_cancelled_request_leaves_the_message(system: ActorSystem) -> None:

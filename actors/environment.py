@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING
 
 import attrs
@@ -121,5 +122,8 @@ class Environment:
     """Seconds a `request` waits that does not say how long."""
     variants: Variants = attrs.Factory(Variants)
     ledger: Ledger = attrs.Factory(Ledger)
+    context: Context = attrs.Factory(copy_context)
+    """That of who started the system. Each actor gets a copy of it, whoever is on the stack when it first needs one;
+    nobody runs in this one."""
     fatal: BaseException | None = None
     """What ended the system by itself, or the SystemExit or KeyboardInterrupt a handler raised; raised on leaving."""

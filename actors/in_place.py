@@ -8,7 +8,6 @@ goes to its own supervisor. A receiver that has left a shortcut is not even run:
 
 from __future__ import annotations
 
-from contextvars import copy_context
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -199,7 +198,7 @@ def _run_one(dispatcher: Dispatcher, ref: Cell, message: object) -> None:
 def _in_place(dispatcher: Dispatcher, cell: Cell, handler: Handler, message: object) -> None:
     context = cell._context
     if context is None:
-        context = cell._context = copy_context()
+        context = cell._context = cell._env.context.copy()
     cell._scheduled = True  # on the stack: what it is told meanwhile is queued
     cell._accepted += 1
     if cell._rare is not None:

@@ -9,7 +9,6 @@ it as a `Suspension`, the runner hosts that, and the actor handles nothing else 
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
 from functools import partial
 from queue import Empty
 from types import CoroutineType
@@ -38,7 +37,7 @@ def take_turn(cell: Cell, throughput: int) -> Suspension | None:
         return None
     context = cell._context
     if context is None:
-        context = cell._context = copy_context()
+        context = cell._context = cell._env.context.copy()
     suspension = context.run(_turn, cell, throughput)
     if suspension is not None:
         suspension.context = context

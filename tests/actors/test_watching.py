@@ -97,6 +97,33 @@ async def test_watching_the_dead_is_answered_at_once(system: ActorSystem) -> Non
     await probe.expect_none(within=60)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "heard"),
+    [(None, None, Terminated), (Word("gone"), None, Terminated), (None, Word("gone"), Word("gone"))],
+)
+@pytest.mark.parametrize("is_child", [False, True])
+async def test_a_watch_that_is_repeated_while_its_notice_is_under_way_is_one(
+    system: ActorSystem, first: Word | None, second: Word | None, heard: Any, is_child: bool
+) -> None:
+    """It ended between the two, in the middle of a handler: one notice, as was said last."""
+
+    class Twice(Parent):
+        async def on_receive(self, target: Any) -> Any:  # type: ignore[override]
+            target = self.child if is_child else target
+            self._watch(target, first)
+            target.stop_now()
+            await target.terminated
+            self._watch(target, second)
+
+        def _watch(self, target: Any, word: Word | None) -> None:
+            self.watch(target) if word is None else self.watch_with(target, word)
+
+    ref = system.spawn(Twice)
+    await ref.request(system.spawn(Target))
+    await asyncio.sleep(1)
+    assert ref._actor.heard == [heard]
+
+
 async def test_unwatch_takes_the_watch_back_also_when_its_notice_is_under_way(system: ActorSystem) -> None:
     """Nothing arrives after `unwatch` returned."""
 

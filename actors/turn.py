@@ -57,7 +57,7 @@ def _turn(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C901  # th
     queue, actor, front, table = cell._queue, cell._actor, cell._front, cell._table
     waiting, known = len(front) if front else queue.qsize(), table.known
     if waiting > table.high_water or cell._above_water:
-        _watch_water(cell, waiting, table.high_water)
+        _watch_water(cell, table.high_water)
     if waiting and cell._rare is not None:
         note_activity(cell)
     left, handled = waiting if waiting < throughput else throughput, 0
@@ -223,8 +223,9 @@ def _is_answer(actor_class: Any, error: BaseException) -> bool:
     return isinstance(error, Exception if actor_class.reply_errors is None else actor_class.reply_errors)
 
 
-def _watch_water(cell: Cell, waiting: int, mark: float) -> None:
+def _watch_water(cell: Cell, mark: float) -> None:
     """Tells once per crossing; the mark is left again at half of it."""
+    waiting = cell._queue.qsize() + len(cell._front or ())
     if not cell._above_water and waiting > mark:
         cell._above_water = True
         cell._env.events.publish(MailboxOverflowed(cell, waiting, "high_water"))

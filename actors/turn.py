@@ -124,6 +124,7 @@ def end_turn(cell: Cell) -> None:
 def _flush(cell: Cell, hook: Callable[[Any], None]) -> None:
     dispatcher = cell._env.dispatcher
     dispatcher.flushing = True
+    cell._scheduled = True  # also in the turn of one that stood in the queue twice: on the stack, it is not idle
     try:
         hook(cell._actor)
     except BaseException as error:

@@ -8,6 +8,7 @@ goes to its own supervisor. A receiver that has left a shortcut is not even run:
 
 from __future__ import annotations
 
+import asyncio
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -120,14 +121,16 @@ def run_now(ref: ActorRef[A], method: Callable[[A, T], None], message: T) -> boo
     """
     Runs a plain method of one idle receiver here instead of telling it: for callbacks of its loop, such as a read.
 
-    It counts as a message, and what it sends is queued, as in a broadcast. Inside of a turn, and when this iteration of
-    the loop has spent a slice on such runs, nobody is run.
+    It counts as a message, and what it sends is queued, as in a broadcast. Inside of a turn, in a handler that goes on
+    after it waited, and when this iteration of the loop has spent a slice on such runs, nobody is run.
 
     Returns:
         False if it has to be told.
     """
     dispatcher = ref._env.dispatcher
     if dispatcher.current is not None or not is_idle(ref) or not dispatcher.has_time_beside():
+        return False
+    if dispatcher.hosts and asyncio.current_task(dispatcher.loop) in dispatcher.hosts:  # a handler that has waited
         return False
     dispatcher.turns += 1
     _in_place(dispatcher, ref, method, message)

@@ -280,6 +280,23 @@ async def test_nobody_is_run_at_once_inside_of_a_turn(system: ActorSystem) -> No
     assert await system.spawn(Sender).request("go") is False
 
 
+async def test_nobody_is_run_at_once_in_the_middle_of_a_handler_that_has_waited(system: ActorSystem) -> None:
+    """It is inside of a turn before its first wait and after it; a callback of the loop meanwhile is in none."""
+    receiver = system.spawn(Receiver)
+    await asyncio.sleep(0.1)
+
+    class Waiting(Actor):
+        async def on_receive(self, message: Any) -> list[bool]:
+            before = run_now(receiver, Receiver.deliver, Delivery(1))
+            await asyncio.sleep(1)
+            return [before, run_now(receiver, Receiver.deliver, Delivery(2))]
+
+    called: list[bool] = []
+    asyncio.get_running_loop().call_later(0.5, lambda: called.append(run_now(receiver, Receiver.deliver, Delivery(3))))
+    assert await system.spawn(Waiting).request("go") == [False, False]
+    assert (called, receiver._actor.got) == ([True], [3])
+
+
 @pytest.mark.allow_failures("ValueError")
 async def test_who_fails_when_it_is_run_at_once_fails_alone(system: ActorSystem) -> None:
     """Nothing is raised in the callback, and its supervisor mends it."""

@@ -12,6 +12,7 @@ It refuses to block a thread that runs an event loop: pykka's own future does, a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import queue
 import sys
@@ -112,6 +113,12 @@ class LoopFuture(pykka.Future[T]):
                 return
             _call(callback)
 
+    def _forget(self, callback: Callable[[], object]) -> None:
+        """Who waited has left; waits that time out one after the other would else pile up here."""
+        if self._callbacks:
+            with contextlib.suppress(ValueError):  # it was called meanwhile
+                self._callbacks.remove(callback)
+
     def _value(self) -> T:
         if self._state == _VALUE:
             return self._result  # type: ignore[no-any-return]  # `cast` is a call
@@ -123,7 +130,7 @@ class LoopFuture(pykka.Future[T]):
 
         Raises:
             WouldBlockLoop: This thread runs an event loop; `await` the future instead.
-            pykka.Timeout: Not settled within `timeout` seconds.
+            pykka.Timeout: Not settled within `timeout` seconds; one below 0 has passed.
         """
         if self._state:
             return self._value()
@@ -136,8 +143,10 @@ class LoopFuture(pykka.Future[T]):
             )
         settled = threading.Lock()
         settled.acquire()
-        self.add_done_callback(settled.release)
-        if not settled.acquire(timeout=-1 if timeout is None else timeout):
+        callback = settled.release
+        self.add_done_callback(callback)
+        if not settled.acquire(timeout=-1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)):
+            self._forget(callback)
             raise pykka.Timeout(f"{timeout} seconds")
         return self._value()
 
@@ -153,8 +162,13 @@ class LoopFuture(pykka.Future[T]):
             if self._get_hook is not None:
                 return (yield from loop.run_in_executor(None, functools.partial(self.get)))
             waiter: asyncio.Future[None] = loop.create_future()
-            self.add_done_callback(functools.partial(_wake, loop, waiter))
-            yield from waiter
+            callback = functools.partial(_wake, loop, waiter)
+            self.add_done_callback(callback)
+            try:
+                yield from waiter
+            except BaseException:
+                self._forget(callback)
+                raise
         return self._value()
 
     __iter__ = __await__

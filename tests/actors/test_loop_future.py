@@ -233,3 +233,46 @@ def test_any_number_of_futures_can_be_joined(last: int) -> None:
     joined = futures[0].join(*futures[1:])
     futures[last].set(last)
     assert joined.get(timeout=10) == list(range(10_000))
+
+
+@pytest.mark.actors
+async def test_who_stops_waiting_leaves_nothing_behind() -> None:
+    """A thread whose timeout passed, a task that was cancelled; the others are still called, once each."""
+    future: LoopFuture[int] = LoopFuture()
+    calls: list[str] = []
+    future.add_done_callback(lambda: calls.append("first"))
+    waiting = asyncio.ensure_future(future_of(future))
+    await asyncio.sleep(0)
+    before = list(future._callbacks or ())
+    for _ in range(100):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(future_of(future), 1)
+    await asyncio.to_thread(give_up, future, 100)
+    assert future._callbacks == before
+    future.set(1)
+    assert (await waiting, calls) == (1, ["first"])
+
+
+def give_up(future: LoopFuture[Any], times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(pykka.Timeout):
+            future.get(timeout=0)
+
+
+@pytest.mark.parametrize("timeout", [-0.5, -1, float("-inf")])
+def test_a_timeout_that_has_passed_is_one(timeout: float) -> None:
+    """Minus one, too, which locks take for no limit."""
+    future: LoopFuture[int] = LoopFuture()
+    with pytest.raises(pykka.Timeout):
+        future.get(timeout=timeout)
+
+
+def test_a_timeout_may_be_without_end() -> None:
+    """Infinity is longer than a lock can wait."""
+    future: LoopFuture[int] = LoopFuture()
+    with ThreadPoolExecutor(1) as pool:
+        got = pool.submit(future.get, timeout=float("inf"))
+        while not future._callbacks and not got.done():
+            pass
+        future.set(1)
+        assert got.result(10) == 1

@@ -345,7 +345,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """A uuid4 URN, made when first asked for."""
         urn = self._urn
         if urn is None:
-            urn = self._urn = uuid.uuid4().urn
+            mine = uuid.uuid4().urn
+            if self._rare is None:
+                self._rare = {}
+            urn = self._rare.setdefault("_urn", mine)  # atomic: two threads get the same one
         return urn
 
     @property

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from .cell import DEAD, ActorRef
 from .messages import Terminated
-from .ops import Notify
+from .ops import THE_SIGNAL, Notify
 
 if TYPE_CHECKING:
     Cell = ActorRef[Any]
 
 
-def watch(watcher: Cell, target: Cell, message: object = None) -> None:
+def watch(watcher: Cell, target: Cell, message: object = THE_SIGNAL) -> None:
     """One `Terminated` (or `message`) to `watcher` when `target` is gone; at once if it is. Watching twice is once."""
     if target._phase == DEAD:
         _take_back(watcher, target)  # of an earlier watch: it ended in the middle of a handler
         watcher._post(_notice(target, message))
         return
-    if target._parent is watcher and message is None:
+    if target._parent is watcher and message is THE_SIGNAL:
         _end_watch(watcher, target)
         target._tells_parent = True
         return
@@ -49,7 +49,7 @@ def notify_all(cell: Cell) -> None:
     """Tells those who watch `cell`, which is gone, and ends its own watches."""
     if cell._tells_parent and cell._parent is not None:
         cell._tells_parent = False
-        cell._parent._post(_notice(cell, None))
+        cell._parent._post(_notice(cell, THE_SIGNAL))
     family = cell._family
     if family is None:
         return

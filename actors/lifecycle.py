@@ -28,6 +28,7 @@ from .events import ActorFailed, ActorRestarted, SupervisorGaveUp
 from .mailbox import UNBOUNDED
 from .messages import ChildFailed
 from .ops import (
+    THE_SIGNAL,
     Fail,
     Finish,
     Notify,
@@ -368,5 +369,6 @@ async def _give_up(cell: Cell, error: BaseException | None, decision: GiveUp) ->
 def _deliver_signal(cell: Cell, op: Notify) -> Doing | None:
     if cell._phase != RUNNING:
         return None
-    result = cell._actor._receive_signal(op.signal if op.message is None else op.message, op.message is None)
+    is_signal = op.message is THE_SIGNAL
+    result = cell._actor._receive_signal(op.signal if is_signal else op.message, is_signal)
     return result if isinstance(result, CoroutineType) else None

@@ -160,6 +160,19 @@ async def test_watch_with_brings_a_message_of_one_s_own(system: ActorSystem) -> 
     await probe.expect_none(within=60)
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_none_is_a_message_of_one_s_own_as_any_other(system: ActorSystem, is_gone: bool) -> None:
+    """It goes to `on_receive`, not as the signal to `on_signal`."""
+    probe = await TestProbe.start(system)
+    target = system.spawn(Target)
+    if is_gone:
+        await target.stop()
+    probe.ref._actor.watch_with(target, None)
+    await target.stop()
+    await probe.expect(None)
+    await probe.expect_none(within=60)
+
+
 @pytest.mark.allow_failures("ValueError")
 @pytest.mark.parametrize(("how", "reason"), [("stop", "stopped"), ("kill", "killed"), ("fail", "failed")])
 async def test_the_notice_says_how_it_ended(system: ActorSystem, how: str, reason: str) -> None:

@@ -182,7 +182,8 @@ def _begin(cell: Cell) -> None:
 
 def _be_idle(cell: Cell) -> None:
     """It is up before its first turn; what it was told meanwhile, by its own `__init__` for one, is looked at."""
-    if cell._lane:  # scheduled by who put it there
+    if cell._lane:  # scheduled by who put it there; made on another thread, its turn may have come before it was up
+        cell._env.dispatcher.schedule(cell)
         return
     cell._scheduled = False
     if not cell._queue.empty() and not cell._scheduled:

@@ -160,6 +160,21 @@ async def test_all_of_it_can_be_done_in_init(system: ActorSystem) -> None:
         assert await ref.request(lambda self: list(self.got)) == [Terminated(gone, "stopped"), "tick"]
 
 
+async def test_a_turn_that_came_before_it_was_up_is_made_good(system: ActorSystem) -> None:
+    """Its loop had looked at the notice while a thread was still making it."""
+    gone = system.spawn(Actor)
+    await gone.stop()
+
+    class Slow(Threaded):
+        def __init__(self) -> None:
+            super().__init__()
+            self.watch(gone)
+            self.timers.is_active("key")  # an iteration of the loop later
+
+    ref = await asyncio.to_thread(system.spawn, Slow)
+    assert await ref.request(lambda self: list(self.got)) == [Terminated(gone, "stopped")]
+
+
 @pytest.mark.parametrize("restart", ["temporary", "transient"])
 async def test_a_thread_that_runs_on_does_nothing_to_the_next_instance(system: ActorSystem, restart: Any) -> None:
     """Nor to an actor that is gone: each of these raises in it that it is dead."""

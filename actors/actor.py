@@ -96,12 +96,12 @@ class Actor(pykka.Actor):
         in_place: dict[type, Callable[[Any, Any], Any]] = {}
         for base in reversed(cls.__mro__):
             for name, function in vars(base).items():
-                kinds, quick = getattr(function, "_handles", ((), False))
+                kinds, quick = getattr(function, "_handles", ((), ()))
                 handler = getattr(cls, name, function)  # an override without a mark of its own replaces the marked one
                 for kind in kinds:
                     declared[kind] = handler
                     in_place.pop(kind, None)
-                    if quick and handler is function:
+                    if kind in quick and handler is function:
                         in_place[kind] = handler
         table = HandlerTable(declared)
         table.high_water = float("inf") if cls.mailbox.high_water is None else cls.mailbox.high_water
@@ -204,7 +204,7 @@ class Actor(pykka.Actor):
         watch(self._actor_ref, ref)
 
     def watch_with(self, ref: ActorRef[Any], message: object) -> None:
-        """As `watch`, with a message of one's own instead of the signal."""
+        """As `watch`, with a message of one's own, any value, instead of the signal."""
         watch(self._actor_ref, ref, message)
 
     def unwatch(self, ref: ActorRef[Any]) -> None:
@@ -308,10 +308,15 @@ class Actor(pykka.Actor):
         raise BadActor("the dispatcher runs this actor; nothing starts a loop for it")
 
     def claim(self, task: asyncio.Task[Any]) -> None:
-        """Says that a task runs code of this actor: if it blocks the loop, the watchdog says whose. Loop thread."""
+        """
+        Says that a task runs code of this actor: if it blocks the loop, the watchdog says whose. Loop thread.
+
+        Of several actors that claim one task the last has it.
+        """
         claimed = self.actor_ref._env.dispatcher.claimed
+        if task not in claimed:
+            task.add_done_callback(claimed.pop)
         claimed[task] = self.actor_ref
-        task.add_done_callback(claimed.pop)
 
     def _run_hook(self, hook: Callable[..., Any], *args: object) -> Any:
         """Runs one of the hooks above; a blocking actor runs it on its thread."""

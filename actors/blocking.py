@@ -10,9 +10,9 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
-from .actor import Actor
 from .errors import BadActor
 from .handler_table import HandlerTable
+from .on_thread import ThreadedActor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,13 +109,16 @@ def _threaded(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return run
 
 
-class BlockingActor(Actor):
+class BlockingActor(ThreadedActor):
     """
     An actor whose handlers and hooks run on a thread of its own and may block there, also in `ask`.
 
     Everything else is as with any actor: one ref type, supervision, restarts under the same ref, asks from anywhere.
     `__init__` runs where it is spawned; open what blocks in `on_start`. A `kill` cannot stop a thread: the actor is
     gone at once, the call runs out in the background.
+
+    Watches, timers, pipes, the stash and the receive timeout are kept on the loop: each call waits for one iteration of
+    it, and raises ActorDeadError in a call that runs on after its actor is gone (see `on_thread`).
     """
 
     _has_on_start: ClassVar[bool] = True
@@ -149,7 +152,9 @@ class BlockingActor(Actor):
         return await worker.call(function, *args)
 
     def _receive_signal(self, message: Any, is_signal: bool) -> Any:
-        return self._on_thread(partial(super()._receive_signal, message, is_signal))
+        if is_signal:
+            return self._on_thread(self.on_signal, message)
+        return super()._receive_signal(message, is_signal)  # by a handler of its table, which runs it on the thread
 
     def _release(self) -> None:
         worker: Worker | None = self.__dict__.get("_worker")

@@ -30,7 +30,7 @@ import pykka
 from .environment import Counts
 from .errors import ActorDeadError, AskCycleError, AskedSelf, AskTimeout, NameTaken, WouldBlockLoop
 from .family import Family
-from .future import LoopFuture
+from .future import LoopFuture, in_front_of
 from .info import ActorInfo
 from .leftovers import drain
 from .messages import Ask, Request, TailStop, Tick
@@ -274,11 +274,11 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._shortcut = None
 
     def put(self, envelope: Envelope[Any]) -> None:
-        """pykka's inbox protocol, for code that puts envelopes by hand."""
+        """pykka's inbox protocol, for code that puts envelopes by hand; `reply_to` may be any future of pykka's."""
         if envelope.reply_to is None:
             self.tell(envelope.message)
         else:
-            self._send(Ask(envelope.message, envelope.reply_to))
+            self._send(Ask(envelope.message, in_front_of(envelope.reply_to)))
 
     # --- looking: any thread, a snapshot
 
@@ -352,7 +352,10 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """A uuid4 URN, made when first asked for."""
         urn = self._urn
         if urn is None:
-            urn = self._urn = uuid.uuid4().urn
+            mine = uuid.uuid4().urn
+            if self._rare is None:
+                self._rare = {}
+            urn = self._rare.setdefault("_urn", mine)  # atomic: two threads get the same one
         return urn
 
     @property

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from .cell import DEAD, ActorRef
 from .messages import Terminated
-from .ops import Notify
+from .ops import THE_SIGNAL, Notify
 
 if TYPE_CHECKING:
     Cell = ActorRef[Any]
 
 
-def watch(watcher: Cell, target: Cell, message: object = None) -> None:
+def watch(watcher: Cell, target: Cell, message: object = THE_SIGNAL) -> None:
     """One `Terminated` (or `message`) to `watcher` when `target` is gone; at once if it is. Watching twice is once."""
     if target._phase == DEAD:
+        _take_back(watcher, target)  # of an earlier watch: it ended in the middle of a handler
         watcher._post(_notice(target, message))
         return
-    if target._parent is watcher and message is None:
+    if target._parent is watcher and message is THE_SIGNAL:
         _end_watch(watcher, target)
         target._tells_parent = True
         return
@@ -41,17 +42,14 @@ def unwatch(watcher: Cell, target: Cell) -> None:
     if target._parent is watcher:
         target._tells_parent = False
     _end_watch(watcher, target)
-    lane = watcher._lane
-    for op in [op for op in lane or () if isinstance(op, Notify)]:
-        if lane is not None and isinstance(op.signal, Terminated) and op.signal.ref is target:
-            lane.remove(op)
+    _take_back(watcher, target)
 
 
 def notify_all(cell: Cell) -> None:
     """Tells those who watch `cell`, which is gone, and ends its own watches."""
     if cell._tells_parent and cell._parent is not None:
         cell._tells_parent = False
-        cell._parent._post(_notice(cell, None))
+        cell._parent._post(_notice(cell, THE_SIGNAL))
     family = cell._family
     if family is None:
         return
@@ -61,6 +59,14 @@ def notify_all(cell: Cell) -> None:
     for watcher, message in (watchers or {}).items():
         _end_watch(watcher, cell)
         watcher._post(_notice(cell, message))
+
+
+def _take_back(watcher: Cell, target: Cell) -> None:
+    """A notice that has not been delivered."""
+    lane = watcher._lane
+    for op in [op for op in lane or () if isinstance(op, Notify)]:
+        if lane is not None and isinstance(op.signal, Terminated) and op.signal.ref is target:
+            lane.remove(op)
 
 
 def _end_watch(watcher: Cell, target: Cell) -> None:

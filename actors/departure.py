@@ -7,7 +7,6 @@ The steps are those of `ending`, as plain functions; a coroutine is left only wh
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +73,7 @@ def as_itself(cell: Cell, function: Callable[..., Any], *args: object) -> Any:
     other, dispatcher.current = dispatcher.current, cell
     flushing, dispatcher.flushing = dispatcher.flushing, False
     if cell._context is None:
-        cell._context = copy_context()
+        cell._context = cell._env.context.copy()
     try:
         return cell._context.run(function, *args)
     finally:

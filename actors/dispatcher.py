@@ -219,7 +219,8 @@ class Dispatcher:
 
     def _appoint(self) -> None:
         """Makes a fresh runner the owner. The token moves here and nowhere else."""
-        self._owner = self.loop.create_task(self._run(), name="actors-runner")
+        # past the task factory of the loop: an eager one (3.12) runs it before it is the owner, and it leaves
+        self._owner = asyncio.Task(self._run(), loop=self.loop, name="actors-runner")
 
     async def _run(self) -> None:
         me = asyncio.current_task()

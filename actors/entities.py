@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,6 +25,8 @@ from .messages import Ask, Terminated
 from .supervision import DYNAMIC, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .cell import ActorRef
 
 MAX_BUFFERED = 1_000
@@ -147,6 +150,18 @@ class Region(Actor):
             message.reply_to.fail(error)  # type: ignore[union-attr]
             message = message.message
         self.actor_ref._env.dead_letters.add(DeadLetter(self.actor_ref, message, reason))
+
+
+def name_of_region(kind: type[Actor], regions: Mapping[type[Actor], ActorRef[Region]]) -> str:
+    """
+    That of the class. If the region of another class has it, with that of its module; then with a number as well.
+
+    So the first one to be used has the short name in paths: that is for people, refs do not depend on it.
+    """
+    holders = {region._name: holder for holder, region in regions.items()}
+    full = f"{kind.__module__}.{kind.__qualname__}"
+    numbered = (f"{full}-{number}" for number in count(2))
+    return next(name for name in chain((kind.__qualname__, full), numbered) if holders.get(name, kind) is kind)
 
 
 @attrs.frozen

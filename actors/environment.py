@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -124,5 +125,8 @@ class Environment:
     ledger: Ledger = attrs.Factory(Ledger)
     overdue: Callable[[Any, Suspension], None] = attrs.field(kw_only=True)
     """What becomes of a cell with what a kill has cancelled a grace ago, if that still runs."""
+    context: Context = attrs.Factory(copy_context)
+    """That of who started the system. Each actor gets a copy of it, whoever is on the stack when it first needs one;
+    nobody runs in this one."""
     fatal: BaseException | None = None
     """What ended the system by itself, or the SystemExit or KeyboardInterrupt a handler raised; raised on leaving."""

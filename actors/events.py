@@ -124,42 +124,67 @@ Fact = (
 )
 
 
+@attrs.frozen(eq=False)
+class Subscription:
+    """One subscriber of one class of facts; two of the same function are two."""
+
+    call: Callable[[Any], object]
+    is_actor: bool
+
+
 class EventStream:
     """
     Publishes facts to whoever subscribed to their class. Order: as published. Costs one dict look-up if nobody did.
 
     A subscriber is a plain function or an actor's ref (which is told the fact). It is called on the publisher's thread;
     an exception in it is handed to `on_error` and reaches neither the publisher nor the other subscribers.
+
+    A fact that comes of telling a fact of its class goes to functions that are not on the stack, and to nobody else: an
+    actor whose bounded mailbox refuses a `DeadLetter` would be told of that one, and so on. `withheld` counts those.
     """
 
     def __init__(self, on_error: Callable[[BaseException, object], None]) -> None:
-        self._subscribers: dict[type, tuple[Callable[[Any], None], ...]] = {}
+        self._subscriptions: dict[type, tuple[Subscription, ...]] = {}
         self._on_error = on_error
+        self._on_stack: set[tuple[int, object]] = set()
+        self.withheld: Counter[str] = Counter()
+        """By the name of their class: facts that a subscriber was not told because telling it one had caused them."""
 
     def subscribe(self, fact: type[F], subscriber: Callable[[F], None] | pykka.ActorRef[Any]) -> Callable[[], None]:
-        """Returns a function that ends the subscription; calling it twice does nothing."""
-        call: Callable[[Any], None] = subscriber if callable(subscriber) else subscriber.tell
-        self._subscribers[fact] = (*self._subscribers.get(fact, ()), call)
+        """Returns a function that ends this one subscription; calling it twice does nothing."""
+        is_actor = not callable(subscriber)
+        mine = Subscription(subscriber.tell if is_actor else subscriber, is_actor)  # type: ignore[union-attr,arg-type]
+        self._subscriptions[fact] = (*self._subscriptions.get(fact, ()), mine)
 
         def unsubscribe() -> None:
-            left = tuple(one for one in self._subscribers.get(fact, ()) if one is not call)
+            left = tuple(one for one in self._subscriptions.get(fact, ()) if one is not mine)
             if left:
-                self._subscribers[fact] = left
+                self._subscriptions[fact] = left
             else:
-                self._subscribers.pop(fact, None)
+                self._subscriptions.pop(fact, None)
 
         return unsubscribe
 
     def wants(self, fact: type) -> bool:
         """Whether anybody listens; lets a hot path skip building the fact."""
-        return fact in self._subscribers
+        return fact in self._subscriptions
 
     def publish(self, fact: object) -> None:
-        for call in self._subscribers.get(type(fact), ()):
-            try:
-                call(fact)
-            except Exception as error:
-                self._on_error(error, fact)
+        for one in self._subscriptions.get(type(fact), ()):
+            self._tell(one, fact)
+
+    def _tell(self, one: Subscription, fact: object) -> None:
+        place = (threading.get_ident(), type(fact) if one.is_actor else one)  # all actors together are one
+        if place in self._on_stack:
+            self.withheld[type(fact).__name__] += 1
+            return
+        self._on_stack.add(place)
+        try:
+            one.call(fact)
+        except BaseException as error:
+            self._on_error(error, fact)
+        finally:
+            self._on_stack.discard(place)
 
 
 class DeadLetters:

@@ -3,7 +3,8 @@ A future that any thread may set, any event loop may await, and a plain thread m
 
 Theory of operation: a result is published value first, state second; callbacks are claimed by `list.pop`, which is
 atomic, so each runs once even when a setter and an adder meet ("append, then look again"). Nothing here takes a lock
-but a blocked thread, which parks on its own.
+but a blocked thread, which parks on its own. Who settles a future is mostly an actor in the middle of its turn, so
+nothing that a callback raises may reach it: that is reported, and the other callbacks run.
 
 It refuses to block a thread that runs an event loop: pykka's own future does, and stops everybody there.
 """
@@ -11,6 +12,7 @@ It refuses to block a thread that runs an event loop: pykka's own future does, a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import queue
 import sys
@@ -88,9 +90,13 @@ class LoopFuture(pykka.Future[T]):
             raise queue.Full
 
     def add_done_callback(self, callback: Callable[[], object]) -> None:
-        """Calls it once, on the thread that settles the future, or at once if it is settled."""
+        """
+        Calls it once, on the thread that settles the future, or at once if it is settled.
+
+        What it raises is handed to the exception handler of the loop that runs there, else to `threading.excepthook`.
+        """
         if self.done():  # nothing of it changes any more: one that is settled may be shared
-            callback()
+            _call(callback)
             return
         if self._callbacks is None:
             self._callbacks = []
@@ -105,7 +111,13 @@ class LoopFuture(pykka.Future[T]):
                 callback = callbacks.pop()
             except IndexError:  # the other side of a race took the last one
                 return
-            callback()
+            _call(callback)
+
+    def _forget(self, callback: Callable[[], object]) -> None:
+        """Who waited has left; waits that time out one after the other would else pile up here."""
+        if self._callbacks:
+            with contextlib.suppress(ValueError):  # it was called meanwhile
+                self._callbacks.remove(callback)
 
     def _value(self) -> T:
         if self._state == _VALUE:
@@ -118,7 +130,7 @@ class LoopFuture(pykka.Future[T]):
 
         Raises:
             WouldBlockLoop: This thread runs an event loop; `await` the future instead.
-            pykka.Timeout: Not settled within `timeout` seconds.
+            pykka.Timeout: Not settled within `timeout` seconds; one below 0 has passed.
         """
         if self._state:
             return self._value()
@@ -131,8 +143,10 @@ class LoopFuture(pykka.Future[T]):
             )
         settled = threading.Lock()
         settled.acquire()
-        self.add_done_callback(settled.release)
-        if not settled.acquire(timeout=-1 if timeout is None else timeout):
+        callback = settled.release
+        self.add_done_callback(callback)
+        if not settled.acquire(timeout=-1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)):
+            self._forget(callback)
             raise pykka.Timeout(f"{timeout} seconds")
         return self._value()
 
@@ -148,8 +162,13 @@ class LoopFuture(pykka.Future[T]):
             if self._get_hook is not None:
                 return (yield from loop.run_in_executor(None, functools.partial(self.get)))
             waiter: asyncio.Future[None] = loop.create_future()
-            self.add_done_callback(functools.partial(_wake, loop, waiter))
-            yield from waiter
+            callback = functools.partial(_wake, loop, waiter)
+            self.add_done_callback(callback)
+            try:
+                yield from waiter
+            except BaseException:
+                self._forget(callback)
+                raise
         return self._value()
 
     __iter__ = __await__
@@ -160,9 +179,11 @@ class LoopFuture(pykka.Future[T]):
 
         def settle() -> None:
             try:
-                mapped.resolve(func(self._value()))
-            except Exception as error:
+                value = func(self._value())
+            except BaseException as error:  # for who reads it: whoever settled this one has nothing to do with it
                 mapped.fail(error)
+            else:
+                mapped.resolve(value)
 
         self.add_done_callback(settle)
         return mapped
@@ -179,16 +200,61 @@ class LoopFuture(pykka.Future[T]):
         left = [self, *cast("tuple[LoopFuture[Any], ...]", futures)]
 
         def collect(index: int) -> None:
+            while index < len(left) and left[index].done():  # a call for each would be too deep for some hundred
+                index += 1
             if index < len(left):
                 left[index].add_done_callback(lambda: collect(index + 1))
                 return
             try:
-                joined.resolve([future._value() for future in left])
-            except Exception as error:
+                values = [future._value() for future in left]
+            except BaseException as error:
                 joined.fail(error)
+            else:
+                joined.resolve(values)
 
         collect(0)
         return joined
+
+
+def in_front_of(future: pykka.Future[Any]) -> LoopFuture[Any]:
+    """
+    The future itself if it is one of ours, else one whose outcome it gets: a turn settles those of ours alone.
+
+    One that somebody has set already keeps what it has, as ours do.
+    """
+    if isinstance(future, LoopFuture):
+        return future
+    ours: LoopFuture[Any] = LoopFuture()
+
+    def pass_on() -> None:
+        error = ours._result if ours._state == _ERROR else None
+        try:
+            if error is None:
+                future.set(ours._result)
+            else:
+                future.set_exception((type(error), error, error.__traceback__))
+        except queue.Full:
+            return
+
+    ours.add_done_callback(pass_on)
+    return ours
+
+
+def _call(callback: Callable[[], object]) -> None:
+    """Calls it where the result came in; there what it raises is nobody's fault."""
+    try:
+        callback()
+    except BaseException as error:
+        _report(callback, error)
+
+
+def _report(callback: Callable[[], object], error: BaseException) -> None:
+    loop = asyncio._get_running_loop()
+    if loop is not None:
+        loop.call_exception_handler({"message": f"a callback of a future raised: {callback!r}", "exception": error})
+    else:
+        given = (type(error), error, error.__traceback__, threading.current_thread())
+        threading.excepthook(threading.ExceptHookArgs(given))
 
 
 def _wake(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[None]) -> None:

@@ -22,7 +22,7 @@ MAX_KNOWN_TYPES = 1024
 
 def handles(*message_types: type, in_place: bool = False) -> Callable[[F], F]:
     """
-    Marks a method as the handler of these message types: the exact type first, then along its MRO.
+    Marks a method as the handler of these message types: the exact type first, then along its MRO. Marks add up.
 
     With `in_place`, an idle actor may be run by its sender inside `tell_many` (see `turn`): the method must be a plain
     function, quick, and must not mind that messages it sends are queued. Quicker still is a shortcut: `Actor.shortcut`.
@@ -34,7 +34,8 @@ def handles(*message_types: type, in_place: bool = False) -> Callable[[F], F]:
                 f"{function.__qualname__} cannot be run in place: it is a coroutine, and its timeouts would bind to "
                 "the sender's task; make it a plain function, or leave out in_place"
             )
-        function._handles = (message_types, in_place)  # type: ignore[attr-defined]
+        kinds, quick = getattr(function, "_handles", ((), ()))
+        function._handles = (kinds + message_types, quick + message_types * in_place)  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -8,7 +8,7 @@ goes to its own supervisor. A receiver that has left a shortcut is not even run:
 
 from __future__ import annotations
 
-from contextvars import copy_context
+import asyncio
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -121,14 +121,16 @@ def run_now(ref: ActorRef[A], method: Callable[[A, T], None], message: T) -> boo
     """
     Runs a plain method of one idle receiver here instead of telling it: for callbacks of its loop, such as a read.
 
-    It counts as a message, and what it sends is queued, as in a broadcast. Inside of a turn, and when this iteration of
-    the loop has spent a slice on such runs, nobody is run.
+    It counts as a message, and what it sends is queued, as in a broadcast. Inside of a turn, in a handler that goes on
+    after it waited, and when this iteration of the loop has spent a slice on such runs, nobody is run.
 
     Returns:
         False if it has to be told.
     """
     dispatcher = ref._env.dispatcher
     if dispatcher.current is not None or not is_idle(ref) or not dispatcher.has_time_beside():
+        return False
+    if dispatcher.hosts and asyncio.current_task(dispatcher.loop) in dispatcher.hosts:  # a handler that has waited
         return False
     dispatcher.turns += 1
     _in_place(dispatcher, ref, method, message)
@@ -199,7 +201,7 @@ def _run_one(dispatcher: Dispatcher, ref: Cell, message: object) -> None:
 def _in_place(dispatcher: Dispatcher, cell: Cell, handler: Handler, message: object) -> None:
     context = cell._context
     if context is None:
-        context = cell._context = copy_context()
+        context = cell._context = cell._env.context.copy()
     cell._scheduled = True  # on the stack: what it is told meanwhile is queued
     cell._accepted += 1
     if cell._rare is not None:

@@ -26,7 +26,8 @@ def undeliverable(cell: Cell, message: object, reason: str) -> None:
         error: Exception = ActorDeadError(f"{cell} stopped before handling the message", reason)
         if reason == "mailbox_full":
             error = MailboxFull(str(cell), cell._queue.qsize())
-        message.reply_to.fail(error)  # type: ignore[union-attr]
+        if reason != "expired":  # whose asker hears of it from its own timer, with how long it waited
+            message.reply_to.fail(error)  # type: ignore[union-attr]
         message = message.message
     cell._env.dead_letters.add(DeadLetter(cell, message, reason))
 

@@ -30,6 +30,7 @@ from .leftovers import drain
 from .mailbox import UNBOUNDED
 from .messages import ChildFailed
 from .ops import (
+    THE_SIGNAL,
     Fail,
     Finish,
     Notify,
@@ -227,7 +228,8 @@ def _begin(cell: Cell) -> None:
 
 def _be_idle(cell: Cell) -> None:
     """It is up before its first turn; what it was told meanwhile, by its own `__init__` for one, is looked at."""
-    if cell._lane:  # scheduled by who put it there
+    if cell._lane:  # scheduled by who put it there; made on another thread, its turn may have come before it was up
+        cell._env.dispatcher.schedule(cell)
         return
     cell._scheduled = False
     if not cell._queue.empty() and not cell._scheduled:
@@ -418,5 +420,6 @@ async def _give_up(cell: Cell, error: BaseException | None, decision: GiveUp) ->
 def _deliver_signal(cell: Cell, op: Notify) -> Doing | None:
     if cell._phase != RUNNING:
         return None
-    result = cell._actor._receive_signal(op.signal if op.message is None else op.message, op.message is None)
+    is_signal = op.message is THE_SIGNAL
+    result = cell._actor._receive_signal(op.signal if is_signal else op.message, is_signal)
     return result if isinstance(result, CoroutineType) else None

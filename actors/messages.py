@@ -28,7 +28,11 @@ class Request(Generic[R]):
 
 
 class Ask(Envelope[Any]):
-    """A message that wants an answer, with the moment (clock's `now`) after which nobody waits for it any more."""
+    """
+    A message that wants an answer, with the moment (clock's `now`) after which nobody waits for it any more.
+
+    Who gives it a deadline ends its future then: a turn that comes later only drops it.
+    """
 
     __slots__ = ("deadline",)
 

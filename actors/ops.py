@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .supervision import ExitReason
 
 
+THE_SIGNAL: Any = object()
+"""In the place of a message: the signal itself is delivered. None is a message like any other."""
+
+
 @attrs.frozen
 class Start:
     """Run `on_start` of the first instance, or what is left of it."""
@@ -90,7 +94,7 @@ class Notify:
     """Deliver a signal, or the message given to `watch_with`; waits until an instance runs."""
 
     signal: Signal | None
-    message: object = None
+    message: object = THE_SIGNAL
 
 
 Op = Union[Start, StopNow, Finish, Kill, Fail, Rebuild, Retire, Regroup, Revive, TakeUp, Notify]  # noqa: UP007  # evaluated, for the table in lifecycle

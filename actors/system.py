@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +14,7 @@ from .actor import Actor
 from .clock import Clock, LoopClock, VirtualClock
 from .config import ConfigError
 from .dispatcher import Dispatcher, DispatcherSettings, InPlace
-from .entities import EntityRef, Region
+from .entities import EntityRef, Region, name_of_region
 from .environment import ASK_TIMEOUT, Counts, Environment
 from .errors import ActorDeadError, SystemFailed
 from .events import DeadLetters, EventStream
@@ -96,6 +97,7 @@ class ActorSystem:
         self._blueprint = blueprint
         self._env: Environment | None = None
         self._regions: dict[type[Actor], ActorRef[Region]] = {}
+        self._opening = threading.RLock()
         self._root: ActorRef[Any] | None = None
 
     async def start(self) -> None:
@@ -229,7 +231,7 @@ class ActorSystem:
 
         `entities` says how entities of a class are kept, if not by the defaults; it must be said before the first use.
         """
-        return EntityRef(self._regions.get(kind) or self.entities(kind), key)
+        return EntityRef(self._regions.get(kind) or self._region(kind), key)
 
     def entities(
         self,
@@ -238,11 +240,21 @@ class ActorSystem:
         passivate_after: float | None = 120.0,
         spec: ChildSpec = TRANSIENT,
     ) -> ActorRef[Region]:
-        """Starts the region of a class: each entity is made as `kind(key, *args)`. Raises NameTaken the second time."""
-        name = f"{kind.__qualname__}"
-        region = self.spawn(Region, kind, args, passivate_after, spec, name=name, spec=PERMANENT)
-        self._regions[kind] = region
+        """
+        Starts the region of a class: each entity is made as `kind(key, *args)`. Raises NameTaken the second time.
+
+        Its name is that of the class; see `name_of_region` for classes of one name.
+        """
+        with self._opening:
+            name = name_of_region(kind, self._regions)
+            region = self.spawn(Region, kind, args, passivate_after, spec, name=name, spec=PERMANENT)
+            self._regions[kind] = region
         return region
+
+    def _region(self, kind: type[Actor]) -> ActorRef[Region]:
+        """Two threads that are the first get the same one."""
+        with self._opening:
+            return self._regions.get(kind) or self.entities(kind)
 
     @classmethod
     def from_toml(cls, path: str | Path, **options: Any) -> Self:

@@ -9,7 +9,6 @@ it as a `Suspension`, the runner hosts that, and the actor handles nothing else 
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
 from functools import partial
 from queue import Empty
 from types import CoroutineType
@@ -38,7 +37,7 @@ def take_turn(cell: Cell, throughput: int) -> Suspension | None:
         return None
     context = cell._context
     if context is None:
-        context = cell._context = copy_context()
+        context = cell._context = cell._env.context.copy()
     suspension = context.run(_turn, cell, throughput)
     if suspension is not None:
         suspension.context = context
@@ -59,7 +58,7 @@ def _turn(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C901  # th
     queue, actor, front, table = cell._queue, cell._actor, cell._front, cell._table
     waiting, known = len(front) if front else queue.qsize(), table.known
     if waiting > table.high_water or cell._above_water:
-        _watch_water(cell, waiting, table.high_water)
+        _watch_water(cell, table.high_water)
     if waiting and cell._rare is not None:
         note_activity(cell)
     left, handled = waiting if waiting < throughput else throughput, 0
@@ -126,6 +125,7 @@ def end_turn(cell: Cell) -> None:
 def _flush(cell: Cell, hook: Callable[[Any], None]) -> None:
     dispatcher = cell._env.dispatcher
     dispatcher.flushing = True
+    cell._scheduled = True  # also in the turn of one that stood in the queue twice: on the stack, it is not idle
     try:
         hook(cell._actor)
     except BaseException as error:
@@ -225,8 +225,9 @@ def _is_answer(actor_class: Any, error: BaseException) -> bool:
     return isinstance(error, Exception if actor_class.reply_errors is None else actor_class.reply_errors)
 
 
-def _watch_water(cell: Cell, waiting: int, mark: float) -> None:
+def _watch_water(cell: Cell, mark: float) -> None:
     """Tells once per crossing; the mark is left again at half of it."""
+    waiting = cell._queue.qsize() + len(cell._front or ())
     if not cell._above_water and waiting > mark:
         cell._above_water = True
         cell._env.events.publish(MailboxOverflowed(cell, waiting, "high_water"))

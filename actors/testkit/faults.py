@@ -68,8 +68,7 @@ def fail_start(actor_class: type[A], times: int, error: BaseException | None = N
 
 
 def _before_each(actor_class: type[A], prefix: str, strike: Callable[[int, object], Any]) -> type[A]:
-    """A subclass whose handlers, whatever message they are for, run `strike(count, message)` first."""
-    faulty = _subclass(actor_class, prefix, {})
+    """A subclass whose handlers, whatever message they are for, run `strike(count, message)` first; theirs as well."""
     count = 0
 
     def struck(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -82,9 +81,12 @@ def _before_each(actor_class: type[A], prefix: str, strike: Callable[[int, objec
 
         return run
 
-    faulty._handlers = StruckTable(actor_class._handlers, struck)
-    faulty._in_place = {}  # what may wait cannot run in place
-    return faulty
+    def learn(cls: type[A]) -> None:
+        actor_class._learn.__func__(cls)  # type: ignore[attr-defined]  # `super()` would be that of the class it makes
+        cls._handlers = StruckTable(cls._handlers, struck)
+        cls._in_place = {}  # what may wait cannot run in place
+
+    return _subclass(actor_class, prefix, {"_learn": classmethod(learn)})
 
 
 def _subclass(actor_class: type[A], prefix: str, body: dict[str, Any]) -> type[A]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
+import pykka
 import pytest
 
 from actors import Actor, ActorDeadError, ActorSystem, AskedSelf, AskTimeout, ChildSpec, WouldBlockLoop
+from actors.clock import VirtualClock
+from actors.pykka_names import ActorStop, Envelope
 from actors.testkit import TestProbe
 
 
@@ -28,6 +32,14 @@ class Answering(Actor):
             assert task is not None
             task.cancel()
             await asyncio.sleep(1)
+        return message
+
+
+class Keyed(Actor):
+    def __init__(self, _key: str) -> None:
+        super().__init__()
+
+    def on_receive(self, message: Any) -> Any:
         return message
 
 
@@ -85,6 +97,19 @@ async def test_an_expired_ask_is_dropped_before_it_is_handled_and_counted(system
     assert await ref.request("end", timeout=10) == "end"
     assert system.dead_letters.counts == {"expired": 1}
     assert (ref.counts().handled, ref.counts().lost) == (2, 1)
+
+
+@pytest.mark.allow_dead_letters("expired")
+@pytest.mark.parametrize("is_entity", [False, True])
+async def test_who_asked_in_vain_hears_of_the_timeout_whoever_notices_first(
+    system: ActorSystem, is_entity: bool
+) -> None:
+    """The actor's turn or the asker's timer: it is AskTimeout, for the actor is alive, and says how long it waited."""
+    ref = system.entity(Keyed, "a") if is_entity else system.spawn(Keyed, "a")
+    with pytest.raises(AskTimeout, match="waited 0 s"):
+        await ref.request("expires", timeout=0)
+    assert system.dead_letters.counts == {"expired": 1}
+    assert await ref.request("alive") == "alive"
 
 
 async def test_a_cancelled_request_leaves_the_message(system: ActorSystem) -> None:
@@ -266,3 +291,63 @@ async def test_a_stop_is_answered_when_its_actor_had_to_be_abandoned(system: Act
     await parent.stop()
     assert stop.done()
     assert await stop is True
+
+
+@pytest.mark.parametrize("message", ["at once", 1.0, LookupError("no")])
+async def test_a_callback_of_its_answer_that_raises_does_no_harm_to_who_answers(
+    system: ActorSystem, message: object
+) -> None:
+    """Whether the handler waited, returned or raised: it is reported to the loop, the actor neither fails nor stops."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    ref = system.spawn(Answering)
+    answer = ref.ask(message, block=False)
+    answer.add_done_callback(_raise_cancelled)
+    assert await ref.request("again") == "again"
+    assert (ref.info().restarts, ref.counts().balanced) == (0, True)
+    assert [type(error) for error in reported] == [asyncio.CancelledError]
+
+
+def _raise_cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("message", "outcome"),
+    [("now", "now"), (2.0, 2.0), (LookupError("no"), LookupError), (SystemExit(), ActorDeadError)],
+)
+@pytest.mark.actors
+async def test_an_envelope_put_by_hand_is_answered_whatever_kind_of_future_it_has(
+    message: object, outcome: Any
+) -> None:
+    """One of pykka's threads is set as ours is, and so is one that was set already: it keeps what it has."""
+    system = ActorSystem(clock=VirtualClock(asyncio.get_running_loop()))
+    await system.start()
+    ref = system.spawn(Answering)
+    future, settled = pykka.ThreadingFuture[Any](), pykka.ThreadingFuture[Any]()
+    settled.set("before")
+    for reply_to in (future, settled):
+        ref.put(Envelope(message, reply_to=reply_to))
+    assert await ref.request("alive", timeout=60) == "alive"
+    if isinstance(outcome, type):
+        with pytest.raises(outcome):
+            future.get(timeout=0)
+    else:
+        assert future.get(timeout=0) == outcome
+    assert settled.get(timeout=0) == "before"
+    assert ref.counts().balanced
+    with contextlib.suppress(SystemExit):
+        await system.stop()
+
+
+@pytest.mark.allow_dead_letters("stopped")
+async def test_a_stop_put_by_hand_is_answered_and_what_came_too_late_as_well(system: ActorSystem) -> None:
+    """pykka's own stop message in an envelope with a future of its threads; behind it an ask that nobody handles."""
+    ref = system.spawn(Answering)
+    stopped, late = pykka.ThreadingFuture[Any](), pykka.ThreadingFuture[Any]()
+    ref.put(Envelope(ActorStop(), reply_to=stopped))
+    ref.put(Envelope("late", reply_to=late))
+    await ref.terminated
+    assert stopped.get(timeout=0) is True
+    with pytest.raises(ActorDeadError):
+        late.get(timeout=0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from actors import Actor, ActorDeadError, ActorSystem, AskTimeout, Mailbox, MailboxFull
-from actors.entities import Region
+from actors import Actor, ActorDeadError, ActorSystem, AskTimeout, Mailbox, MailboxFull, NameTaken
+from actors.entities import EntityRef, Region
 from actors.testkit import assert_conservation
 
 
@@ -297,3 +299,40 @@ async def test_passivation_takes_a_while(system: ActorSystem, seconds: float) ->
     with pytest.raises(ValueError, match="None"):
         system.entities(Account, [], passivate_after=seconds)
     assert Region.supervision.scope == "child"
+
+
+def session_of(module: str) -> type[Actor]:
+    class Session(Actor):
+        def __init__(self, _key: str) -> None:
+            super().__init__()
+
+        def on_receive(self, _: object) -> str:
+            return module
+
+    Session.__module__, Session.__qualname__ = module, "Session"
+    return Session
+
+
+async def test_classes_of_one_name_have_a_region_each(system: ActorSystem) -> None:
+    """From two modules, and two of the same; which one is the first is seen in the tree. Each has its region once."""
+    kinds = [session_of(module) for module in ("web", "admin", "admin")]
+    for kind in (*kinds, *kinds):
+        assert await system.entity(kind, "1").request("whose?") == kind.__module__
+    assert [child.path for child in system.root.children()] == ["/Session", "/admin.Session", "/admin.Session-2"]
+    for kind in kinds:
+        with pytest.raises(NameTaken):
+            system.entities(kind)
+
+
+async def test_threads_that_ask_first_at_once_get_the_same_region(system: ActorSystem) -> None:
+    """Whichever of them makes it."""
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(100):
+            kind, start = session_of("web"), threading.Barrier(2)
+            both = [pool.submit(entity_at, start, system, kind) for _ in range(2)]
+            assert both[0].result(10) == both[1].result(10)
+
+
+def entity_at(start: threading.Barrier, system: ActorSystem, kind: type[Actor]) -> EntityRef:
+    start.wait(10)
+    return system.entity(kind, "1")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 import structlog
 
-from actors import Actor, ActorSystem, BadActor, ChildSpec, handles
+from actors import Actor, ActorRef, ActorSystem, BadActor, ChildSpec, handles, run_now, tell_many
+from actors.clock import VirtualClock
 from actors.testkit import TestProbe
+
+if TYPE_CHECKING:
+    from actors.dispatcher import InPlace
 
 VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="unset")
 
@@ -62,6 +67,71 @@ async def test_a_child_does_not_inherit_what_its_parent_bound(system: ActorSyste
 
     child = await parent.request(spawn)
     assert await child.request(lambda _: VARIABLE.get()) == "unset"
+
+
+@pytest.mark.actors
+@pytest.mark.parametrize("in_place", ["always", "never"])
+async def test_whoever_first_runs_an_actor_leaves_it_nothing(in_place: InPlace) -> None:
+    """Told, started, stopped or called in place or in a turn of its own: it begins with the system's context."""
+    VARIABLE.set("of who started the system")
+    seen: list[tuple[str, str]] = []
+    async with ActorSystem(clock=VirtualClock(asyncio.get_running_loop()), in_place=in_place) as system:
+        VARIABLE.set("of who came later")
+        system.spawn(Leaky, seen).tell("go")
+        await asyncio.sleep(1)
+        called = system.spawn(Noting, seen)
+        if not run_now(called, Noting.noted, Note("called")):
+            called.tell(Note("called"))
+        await asyncio.sleep(1)
+    whats, contexts = zip(*seen, strict=True)
+    assert set(whats) == {"started", "told", "called", "stopped"}
+    assert set(contexts) == {"of who started the system"}
+
+
+@attrs.frozen
+class Note:
+    what: str
+
+
+class Noting(Actor):
+    """Notes whose context it runs in."""
+
+    def __init__(self, seen: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self.seen = seen
+
+    @handles(Note, in_place=True)
+    def noted(self, note: Note) -> None:
+        self.seen.append((note.what, VARIABLE.get()))
+
+    def on_stop(self) -> None:
+        self.noted(Note("stopped"))
+
+
+class Started(Noting):
+    starts_in_place = True
+
+    def on_start(self) -> None:
+        self.noted(Note("started"))
+
+
+class Leaky(Actor):
+    """Tells, starts and stops others while its own context says something else."""
+
+    def __init__(self, seen: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self.seen = seen
+        self.told: tuple[ActorRef[Any], ...] = ()
+
+    def on_receive(self, _: object) -> None:
+        VARIABLE.set("leaked")
+        self.told = (self.spawn(Noting, self.seen), self.spawn(Started, self.seen))
+        stopped = self.spawn(Noting, self.seen, spec=ChildSpec(restart="temporary"))
+        if not self.stop_in_place(stopped):
+            stopped.stop_now()
+
+    def on_turn_end(self) -> None:
+        tell_many(self.told, Note("told"))
 
 
 async def test_structlog_s_context_does_not_leak(system: ActorSystem) -> None:

@@ -146,7 +146,7 @@ def test_an_error_passes_through_what_is_derived() -> None:
 
 def assert_raises(kind: type[BaseException], future: Any) -> None:
     with pytest.raises(kind):
-        future.get()
+        future.get(timeout=10)
 
 
 def test_a_callback_runs_once_whoever_meets_whom() -> None:
@@ -179,3 +179,100 @@ def test_a_waiter_that_left_is_not_missed() -> None:
     run(leave())
     future.set(5)
     assert future.get() == 5
+
+
+@pytest.mark.actors
+async def test_a_callback_that_raises_is_reported_to_the_loop_and_keeps_nothing_from_the_others() -> None:
+    """Neither from the other callbacks, nor from who settles the future; the same for one that is added afterwards."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    future: LoopFuture[int] = LoopFuture()
+    called: list[str] = []
+    for callback in (lambda: called.append("first"), raising(asyncio.CancelledError()), lambda: called.append("last")):
+        future.add_done_callback(callback)
+    assert future.resolve(1)
+    future.add_done_callback(raising(ZeroDivisionError()))
+    assert sorted(called) == ["first", "last"]
+    assert [type(error) for error in reported] == [asyncio.CancelledError, ZeroDivisionError]
+
+
+def test_where_no_loop_runs_a_callback_that_raises_is_reported_as_a_thread_that_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To `threading.excepthook`, with the thread on which the future was settled."""
+    reported: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+    future: LoopFuture[int] = LoopFuture()
+    error = LookupError("mine")
+    future.add_done_callback(raising(error))
+    future.set(1)
+    assert [(one.exc_value, one.thread) for one in reported] == [(error, threading.current_thread())]
+
+
+def raising(error: BaseException) -> Any:
+    def callback() -> None:
+        raise error
+
+    return callback
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(), LookupError()])
+def test_a_derived_future_settles_whatever_its_function_raises(error: BaseException) -> None:
+    """The error is for who reads it, not for who settled the source."""
+    source: LoopFuture[int] = LoopFuture()
+    mapped, joined = source.map(lambda _: raising(error)()), source.join(failed(error))
+    source.set(1)
+    assert_raises(type(error), mapped)
+    assert_raises(type(error), joined)
+
+
+@pytest.mark.parametrize("last", [0, 9_999])
+def test_any_number_of_futures_can_be_joined(last: int) -> None:
+    """Ten thousand, whether the first or the last of them comes in when all others are settled."""
+    futures = [LoopFuture[int]() if number == last else settled(number) for number in range(10_000)]
+    joined = futures[0].join(*futures[1:])
+    futures[last].set(last)
+    assert joined.get(timeout=10) == list(range(10_000))
+
+
+@pytest.mark.actors
+async def test_who_stops_waiting_leaves_nothing_behind() -> None:
+    """A thread whose timeout passed, a task that was cancelled; the others are still called, once each."""
+    future: LoopFuture[int] = LoopFuture()
+    calls: list[str] = []
+    future.add_done_callback(lambda: calls.append("first"))
+    waiting = asyncio.ensure_future(future_of(future))
+    await asyncio.sleep(0)
+    before = list(future._callbacks or ())
+    for _ in range(100):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(future_of(future), 1)
+    await asyncio.to_thread(give_up, future, 100)
+    assert future._callbacks == before
+    future.set(1)
+    assert (await waiting, calls) == (1, ["first"])
+
+
+def give_up(future: LoopFuture[Any], times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(pykka.Timeout):
+            future.get(timeout=0)
+
+
+@pytest.mark.parametrize("timeout", [-0.5, -1, float("-inf")])
+def test_a_timeout_that_has_passed_is_one(timeout: float) -> None:
+    """Minus one, too, which locks take for no limit."""
+    future: LoopFuture[int] = LoopFuture()
+    with pytest.raises(pykka.Timeout):
+        future.get(timeout=timeout)
+
+
+def test_a_timeout_may_be_without_end() -> None:
+    """Infinity is longer than a lock can wait."""
+    future: LoopFuture[int] = LoopFuture()
+    with ThreadPoolExecutor(1) as pool:
+        got = pool.submit(future.get, timeout=float("inf"))
+        while not future._callbacks and not got.done():
+            pass
+        future.set(1)
+        assert got.result(10) == 1

@@ -147,3 +147,31 @@ def test_a_mailbox_that_contradicts_itself_is_refused(settings: Any) -> None:
     """Capacity and overflow come together."""
     with pytest.raises(ValueError, match="mailbox cannot be built"):
         Mailbox(**settings)
+
+
+async def test_what_is_put_aside_and_taken_up_crosses_no_mark(system: ActorSystem, facts: list[Any]) -> None:
+    """What was taken up and what waits behind it are one mailbox: it is told of once, however often it is looked at."""
+
+    class Stashing(Actor):
+        mailbox = Mailbox(high_water=10)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.turns, self.signals = 0, list[Any]()
+
+        def on_receive(self, message: int) -> None:
+            self.turns += 1
+            if self.turns % 2 and self.turns < 9:
+                self.stash()
+            if self.turns < 9:
+                self.unstash()
+
+        def on_signal(self, signal: Any) -> None:
+            self.signals.append(signal)
+
+    ref = system.spawn(Stashing)
+    for number in range(100):
+        ref.tell(number)
+    await asyncio.sleep(1)
+    assert ref._actor.signals == [HighWater(100)]
+    assert len(facts) == 1

@@ -207,6 +207,42 @@ async def test_receivers_of_another_system_run_on_their_own_loop(system: ActorSy
     assert threads == [await asyncio.wait_for(running, 10)]
 
 
+@pytest.mark.parametrize("turn", range(1, 6))
+@pytest.mark.parametrize("has_shortcut", [False, True])
+async def test_nobody_runs_in_the_middle_of_its_own_turn(system: ActorSystem, turn: int, has_shortcut: bool) -> None:
+    """Also in a turn without messages, as of one that stood in the queue twice: what it tells itself then waits."""
+    gone = system.spawn(Receiver)
+    await gone.stop()
+    depths: list[int] = []
+
+    class Own(Receiver):
+        turns = depth = 0
+
+        @handles(Delivery, in_place=True)
+        def deliver(self, message: Delivery) -> None:
+            depths.append(self.depth)
+
+        @handles(Publish)
+        def go(self, _: Publish) -> None:
+            if has_shortcut:
+                self.shortcut(lambda _: depths.append(self.depth))
+            self.watch(gone)  # posts to itself in its own turn
+
+        def on_turn_end(self) -> None:
+            self.turns += 1
+            self.depth += 1
+            if self.turns == turn:
+                tell_many((self.actor_ref,), Delivery(1), carried="frame")
+            self.depth -= 1
+
+    ref = system.spawn(Own)
+    for number in range(3):
+        ref.tell(Publish(number))
+        await asyncio.sleep(1)
+    assert depths == [0]
+    assert (ref.info().restarts, ref.counts().balanced) == (0, True)
+
+
 async def test_a_callback_of_the_loop_runs_an_idle_receiver_at_once(system: ActorSystem) -> None:
     """Not if a message waits."""
     receiver = system.spawn(Receiver)
@@ -242,6 +278,23 @@ async def test_nobody_is_run_at_once_inside_of_a_turn(system: ActorSystem) -> No
             return run_now(receiver, Receiver.deliver, Delivery(1))
 
     assert await system.spawn(Sender).request("go") is False
+
+
+async def test_nobody_is_run_at_once_in_the_middle_of_a_handler_that_has_waited(system: ActorSystem) -> None:
+    """It is inside of a turn before its first wait and after it; a callback of the loop meanwhile is in none."""
+    receiver = system.spawn(Receiver)
+    await asyncio.sleep(0.1)
+
+    class Waiting(Actor):
+        async def on_receive(self, message: Any) -> list[bool]:
+            before = run_now(receiver, Receiver.deliver, Delivery(1))
+            await asyncio.sleep(1)
+            return [before, run_now(receiver, Receiver.deliver, Delivery(2))]
+
+    called: list[bool] = []
+    asyncio.get_running_loop().call_later(0.5, lambda: called.append(run_now(receiver, Receiver.deliver, Delivery(3))))
+    assert await system.spawn(Waiting).request("go") == [False, False]
+    assert (called, receiver._actor.got) == ([True], [3])
 
 
 @pytest.mark.allow_failures("ValueError")

@@ -220,6 +220,23 @@ async def test_a_type_seen_before_does_not_hide_a_handler_from_its_subtypes(syst
     assert await ref.request(Sub()) == "mixin"
 
 
+async def test_marks_on_one_method_add_up(system: ActorSystem) -> None:
+    """Each with its own types, and in place for those that say so."""
+
+    class Both(Actor):
+        @handles(int, in_place=True)
+        @handles(str, bytes)
+        def either(self, message: Any) -> Any:
+            return message
+
+        def on_receive(self, message: Any) -> None:
+            raise AssertionError(message)
+
+    ref = system.spawn(Both)
+    assert [await ref.request(message) for message in (1, "a", b"b")] == [1, "a", b"b"]
+    assert list(Both._in_place) == [int]
+
+
 async def test_a_method_overridden_in_a_subclass_handles_its_messages(system: ActorSystem) -> None:
     """An override without a mark of its own replaces the marked method, as everywhere in Python."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors import Actor, ActorDeadError, ActorSystem, ChildSpec, Terminated, handles
+from actors import Actor, ActorDeadError, ActorSystem, BlockingActor, ChildSpec, Mailbox, Terminated, handles
 from actors.testkit import (
     ExplorationFailed,
     Injected,
@@ -225,6 +225,32 @@ async def test_a_crash_to_order_strikes_the_nth_message_across_restarts(system: 
     other = system.spawn(crash_on(Echo, 1, error=LookupError("mine")))
     with pytest.raises(LookupError, match="mine"):
         await other.request("?")
+
+
+class BlockingEcho(BlockingActor):
+    @handles(int)
+    def number(self, message: int) -> int:
+        return message + 1
+
+
+@pytest.mark.allow_failures("Injected")
+@pytest.mark.parametrize("kind", [Echo, BlockingEcho])
+@pytest.mark.parametrize("how", ["as it is", "with another mailbox", "failing to start", "as a class of its own"])
+async def test_a_fault_is_in_every_class_below_the_one_that_has_it(
+    system: ActorSystem, kind: type[Actor], how: str
+) -> None:
+    """Whoever makes another class of it, a spec with a mailbox for one, orders the fault with it."""
+    faulty = crash_on(kind, 2)
+    if how == "failing to start":
+        faulty = fail_start(faulty, 1)
+    elif how == "as a class of its own":
+        faulty = type("Own", (faulty,), {})
+    spec = ChildSpec(mailbox=Mailbox(high_water=5)) if how == "with another mailbox" else None
+    ref = system.spawn(faulty, spec=spec)
+    assert await ref.request(1) == 2
+    with pytest.raises(Injected):
+        await ref.request(1)
+    assert await ref.request(1) == 2
 
 
 @pytest.mark.allow_failures("Injected")

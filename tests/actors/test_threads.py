@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -201,3 +202,18 @@ async def test_threads_that_wait_for_one_end_wait_for_the_same_future(system: Ac
 
         futures = await asyncio.gather(*(asyncio.to_thread(look) for _ in range(3)))
         assert len(set(map(id, futures))) == 1
+
+
+async def test_an_actor_has_one_urn_whoever_asks_first(system: ActorSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when another thread asks while it is being made."""
+    ref = system.spawn(Summing)
+    made = uuid.uuid4
+    others: list[str] = []
+
+    def interrupted() -> uuid.UUID:
+        monkeypatch.setattr(uuid, "uuid4", made)
+        others.append(ref.actor_urn)
+        return made()
+
+    monkeypatch.setattr(uuid, "uuid4", interrupted)
+    assert [ref.actor_urn, ref.actor_urn] == others * 2

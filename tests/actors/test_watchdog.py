@@ -185,3 +185,20 @@ async def test_a_busy_loop_that_moves_on_names_nobody(system: ActorSystem, facts
 
     await system.spawn(Waiting).request(steps, timeout=10)
     assert [fact for fact in stuck(facts) if fact.blocks_loop] == []
+
+
+async def test_a_task_may_be_claimed_again(system: ActorSystem) -> None:
+    """By the same actor or by another, which then has it; when it ends nobody does. The loop reports no error."""
+
+    class Claiming(Actor):
+        def on_receive(self, task: Any) -> None:
+            self.claim(task)
+
+    refs = [system.spawn(Claiming) for _ in range(2)]
+    task = asyncio.ensure_future(asyncio.sleep(1))
+    for ref in (*refs, refs[1]):
+        await ref.request(task)
+        assert system.env.dispatcher.claimed == {task: ref}
+    await task
+    await asyncio.sleep(0)
+    assert system.env.dispatcher.claimed == {}

@@ -97,6 +97,33 @@ async def test_watching_the_dead_is_answered_at_once(system: ActorSystem) -> Non
     await probe.expect_none(within=60)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "heard"),
+    [(None, None, Terminated), (Word("gone"), None, Terminated), (None, Word("gone"), Word("gone"))],
+)
+@pytest.mark.parametrize("is_child", [False, True])
+async def test_a_watch_that_is_repeated_while_its_notice_is_under_way_is_one(
+    system: ActorSystem, first: Word | None, second: Word | None, heard: Any, is_child: bool
+) -> None:
+    """It ended between the two, in the middle of a handler: one notice, as was said last."""
+
+    class Twice(Parent):
+        async def on_receive(self, target: Any) -> Any:  # type: ignore[override]
+            target = self.child if is_child else target
+            self._watch(target, first)
+            target.stop_now()
+            await target.terminated
+            self._watch(target, second)
+
+        def _watch(self, target: Any, word: Word | None) -> None:
+            self.watch(target) if word is None else self.watch_with(target, word)
+
+    ref = system.spawn(Twice)
+    await ref.request(system.spawn(Target))
+    await asyncio.sleep(1)
+    assert ref._actor.heard == [heard]
+
+
 async def test_unwatch_takes_the_watch_back_also_when_its_notice_is_under_way(system: ActorSystem) -> None:
     """Nothing arrives after `unwatch` returned."""
 
@@ -130,6 +157,19 @@ async def test_watch_with_brings_a_message_of_one_s_own(system: ActorSystem) -> 
     probe.ref._actor.watch_with(target, ("gone", 7))
     await target.stop()
     await probe.expect(("gone", 7))
+    await probe.expect_none(within=60)
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_none_is_a_message_of_one_s_own_as_any_other(system: ActorSystem, is_gone: bool) -> None:
+    """It goes to `on_receive`, not as the signal to `on_signal`."""
+    probe = await TestProbe.start(system)
+    target = system.spawn(Target)
+    if is_gone:
+        await target.stop()
+    probe.ref._actor.watch_with(target, None)
+    await target.stop()
+    await probe.expect(None)
     await probe.expect_none(within=60)
 
 

@@ -1,0 +1,92 @@
+"""The stream of facts: who is told what, and what comes of a subscriber that causes facts itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from actors import Actor, ActorSystem, Mailbox
+from actors.events import ActorStopped, DeadLetter, MailboxOverflowed
+from actors.mailbox import Overflow
+
+
+class Other(Actor):
+    """Refuses all but one."""
+
+    mailbox = Mailbox(capacity=1, overflow="drop_newest")
+
+
+def bounded(overflow: Overflow) -> type[Actor]:
+    return type("Log", (Actor,), {"mailbox": Mailbox(2, overflow), "on_receive": lambda self, fact: None})
+
+
+@pytest.mark.allow_dead_letters("mailbox_full")
+@pytest.mark.parametrize("fact", [DeadLetter, MailboxOverflowed])
+@pytest.mark.parametrize("overflow", ["fail", "drop_newest", "drop_oldest"])
+@pytest.mark.parametrize("logs", [1, 8])
+async def test_a_fact_that_a_subscriber_refuses_is_told_to_functions_and_to_no_actor(
+    system: ActorSystem, tripwires: Any, fact: type, overflow: Overflow, logs: int
+) -> None:
+    """An actor with a full mailbox is not told of its own refusal, nor is another of its like: it would have no end."""
+    seen: list[Any] = []
+    system.events.subscribe(fact, seen.append)
+    other = system.spawn(Other)
+    for _ in range(logs):
+        system.events.subscribe(fact, system.spawn(bounded(overflow)))
+    for number in range(4):  # three facts, room for two
+        other.tell(number)
+    refused = 3 + logs if fact is MailboxOverflowed or overflow != "fail" else 3
+    assert len(seen) == refused
+    assert system.dead_letters.counts["mailbox_full"] == 3 + (logs if overflow != "fail" else 0)
+    assert system.events.withheld == Counter({fact.__name__: logs * (refused - 3)} if refused > 3 else {})
+    tripwires._errors.clear()  # with "fail" the refusal is an error of a subscriber, and reported
+
+
+async def test_a_function_is_told_what_it_causes_unless_that_is_of_the_same_class(system: ActorSystem) -> None:
+    """And what another subscriber causes, whatever its class."""
+    seen: list[object] = []
+
+    def causes(fact: object) -> None:
+        seen.append(fact)
+        system.events.publish({"a": 1, 1: 2.0, 2.0: 3}.get(fact, 4))  # type: ignore[call-overload]
+
+    for kind in (str, int, float):
+        system.events.subscribe(kind, causes)
+    system.events.publish("a")
+    assert seen == ["a", 1, 2.0]
+    assert system.events.withheld == {"int": 1}
+
+
+async def test_the_same_function_may_subscribe_twice_and_each_ends_by_itself(system: ActorSystem) -> None:
+    """Ending one again ends nothing that came later."""
+    got: list[Any] = []
+    first = system.events.subscribe(ActorStopped, got.append)
+    system.events.subscribe(ActorStopped, got.append)
+    first()
+    await system.spawn(Actor).stop()
+    assert len(got) == 1
+    first()
+    system.events.subscribe(ActorStopped, got.append)
+    first()
+    await system.spawn(Actor).stop()
+    assert len(got) == 3
+
+
+@pytest.mark.parametrize("error", [LookupError(), SystemExit()])
+async def test_what_a_subscriber_raises_reaches_nobody(
+    system: ActorSystem, tripwires: Any, error: BaseException
+) -> None:
+    """Neither the publisher nor the others; it is reported."""
+    seen: list[Any] = []
+
+    def failing(_: object) -> None:
+        raise error
+
+    for subscriber in (failing, seen.append):
+        system.events.subscribe(str, subscriber)
+    system.events.publish("fact")
+    assert seen == ["fact"]
+    assert [repr(error) in one for one in tripwires._errors] == [True]
+    tripwires._errors.clear()

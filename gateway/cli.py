@@ -238,6 +238,9 @@ def _serve(app: str | None, file: Path | None, flags: Mapping[str, object]) -> i
     _planned(loaded)
     gateway = _find_gateway(app) if app is not None else _default_gateway(loaded.settings)
     code: int = gateway.run_configured(loaded.settings)
+    from .web.process import leave_within
+
+    leave_within(code)
     return code
 
 

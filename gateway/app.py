@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from actors import ActorRef, Child
+from actors.config import ConfigError
 
 from .close_codes import validate_close
 from .connections import Connections, Rooms
@@ -15,13 +17,15 @@ from .declarations import Declarations
 from .endpoint_session import session_of
 from .function_session import FunctionSession
 from .injection import with_gateway
+from .logs import configure_logging
 from .node import Node
+from .program import default_file, end_with, planned
 from .receipts import Receipt
 from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiohttp.web import Application
 
@@ -163,15 +167,29 @@ class Gateway(Declarations):
         """
         Blocks until a signal, then drains. Returns the exit code.
 
+        As `hubbub serve` with this application: from the arguments, then the environment, then the file, then the
+        defaults. The log is set up as well, unless the program has done that. A setting that is wrong is said on
+        standard error, and ends the program with 2.
+
         Args:
-            host: Goes before the file, as `port` does.
-            config: A TOML file, as for `hubbub serve --config`.
-            settings: All of it, in place of the others.
+            host: Goes before the environment and the file, as `port` does.
+            config: A TOML file, as for `hubbub serve --config`; without, `hubbub.toml` if there is one.
+            settings: All of it, in place of the others; also those that the gateway was made with.
         """
-        if settings is None:
-            file = None if config is None else Path(config)
-            settings = load_settings(file, {}, {"--host": host, "--port": port}).settings
-        return self.run_configured(settings)
+        flags = {"--host": host, "--port": port}
+        chosen = settings or self.settings or self._settings_from(config, flags)
+        configure_logging(chosen.log.format, keeps=True)
+        return self.run_configured(chosen)
+
+    @staticmethod
+    def _settings_from(config: str | Path | None, flags: Mapping[str, object]) -> GatewaySettings:
+        file = default_file() if config is None else Path(config)
+        try:
+            loaded = load_settings(file, os.environ, flags, app=True)
+            planned(loaded)
+        except ConfigError as error:
+            end_with(error.letters())
+        return loaded.settings
 
     def run_configured(self, settings: GatewaySettings) -> int:
         """What `hubbub serve` calls."""

@@ -1,7 +1,7 @@
 """
 The command `hubbub`: reads the settings, says what is wrong with them, and starts a gateway.
 
-The only place that configures logging and the import path. What needs the gateway itself is imported by the command
+Sets up logging, and the import path as only this does. What needs the gateway itself is imported by the command
 that needs it, so `--help` and `check` answer at once and work while an application is broken.
 """
 
@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -22,15 +22,10 @@ from actors.config import ConfigError
 from .app_target import CannotServe, author_frames, expect, import_app, put_on_path
 from .config import GatewaySettings
 from .logs import configure_logging
-from .settings_sources import Loaded, load_settings, with_origin
+from .program import BAD_INPUT, DEFAULT_FILE, default_file, end_with, planned
+from .settings_sources import load_settings
 from .settings_text import default_lines, effective_lines, tree_comment
 
-if TYPE_CHECKING:
-    from actors.blueprint import Blueprint
-
-DEFAULT_FILE = "hubbub.toml"
-BAD_INPUT = 2
-"""The exit code for what the person who called can mend; the same that click uses for a wrong flag."""
 NOTHING_KNOWN = 1
 """The exit code of `why` for a connection that nobody remembers."""
 STOP_MARGIN = 5.0
@@ -132,7 +127,7 @@ def check(file: Path | None, print_defaults: bool) -> None:
     try:
         loaded = load_settings(file or default_file(), os.environ, {})
         put_on_path(Path.cwd())
-        blueprint = _planned(loaded)
+        blueprint = planned(loaded)
     except ConfigError as error:
         _refuse(error)
     click.echo("\n".join([*effective_lines(loaded), "", *tree_comment(blueprint, loaded.origins)]))
@@ -206,26 +201,8 @@ def why(connection: str | None, principal: str | None, limit: int, url: str) -> 
     click.echo("\n".join(lines))
 
 
-def _planned(loaded: Loaded) -> Blueprint:
-    """Plans the tree, so that whatever is wrong with it is a letter and not a failed start. Raises ConfigError."""
-    from .parts import plan_tree
-
-    try:
-        return plan_tree(loaded.settings)
-    except ConfigError as error:
-        raise with_origin(error, loaded.origins) from None
-
-
 def _refuse(error: ConfigError | CannotServe) -> NoReturn:
-    for letter in error.letters() if isinstance(error, ConfigError) else [error]:
-        click.echo(str(letter), err=True)
-    sys.exit(BAD_INPUT)
-
-
-def default_file() -> Path | None:
-    """Returns `hubbub.toml` if the working directory has one: who wrote it does not expect to be ignored."""
-    file = Path(DEFAULT_FILE)
-    return file if file.exists() else None
+    end_with(error.letters() if isinstance(error, ConfigError) else [error])
 
 
 # --- serve
@@ -235,7 +212,7 @@ def _serve(app: str | None, file: Path | None, flags: Mapping[str, object]) -> i
     loaded = load_settings(file or default_file(), os.environ, flags, app=app is not None)
     configure_logging(loaded.settings.log.format)
     put_on_path(Path.cwd())
-    _planned(loaded)
+    planned(loaded)
     gateway = _find_gateway(app) if app is not None else _default_gateway(loaded.settings)
     code: int = gateway.run_configured(loaded.settings)
     from .web.process import leave_within

@@ -60,7 +60,7 @@ class Tokens:
         algorithms: Which of HS256, HS384 and HS512 are believed; another family is never.
 
     Raises:
-        ValueError: The secret is empty, no text, or a public key, which everybody knows. Does not repeat it.
+        ValueError: The secret is blank, no text, or a public key, which everybody knows. Does not repeat it.
     """
 
     def __init__(self, secret: str, *, algorithms: Iterable[str] = ("HS256",)) -> None:
@@ -155,14 +155,14 @@ class _Hmac(HMACAlgorithm):
 
     def _usable(self, secret: str) -> bytes:
         try:
-            if not secret:  # 2.8 of PyJWT takes it
+            if not secret.strip():  # PyJWT takes a blank one, and 2.8 an empty one
                 raise jwt.InvalidKeyError
             return super().prepare_key(secret)
         except UnicodeEncodeError:
             raise ValueError("could not use the secret of tokens: it is not valid UTF-8; choose another one") from None
         except jwt.InvalidKeyError:
             raise ValueError(
-                "could not use the secret of tokens: it is empty, or a public key or JWK that others know; "
+                "could not use the secret of tokens: it is blank, or a public key or JWK that others know; "
                 "choose a random text such as `openssl rand -base64 48` prints"
             ) from None
 

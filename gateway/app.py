@@ -11,10 +11,12 @@ import attrs
 from actors import ActorRef, Child
 from actors.config import ConfigError
 
+from .authenticators import JWT
 from .close_codes import validate_close
 from .connections import Connections, Rooms
 from .declarations import Declarations
 from .endpoint_session import session_of
+from .events import GatewayStopped, SecretTooShort
 from .function_session import FunctionSession
 from .injection import with_gateway
 from .logs import configure_logging
@@ -25,7 +27,7 @@ from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from aiohttp.web import Application
 
@@ -140,6 +142,16 @@ class Gateway(Declarations):
         except BaseException:
             await self.stop()
             raise
+        for fact in self._weak_secrets(node):
+            node.events.publish(fact)
+
+    def _weak_secrets(self, node: Node) -> Iterator[SecretTooShort]:
+        if node.tokens is not None and node.tokens.is_weak:
+            yield SecretTooShort("gateway.auth.jwt_secret", node.tokens.bytes, node.tokens.wanted)
+        of_routes = (one for route in self.routes for one in route.passage.authenticators)
+        for one in dict.fromkeys((*self.authenticators, *of_routes)):
+            if isinstance(one, JWT) and one.tokens.is_weak:
+                yield SecretTooShort("JWT", one.tokens.bytes, one.tokens.wanted)
 
     async def drain(self) -> None:
         """Readiness off, no new connections, everybody is let go in bounded time. `stop` follows."""
@@ -147,7 +159,7 @@ class Gateway(Declarations):
 
     async def stop(self) -> None:
         """Takes everything down; safe to call twice."""
-        server, self._server = self._server, None
+        (server, self._server), node = (self._server, None), self._node
         try:
             if server is not None:
                 await server.stop()
@@ -155,6 +167,8 @@ class Gateway(Declarations):
                 await self._node.stop()
         finally:
             self._node = None  # only now: until the tree is down, the app's actors publish
+        if node is not None and server is not None and server.started is not None:
+            node.events.publish(GatewayStopped(node.now() - server.started))
 
     def run(
         self,

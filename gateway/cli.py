@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -25,6 +25,9 @@ from .logs import configure_logging
 from .program import BAD_INPUT, DEFAULT_FILE, default_file, end_with, planned
 from .settings_sources import load_settings
 from .settings_text import default_lines, effective_lines, tree_comment
+
+if TYPE_CHECKING:
+    from .settings_sources import Loaded
 
 NOTHING_KNOWN = 1
 """The exit code of `why` for a connection that nobody remembers."""
@@ -128,9 +131,11 @@ def check(file: Path | None, print_defaults: bool) -> None:
         loaded = load_settings(file or default_file(), os.environ, {})
         put_on_path(Path.cwd())
         blueprint = planned(loaded)
-    except ConfigError as error:
+        _check_certificate(loaded)
+    except (ConfigError, CannotServe) as error:
         _refuse(error)
     click.echo("\n".join([*effective_lines(loaded), "", *tree_comment(blueprint, loaded.origins)]))
+    _warn_of_secret(loaded)
 
 
 @main.command()
@@ -199,6 +204,29 @@ def why(connection: str | None, principal: str | None, limit: int, url: str) -> 
         click.echo(UNKNOWN.format(id=plain(connection or "")), err=True)
         sys.exit(NOTHING_KNOWN)
     click.echo("\n".join(lines))
+
+
+def _check_certificate(loaded: Loaded) -> None:
+    """Raises ConfigError for files that `serve` would not start with."""
+    from .web.tls import CannotUseCertificate, server_context
+
+    tls = loaded.settings.gateway.tls
+    try:
+        server_context(tls)
+    except CannotUseCertificate as error:
+        path = "gateway.tls.key" if error.file == tls.key else "gateway.tls.certificate"
+        raise ConfigError(path, f"{error.file}: {error.problem}", error.hint, origin=loaded.origins[path]) from None
+
+
+def _warn_of_secret(loaded: Loaded) -> None:
+    from .tokens import Tokens
+
+    path, secret = "gateway.auth.jwt_secret", loaded.settings.gateway.auth.jwt_secret
+    tokens = Tokens(secret) if secret else None
+    if tokens is not None and tokens.is_weak:
+        fact = f"it has {tokens.bytes} bytes, so it can be guessed from any one token"
+        hint = f"take {tokens.wanted} or more, as `openssl rand -base64 48` prints"
+        click.echo(f"warning of {path} ({loaded.origins[path]}): {fact}; {hint}", err=True)
 
 
 def _refuse(error: ConfigError | CannotServe) -> NoReturn:

@@ -212,6 +212,28 @@ class GatewayDraining:
     seconds: float
 
 
+@attrs.frozen
+class GatewayStopped:
+    """The tree is down and nothing listens any more; the last fact there is."""
+
+    seconds: float
+    """Since it had started."""
+
+
+@attrs.frozen
+class SecretTooShort:
+    """
+    Tokens are believed whose secret has fewer bytes than its hash, so that it can be guessed from any one of them.
+
+    Said once for each, at the start. RFC 7518 3.2 wants as many; `openssl rand -base64 48` prints more.
+    """
+
+    secret: str
+    """Its setting, or `JWT` for an authenticator of the app."""
+    bytes: int
+    wanted: int
+
+
 Fact = (
     ConnectionOpened
     | ConnectionIdentified
@@ -236,4 +258,6 @@ Fact = (
     | HistoriesGaveWay
     | GatewayStarted
     | GatewayDraining
+    | GatewayStopped
+    | SecretTooShort
 )

@@ -7,6 +7,8 @@ second and kind, with how many there were since the last line (`count`), and cou
 
     gateway.started          info              -
     gateway.draining         info              -
+    gateway.stopped          info              -
+    secret.too_short         warning           -
     connection.opened        info              connections_total{wire}
     connection.identified    debug             -
     connection.closed        info              connections_closed_total{ended_by}
@@ -121,6 +123,8 @@ class Words:
 CATALOGUE: dict[type, Words] = {
     events.GatewayStarted: Words("gateway.started", "info"),
     events.GatewayDraining: Words("gateway.draining", "info"),
+    events.GatewayStopped: Words("gateway.stopped", "info"),
+    events.SecretTooShort: Words("secret.too_short", "warning"),
     events.ConnectionOpened: Words("connection.opened", "info", "connections", "wire"),
     events.ConnectionIdentified: Words("connection.identified", "debug"),
     events.ConnectionClosed: Words("connection.closed", "info", "connections_closed", "ended_by"),

@@ -56,7 +56,8 @@ class Tokens:
 
     Args:
         secret: Of any length: "secret" is fine to try things out. RFC 7518 3.2 wants 32 bytes or more for HS256; a
-            shorter one can be guessed from any one token, so production takes `openssl rand -base64 48`.
+            shorter one can be guessed from any one token, so production takes `openssl rand -base64 48`; the log and
+            `hubbub check` say so.
         algorithms: Which of HS256, HS384 and HS512 are believed; another family is never.
 
     Raises:
@@ -68,6 +69,16 @@ class Tokens:
         self._jws = jwt.PyJWS(algorithms=[])
         for name in self._algorithms:
             self._jws.register_algorithm(name, _Hmac(_HASHES[name], secret))
+
+        self.bytes = len(secret.encode())
+        """Of the secret."""
+        self.wanted: int = max(_HASHES[name]().digest_size for name in self._algorithms)
+        """Bytes that RFC 7518 3.2 wants of it: 32 for HS256."""
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether the secret can be guessed from any one token."""
+        return self.bytes < self.wanted
 
     def principal(self, token: str, now: float) -> Principal:
         """

@@ -80,6 +80,8 @@ class WebServer:
         self._public: Listener | None = None
         self.url = ""
         self.admin_url: str | None = None
+        self.started: float | None = None
+        """When everything was up, by the gateway's clock."""
 
     async def start(self, *, listens: bool = True) -> None:
         limits = SocketLimits(max_message_bytes=self._node.limits.max_message)
@@ -98,6 +100,7 @@ class WebServer:
             self.admin_url = admin.url
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
+        self.started = self._node.now()
 
     def closed_connections(self) -> list[ConnectionClosed]:
         """The last ones that ended, oldest first."""

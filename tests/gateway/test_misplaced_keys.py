@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     [
         ("port = 9000", 'port (file): there is no such setting; did you mean "gateway.port"?'),
         ("[limits]\nburst = 5", 'limits (file): there is no such setting; did you mean "gateway.limits"?'),
-        ("[gateway]\nburst = 5", 'gateway.burst (file): there is no such setting; did you mean "gateway.limits.burst"?'),
+        ("[log]\nburst = 5", 'log.burst (file): there is no such setting; did you mean "gateway.limits.burst"?'),
         ("[gateway]\nhots = 5", 'gateway.hots (file): there is no such setting; did you mean "host"?'),
     ],
 )

@@ -7,11 +7,12 @@ that needs it, so `--help` and `check` answer at once and work while an applicat
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 NOTHING_KNOWN = 1
 """The exit code of `why` for a connection that nobody remembers."""
+NOT_WRITTEN = 1
+"""The exit code where standard output takes nothing."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C before it served: 128 and SIGINT, as shells have it."""
 STOP_MARGIN = 5.0
 """Seconds a reloading parent waits beyond the drain before it kills: interpreters need a moment to go."""
 
@@ -84,7 +89,8 @@ def serve(
     MODULE:APP is an importable module, the working directory included, and the name of a Gateway in it.
 
     Without --config, hubbub.toml of the working directory is read if there is one. Without any file and without an
-    application it runs in development mode: on loopback only, and topics are open to anyone.
+    application it runs in development mode: topics are open to anyone, and on loopback only, unless HUBBUB_DEVELOPMENT
+    says that this is meant.
 
     Settings come from flags, then the environment, then the file, then the defaults. A variable is HUBBUB_ and the
     path of the setting, in capitals, with two underscores for each dot; its value is written as in the file, and
@@ -103,6 +109,8 @@ def serve(
         if reload:
             ctx.exit(_reload(app, file, flags))
         ctx.exit(_serve(app, file, flags))
+    except KeyboardInterrupt:  # while the application is imported; later it is a signal that drains
+        sys.exit(INTERRUPTED)
     except (ConfigError, CannotServe) as error:
         _refuse(error)
 
@@ -125,7 +133,7 @@ def check(file: Path | None, print_defaults: bool) -> None:
     wrong, and said on standard error.
     """
     if print_defaults:
-        click.echo("\n".join(default_lines()))
+        _print(default_lines())
         return
     try:
         loaded = load_settings(file or default_file(), os.environ, {})
@@ -134,7 +142,7 @@ def check(file: Path | None, print_defaults: bool) -> None:
         _check_certificate(loaded)
     except (ConfigError, CannotServe) as error:
         _refuse(error)
-    click.echo("\n".join([*effective_lines(loaded), "", *tree_comment(blueprint, loaded.origins)]))
+    _print([*effective_lines(loaded), "", *tree_comment(blueprint, loaded.origins)])
     _warn_of_secret(loaded)
 
 
@@ -162,7 +170,7 @@ def top(url: str, interval: float, once: bool) -> None:
 
     try:
         if once or not sys.stdout.isatty():
-            click.echo("\n".join(one_frame(url, interval)))
+            _print(one_frame(url, interval))
         else:
             watch(url, interval)
     except CannotWatch as error:
@@ -203,7 +211,7 @@ def why(connection: str | None, principal: str | None, limit: int, url: str) -> 
     if lines is None:
         click.echo(UNKNOWN.format(id=plain(connection or "")), err=True)
         sys.exit(NOTHING_KNOWN)
-    click.echo("\n".join(lines))
+    _print(lines)
 
 
 def _check_certificate(loaded: Loaded) -> None:
@@ -227,6 +235,18 @@ def _warn_of_secret(loaded: Loaded) -> None:
         fact = f"it has {tokens.bytes} bytes, so it can be guessed from any one token"
         hint = f"take {tokens.wanted} or more, as `openssl rand -base64 48` prints"
         click.echo(f"warning of {path} ({loaded.origins[path]}): {fact}; {hint}", err=True)
+
+
+def _print(lines: Iterable[str]) -> None:
+    """To standard output, or a letter. That a reader such as `head` has gone is for click."""
+    try:
+        click.echo("\n".join(lines))
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        click.echo(f"could not write to standard output: {error.strerror}; make room, or write elsewhere", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter tries again when it ends
+        sys.exit(NOT_WRITTEN)
 
 
 def _refuse(error: ConfigError | CannotServe) -> NoReturn:

@@ -168,7 +168,7 @@ class Gateway(Declarations):
         finally:
             self._node = None  # only now: until the tree is down, the app's actors publish
         if node is not None and server is not None and server.started is not None:
-            node.events.publish(GatewayStopped(node.now() - server.started))
+            node.events.publish(GatewayStopped(round(node.now() - server.started, 3)))
 
     def run(
         self,

@@ -213,6 +213,14 @@ class GatewayDraining:
 
 
 @attrs.frozen
+class DevelopmentExposed:
+    """Every topic is open to anyone, and not only from this machine; said once, at the start."""
+
+    host: str
+    setting: str = "development"
+
+
+@attrs.frozen
 class GatewayStopped:
     """The tree is down and nothing listens any more; the last fact there is."""
 
@@ -258,6 +266,7 @@ Fact = (
     | HistoriesGaveWay
     | GatewayStarted
     | GatewayDraining
+    | DevelopmentExposed
     | GatewayStopped
     | SecretTooShort
 )

@@ -64,8 +64,7 @@ def _run(runner: asyncio.Runner, app: Gateway, settings: GatewaySettings, signal
         structlog.get_logger("hubbub").error("gateway.failed", error=str(error.__cause__))
         return 1
     except CannotListen as error:
-        hint = "choose another with --port, gateway.admin.listen or gateway.uds"
-        structlog.get_logger("hubbub").error("gateway.not_started", error=f"{error}; {hint}")
+        structlog.get_logger("hubbub").error("gateway.not_started", error=f"{error}; {error.hint}")
         return 1
     except CannotUseCertificate as error:
         structlog.get_logger("hubbub").error("gateway.not_started", error=str(error))
@@ -120,4 +119,13 @@ def _greet(app: Gateway) -> None:
     server = app.server
     page = "open it in a browser" if app.pages and server.url.startswith("http") else "connect to it"
     admin = f"; health and metrics at {server.admin_url}" if server.admin_url else ""
-    click.echo(f"{app.title} is listening at {server.url}: {page}{admin}", err=True)
+    url, anywhere = _to_open(server.url)
+    click.echo(f"{app.title} is listening at {url}: {page}{anywhere}{admin}", err=True)
+
+
+def _to_open(url: str) -> tuple[str, str]:
+    """What a browser here can open: `0.0.0.0` and `::` are all addresses of this machine, and none that one visits."""
+    for wildcard, loopback in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
+        if wildcard in url:
+            return url.replace(wildcard, loopback), "; others reach it at any address of this machine"
+    return url, ""

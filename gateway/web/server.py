@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ..authenticators import credential_of
-from ..events import ConnectionClosed, ConnectionRefused, GatewayDraining, GatewayStarted, ProxyNotTrusted
+from ..events import (
+    ConnectionClosed,
+    ConnectionRefused,
+    DevelopmentExposed,
+    GatewayDraining,
+    GatewayStarted,
+    ProxyNotTrusted,
+)
 from ..identity import ANONYMOUS
 from ..protocols.raw import RawWire
 from ..reasons import InvalidToken, Refused
@@ -100,6 +107,8 @@ class WebServer:
             self.admin_url = admin.url
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
+        if development and listens and not listen.uds and not is_loopback(listen.host):
+            self._node.events.publish(DevelopmentExposed(listen.host))
         self.started = self._node.now()
 
     def closed_connections(self) -> list[ConnectionClosed]:

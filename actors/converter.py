@@ -35,6 +35,9 @@ from .units import Duration, Size, duration, format_size, size
 MAX_FILE_BYTES = 1_048_576
 """Bytes of a settings file. A large real one has some 10 KiB; 1 MiB stops a wrong path before it fills the memory."""
 
+NO_SUCH_SETTING = "there is no such setting"
+"""The problem of a key that no settings class has."""
+
 _VALIDATOR = re.compile(r"'(\w+)' must be (.*): (.*)", re.DOTALL)
 _TOML_PLACE = re.compile(r"\s*\(at (.*)\)$")
 
@@ -254,7 +257,7 @@ def _silence(error: ConfigError, secret: bool) -> ConfigError:
 
 
 def _unknown(key: str, fields: Iterable[str]) -> ConfigError:
-    return ConfigError(quote_key(key), "there is no such setting", suggestion(key, fields))
+    return ConfigError(quote_key(key), NO_SUCH_SETTING, suggestion(key, fields))
 
 
 def _missing(name: str) -> ConfigError:

@@ -78,7 +78,14 @@ class NotCharged(Exception):
 
     For code that runs on behalf of somebody who is made to pay instead (a client whose messages make a handler fail).
     `__cause__` is the failure.
+
+    Args:
+        charged_to: Who that is, for the log.
     """
+
+    def __init__(self, *args: object, charged_to: str = "") -> None:
+        super().__init__(*args)
+        self.charged_to = charged_to
 
 
 class SystemFailed(RuntimeError):

@@ -111,7 +111,7 @@ class _Names:
             if child == ROOT:
                 yield _at(parent, "children", '"root" is above everything', "remove it")
             elif child not in self._known:
-                hint = suggestion(child, self._known)
+                hint = suggestion(child, [name for name in self._known if name != parent])
                 yield _at(parent, "children", f"there is no supervisor or actor {shown(child)}", hint)
 
     def _claims_of_many(self) -> Iterator[ConfigError]:

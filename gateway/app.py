@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -9,19 +10,26 @@ from weakref import WeakValueDictionary
 import attrs
 
 from actors import ActorRef, Child
+from actors.config import ConfigError
 
+from .authenticators import JWT
 from .close_codes import validate_close
 from .connections import Connections, Rooms
 from .declarations import Declarations
 from .endpoint_session import session_of
+from .events import GatewayStopped, SecretTooShort
 from .function_session import FunctionSession
 from .injection import with_gateway
+from .logs import configure_logging
 from .node import Node
+from .program import default_file, end_with, planned
 from .receipts import Receipt
 from .settings_sources import load_settings
 from .topic_handle import ChannelHandle, RoomHandle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from aiohttp.web import Application
 
     from .config import GatewaySettings
@@ -141,6 +149,16 @@ class Gateway(Declarations):
         except BaseException:
             await self.stop()
             raise
+        for fact in self._weak_secrets(node):
+            node.events.publish(fact)
+
+    def _weak_secrets(self, node: Node) -> Iterator[SecretTooShort]:
+        if node.tokens is not None and node.tokens.is_weak:
+            yield SecretTooShort("gateway.auth.jwt_secret", node.tokens.bytes, node.tokens.wanted)
+        of_routes = (one for route in self.routes for one in route.passage.authenticators)
+        for one in dict.fromkeys((*self.authenticators, *of_routes)):
+            if isinstance(one, JWT) and one.tokens.is_weak:
+                yield SecretTooShort("JWT", one.tokens.bytes, one.tokens.wanted)
 
     async def drain(self) -> None:
         """Readiness off, no new connections, everybody is let go in bounded time. `stop` follows."""
@@ -148,7 +166,7 @@ class Gateway(Declarations):
 
     async def stop(self) -> None:
         """Takes everything down; safe to call twice."""
-        server, self._server = self._server, None
+        (server, self._server), node = (self._server, None), self._node
         try:
             if server is not None:
                 await server.stop()
@@ -156,6 +174,8 @@ class Gateway(Declarations):
                 await self._node.stop()
         finally:
             self._node = None  # only now: until the tree is down, the app's actors publish
+        if node is not None and server is not None and server.started is not None:
+            node.events.publish(GatewayStopped(round(node.now() - server.started, 3)))
 
     def run(
         self,
@@ -168,15 +188,29 @@ class Gateway(Declarations):
         """
         Blocks until a signal, then drains. Returns the exit code.
 
+        As `hubbub serve` with this application: from the arguments, then the environment, then the file, then the
+        defaults. The log is set up as well, unless the program has done that. A setting that is wrong is said on
+        standard error, and ends the program with 2.
+
         Args:
-            host: Goes before the file, as `port` does.
-            config: A TOML file, as for `hubbub serve --config`.
-            settings: All of it, in place of the others.
+            host: Goes before the environment and the file, as `port` does.
+            config: A TOML file, as for `hubbub serve --config`; without, `hubbub.toml` if there is one.
+            settings: All of it, in place of the others; also those that the gateway was made with.
         """
-        if settings is None:
-            file = None if config is None else Path(config)
-            settings = load_settings(file, {}, {"--host": host, "--port": port}).settings
-        return self.run_configured(settings)
+        flags = {"--host": host, "--port": port}
+        chosen = settings or self.settings or self._settings_from(config, flags)
+        configure_logging(chosen.log.format, keeps=True)
+        return self.run_configured(chosen)
+
+    @staticmethod
+    def _settings_from(config: str | Path | None, flags: Mapping[str, object]) -> GatewaySettings:
+        file = default_file() if config is None else Path(config)
+        try:
+            loaded = load_settings(file, os.environ, flags, app=True)
+            planned(loaded)
+        except ConfigError as error:
+            end_with(error.letters())
+        return loaded.settings
 
     def run_configured(self, settings: GatewaySettings) -> int:
         """What `hubbub serve` calls."""

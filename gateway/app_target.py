@@ -42,9 +42,10 @@ def import_app(target: str) -> object:
         Exception: Whatever the module raises while it is imported; that traceback belongs to its author.
     """
     module_name, colon, name = target.partition(":")
+    if "/" in module_name or module_name.endswith(".py"):
+        raise _names_a_file(target, Path(module_name), name or "app")
     if not (module_name and colon and name):
-        wanted = module_name.removesuffix(".py").replace("/", ".") or "chat"
-        raise CannotServe(target, "it is not module:name", f'write "{wanted}:{name or "app"}"')
+        raise CannotServe(target, "it is not module:name", f'write "{module_name or "chat"}:{name or "app"}"')
     if module_name.startswith("."):
         raise CannotServe(target, f"{module_name} is a relative name", f'write "{module_name.lstrip(".")}:{name}"')
     module = _import(target, module_name)
@@ -52,6 +53,18 @@ def import_app(target: str) -> object:
         known = [public for public in vars(module) if not public.startswith("_")]
         raise CannotServe(target, f"module {module_name} has no {name}", suggestion(name, known))
     return getattr(module, name)
+
+
+def _names_a_file(target: str, path: Path, name: str) -> CannotServe:
+    """It may be one that is there; then the letter says how it is called as a module."""
+    file = path.with_suffix(".py")
+    if not file.is_file():
+        return CannotServe(target, f"it is not module:name, and there is no file {file}", 'write "chat:app"')
+    if file.is_absolute() or ".." in file.parts:
+        hint = f'start in {file.parent} and write "{file.stem}:{name}"'
+    else:
+        hint = f'write "{".".join(file.with_suffix("").parts)}:{name}"'
+    return CannotServe(target, "it names a file, not a module", hint)
 
 
 def _import(target: str, name: str) -> object:

@@ -75,6 +75,10 @@ class JWT:
     def __init__(self, secret: str, *, algorithms: Iterable[str] = ("HS256",)) -> None:
         self._tokens = Tokens(secret, algorithms=algorithms)
 
+    @property
+    def tokens(self) -> Tokens:
+        return self._tokens
+
     async def __call__(self, handshake: Asked) -> Principal | None:
         """Raises InvalidToken for a JWT that is not ours, `Refused("token_expired")` for an old one."""
         token = handshake.token

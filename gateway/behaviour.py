@@ -271,7 +271,7 @@ class Behaviour(Actor):
             return error
         if self._topic.blame(member.id, member.principal):
             return error
-        charged = NotCharged(f"{type(error).__name__} while handling for {member.id}")
+        charged = NotCharged(f"{type(error).__name__} while handling for {member.id}", charged_to=member.id)
         charged.__cause__ = error
         return charged
 

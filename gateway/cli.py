@@ -1,17 +1,18 @@
 """
 The command `hubbub`: reads the settings, says what is wrong with them, and starts a gateway.
 
-The only place that configures logging and the import path. What needs the gateway itself is imported by the command
+Sets up logging, and the import path as only this does. What needs the gateway itself is imported by the command
 that needs it, so `--help` and `check` answer at once and work while an application is broken.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,17 +23,19 @@ from actors.config import ConfigError
 from .app_target import CannotServe, author_frames, expect, import_app, put_on_path
 from .config import GatewaySettings
 from .logs import configure_logging
-from .settings_sources import Loaded, load_settings, with_origin
+from .program import BAD_INPUT, DEFAULT_FILE, default_file, end_with, planned
+from .settings_sources import load_settings
 from .settings_text import default_lines, effective_lines, tree_comment
 
 if TYPE_CHECKING:
-    from actors.blueprint import Blueprint
+    from .settings_sources import Loaded
 
-DEFAULT_FILE = "hubbub.toml"
-BAD_INPUT = 2
-"""The exit code for what the person who called can mend; the same that click uses for a wrong flag."""
 NOTHING_KNOWN = 1
 """The exit code of `why` for a connection that nobody remembers."""
+NOT_WRITTEN = 1
+"""The exit code where standard output takes nothing."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C before it served: 128 and SIGINT, as shells have it."""
 STOP_MARGIN = 5.0
 """Seconds a reloading parent waits beyond the drain before it kills: interpreters need a moment to go."""
 
@@ -86,7 +89,8 @@ def serve(
     MODULE:APP is an importable module, the working directory included, and the name of a Gateway in it.
 
     Without --config, hubbub.toml of the working directory is read if there is one. Without any file and without an
-    application it runs in development mode: on loopback only, and topics are open to anyone.
+    application it runs in development mode: topics are open to anyone, and on loopback only, unless HUBBUB_DEVELOPMENT
+    says that this is meant.
 
     Settings come from flags, then the environment, then the file, then the defaults. A variable is HUBBUB_ and the
     path of the setting, in capitals, with two underscores for each dot; its value is written as in the file, and
@@ -105,6 +109,8 @@ def serve(
         if reload:
             ctx.exit(_reload(app, file, flags))
         ctx.exit(_serve(app, file, flags))
+    except KeyboardInterrupt:  # while the application is imported; later it is a signal that drains
+        sys.exit(INTERRUPTED)
     except (ConfigError, CannotServe) as error:
         _refuse(error)
 
@@ -129,18 +135,20 @@ def check(file: Path | None, target: str | None, print_defaults: bool) -> None:
     serve. Exit code 2: something is wrong, and said on standard error.
     """
     if print_defaults:
-        click.echo("\n".join(default_lines()))
+        _print(default_lines())
         return
     try:
         loaded = load_settings(file or default_file(), os.environ, {}, app=target is not None)
         put_on_path(Path.cwd())
-        blueprint = _planned(loaded)
+        blueprint = planned(loaded)
+        _check_certificate(loaded)
         if target is not None:
             loaded = _with_app(loaded, target)
     except (ConfigError, CannotServe) as error:
         _refuse(error)
     lines = effective_lines(loaded, has_app=target is not None)
-    click.echo("\n".join([*lines, "", *tree_comment(blueprint, loaded.origins)]))
+    _print([*lines, "", *tree_comment(blueprint, loaded.origins)])
+    _warn_of_secret(loaded)
 
 
 @main.command()
@@ -167,7 +175,7 @@ def top(url: str, interval: float, once: bool) -> None:
 
     try:
         if once or not sys.stdout.isatty():
-            click.echo("\n".join(one_frame(url, interval)))
+            _print(one_frame(url, interval))
         else:
             watch(url, interval)
     except CannotWatch as error:
@@ -208,7 +216,7 @@ def why(connection: str | None, principal: str | None, limit: int, url: str) -> 
     if lines is None:
         click.echo(UNKNOWN.format(id=plain(connection or "")), err=True)
         sys.exit(NOTHING_KNOWN)
-    click.echo("\n".join(lines))
+    _print(lines)
 
 
 def _with_app(loaded: Loaded, target: str) -> Loaded:
@@ -219,26 +227,43 @@ def _with_app(loaded: Loaded, target: str) -> Loaded:
     return laid_over(loaded, gateway, f"app {target}")
 
 
-def _planned(loaded: Loaded) -> Blueprint:
-    """Plans the tree, so that whatever is wrong with it is a letter and not a failed start. Raises ConfigError."""
-    from .parts import plan_tree
+def _check_certificate(loaded: Loaded) -> None:
+    """Raises ConfigError for files that `serve` would not start with."""
+    from .web.tls import CannotUseCertificate, server_context
 
+    tls = loaded.settings.gateway.tls
     try:
-        return plan_tree(loaded.settings)
-    except ConfigError as error:
-        raise with_origin(error, loaded.origins) from None
+        server_context(tls)
+    except CannotUseCertificate as error:
+        path = "gateway.tls.key" if error.file == tls.key else "gateway.tls.certificate"
+        raise ConfigError(path, f"{error.file}: {error.problem}", error.hint, origin=loaded.origins[path]) from None
+
+
+def _warn_of_secret(loaded: Loaded) -> None:
+    from .tokens import Tokens
+
+    path, secret = "gateway.auth.jwt_secret", loaded.settings.gateway.auth.jwt_secret
+    tokens = Tokens(secret) if secret else None
+    if tokens is not None and tokens.is_weak:
+        fact = f"it has {tokens.bytes} bytes, so it can be guessed from any one token"
+        hint = f"take {tokens.wanted} or more, as `openssl rand -base64 48` prints"
+        click.echo(f"warning of {path} ({loaded.origins[path]}): {fact}; {hint}", err=True)
+
+
+def _print(lines: Iterable[str]) -> None:
+    """To standard output, or a letter. That a reader such as `head` has gone is for click."""
+    try:
+        click.echo("\n".join(lines))
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        click.echo(f"could not write to standard output: {error.strerror}; make room, or write elsewhere", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter tries again when it ends
+        sys.exit(NOT_WRITTEN)
 
 
 def _refuse(error: ConfigError | CannotServe) -> NoReturn:
-    for letter in error.letters() if isinstance(error, ConfigError) else [error]:
-        click.echo(str(letter), err=True)
-    sys.exit(BAD_INPUT)
-
-
-def default_file() -> Path | None:
-    """Returns `hubbub.toml` if the working directory has one: who wrote it does not expect to be ignored."""
-    file = Path(DEFAULT_FILE)
-    return file if file.exists() else None
+    end_with(error.letters() if isinstance(error, ConfigError) else [error])
 
 
 # --- serve
@@ -248,9 +273,12 @@ def _serve(app: str | None, file: Path | None, flags: Mapping[str, object]) -> i
     loaded = load_settings(file or default_file(), os.environ, flags, app=app is not None)
     configure_logging(loaded.settings.log.format)
     put_on_path(Path.cwd())
-    _planned(loaded)
+    planned(loaded)
     gateway = _find_gateway(app) if app is not None else _default_gateway(loaded.settings)
     code: int = gateway.run_configured(loaded.settings)
+    from .web.process import leave_within
+
+    leave_within(code)
     return code
 
 

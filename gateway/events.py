@@ -229,6 +229,36 @@ class GatewayDraining:
     seconds: float
 
 
+@attrs.frozen
+class DevelopmentExposed:
+    """Every topic is open to anyone, and not only from this machine; said once, at the start."""
+
+    host: str
+    setting: str = "development"
+
+
+@attrs.frozen
+class GatewayStopped:
+    """The tree is down and nothing listens any more; the last fact there is."""
+
+    seconds: float
+    """Since it had started."""
+
+
+@attrs.frozen
+class SecretTooShort:
+    """
+    Tokens are believed whose secret has fewer bytes than its hash, so that it can be guessed from any one of them.
+
+    Said once for each, at the start. RFC 7518 3.2 wants as many; `openssl rand -base64 48` prints more.
+    """
+
+    secret: str
+    """Its setting, or `JWT` for an authenticator of the app."""
+    bytes: int
+    wanted: int
+
+
 Fact = (
     ConnectionOpened
     | ConnectionIdentified
@@ -254,4 +284,7 @@ Fact = (
     | GatewayStarted
     | TopicsLeftOpen
     | GatewayDraining
+    | DevelopmentExposed
+    | GatewayStopped
+    | SecretTooShort
 )

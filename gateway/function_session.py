@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from actors import handles
+from actors.events import ActorFailed, HandlerAbandoned
 
 from .close_codes import cut_reason
 from .connection_messages import Close, Ended, SessionDone
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     from .passage import Passage
     from .websocket import WebSocket
+
+
+GRACE = 1.0
+"""Seconds a function that was cancelled may take for its own clean-up, as any handler of an actor."""
 
 
 @attrs.frozen(eq=False)
@@ -78,6 +83,7 @@ class FunctionSession(Session):
 
     @handles(asyncio.Task)
     def overdue(self, task: asyncio.Task[None]) -> None:
+        """Once more, with the grace of that, when its machine ends: `on_stop`."""
         task.cancel()
 
     @handles(Finished)
@@ -104,6 +110,30 @@ class FunctionSession(Session):
             raise error
 
     def on_stop(self) -> Any:
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-        return super().on_stop()
+        words = super().on_stop()
+        return words if self._task is None or self._task.done() else self._cut(self._task, words)
+
+    async def _cut(self, task: asyncio.Task[None], words: Awaitable[None] | None) -> None:
+        """It has its grace for what it has to clean up."""
+        task.cancel()
+        try:
+            if words is not None:
+                await words
+        finally:
+            await asyncio.wait({task}, timeout=GRACE)
+            if not task.done():
+                self._abandon(task)
+
+    def _abandon(self, task: asyncio.Task[None]) -> None:
+        """
+        Its coroutine is closed, as actors do with handlers. What swallows that as well goes on: wherever it asks its
+        socket again, it waits there for ever.
+        """
+        self.ws._node.events.publish(HandlerAbandoned(self.actor_ref, GRACE))
+        self.ws._parted().is_abandoned = True
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            task.get_coro().close()
+        except RuntimeError as error:  # it goes on
+            self.ws._node.events.publish(ActorFailed(self.actor_ref, error, "close"))
+        task.cancel()  # what is closed already is then over

@@ -30,7 +30,7 @@ def about_all(url: str, principal: str | None, limit: int) -> list[str]:
     Raises:
         CannotWatch: As `about`.
     """
-    return _written(url, listing, asyncio.run(_about_all(url, principal, limit)))
+    return _written(url, lambda found: listing(found, principal), asyncio.run(_about_all(url, principal, limit)))
 
 
 async def _about(url: str, client: str) -> dict[str, Any] | None:

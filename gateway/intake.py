@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import wire_json
 from .hooks import result
+from .parting import again
 from .quick import quick
 from .reasons import InvalidData, InvalidJSON, InvalidText, Refused
 
@@ -103,7 +104,7 @@ class Intake:
             if self.frames or self._passing is not None:
                 await self._pass_on()
             elif self._gone is not None:
-                raise self._gone
+                raise again(self._gone)
             else:
                 await self._next()
         return self._passed.pop(0) if self._passed else self.take()
@@ -124,6 +125,11 @@ class Intake:
     @property
     def has_any(self) -> bool:
         return bool(self.frames) or self.has_passing
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing comes any more, and nothing waits."""
+        return self._gone is not None and not self.has_any
 
     async def take_passed(self) -> Frame | None:
         """What a `receive` has brought through the middleware and then left; None if there is no such."""

@@ -30,12 +30,13 @@ class Lines(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignor
         getattr(self._logger, level)(*args, **keys)
 
 
-def configure_logging(format_: str) -> None:
+def configure_logging(format_: str, *, keeps: bool = False) -> None:
     """
     Sends every log line of this process to standard error, one per line.
 
     Args:
         format_: "console" for people, "json" for machines, "auto" for the one that fits standard error.
+        keeps: Whether what a program has set up itself stays, of structlog and of the standard library each.
     """
     is_console = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
@@ -44,13 +45,16 @@ def configure_logging(format_: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     final = _console_processors() if is_console else _json_processors()
+    if not (keeps and logging.getLogger().handlers):
+        _configure_standard_library(shared, final)
+    if keeps and structlog.is_configured():
+        return
     structlog.configure(
         processors=[*shared, *final] if is_console else [_json_line],
         wrapper_class=Lines,
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    _configure_standard_library(shared, final)
 
 
 def _console_processors() -> list[Any]:

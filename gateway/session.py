@@ -208,11 +208,6 @@ class Session(Actor):
             self.ws._end(CLOSE_REASONS["shutdown"].raw_code, CLOSE_REASONS["shutdown"].meaning)
         return self._say_goodbye(self.ws._gone.code if self.ws._gone is not None else 1006)
 
-    def _release(self) -> None:
-        """No cycle that somebody has to look for: what was raised for the end of a socket knows who has heard of it."""
-        if self.ws._gone is not None:
-            self.ws._gone.__traceback__ = None
-
 
 def _note(errors: list[Exception], error: Exception) -> None:
     """What a gateway that stops takes no more (leaves are then recorded, not announced) is no failure of last words."""

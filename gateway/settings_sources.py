@@ -25,16 +25,15 @@ from actors.config import (
     mask_passwords,
     quote_key,
     shown,
-    suggestion,
 )
-from actors.converter import load_toml, strict_converter
+from actors.converter import NO_SUCH_SETTING, load_toml, strict_converter
 from actors.settings import ActorSettings, MailboxSettings, SupervisorSettings, lay_over
 
 from .config import SHAPES, GatewaySettings
 from .parts import BUILT_IN
 from .topic_settings import DEVELOPMENT_TOPICS, KEYS, Sections, TopicSettings
+from .variables import PREFIX, is_of_kubernetes, unknown_variable
 
-PREFIX = "HUBBUB_"
 TABLES: Mapping[str, type] = MappingProxyType(
     {
         "topics": TopicSettings,
@@ -125,18 +124,15 @@ def _paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 def _from_environment(environ: Mapping[str, str]) -> _Source:
     known, found = variables(), setting_leaves()
-    given = sorted(name for name in environ if name.startswith(PREFIX))
-    wrong = [_unknown_variable(name, known) for name in given if name not in known]
+    ours = (name for name, text in environ.items() if name.startswith(PREFIX) and not is_of_kubernetes(name, text))
+    given = sorted(ours)
+    wrong = [unknown_variable(name, known, TABLES) for name in given if name not in known]
     paths = {name: known[name] for name in given if name in known}
     wrong += _set_twice(paths)
     if wrong:
         raise gather(wrong)
     values = {path: _from_text(environ[name], found[path].shape) for name, path in paths.items()}
     return _nest(values), {path: f"env {name}" for name, path in paths.items()}
-
-
-def _unknown_variable(name: str, known: Mapping[str, str]) -> ConfigError:
-    return ConfigError(name, "there is no such environment variable", suggestion(name, known))
 
 
 def _set_twice(paths: Mapping[str, str]) -> list[ConfigError]:
@@ -208,8 +204,20 @@ def _structure(values: Mapping[str, Any], origins: Mapping[str, str]) -> Gateway
     try:
         settings: GatewaySettings = strict_converter(SHAPES).structure(values, GatewaySettings)
     except ConfigError as error:
-        raise with_origin(error, origins) from None
+        raise with_origin(gather(map(_sent_home, error.letters())), origins) from None
     return settings
+
+
+def _sent_home(letter: ConfigError) -> ConfigError:
+    """Of a key or a table of ours that stands where it means nothing: with the one place where it does."""
+    key = letter.path.rpartition(".")[2]
+    if letter.problem != NO_SUCH_SETTING:
+        return letter
+    paths = [f".{path}." for path in setting_leaves()]
+    homes = {path[1:].partition(f".{key}.")[0] + f".{key}" for path in paths if f".{key}." in path}
+    if len(homes) != 1:
+        return letter
+    return ConfigError(letter.path, letter.problem, f'did you mean "{homes.pop()}"?')
 
 
 def with_origin(error: ConfigError, origins: Mapping[str, str]) -> ConfigError:

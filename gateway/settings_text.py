@@ -190,10 +190,10 @@ EXAMPLES: Mapping[str, tuple[str, str, Any]] = {
     "actor": (
         "actor.prices",
         (
-            "One table for each actor of the app, under app unless a supervisor names it as a child. An argument "
-            "annotated Gateway is filled in."
+            "One table for each actor of the app, under app unless a supervisor names it as a child. Its class is one "
+            "of yours; an argument annotated Gateway is filled in."
         ),
-        ActorSettings(class_="examples.ticker:PriceFeed", args={"symbols": ("EUR", "USD")}),
+        ActorSettings(class_="shop.prices:PriceFeed", args={"symbols": ("EUR", "USD")}),
     ),
 }
 """What the name of a table could be, what is said about such tables, and one of them."""

@@ -8,6 +8,9 @@ second and kind, with how many there were since the last line (`count`), and cou
     gateway.started          info              -
     topics.left_open         info              -
     gateway.draining         info              -
+    development.exposed      warning           -
+    gateway.stopped          info              -
+    secret.too_short         warning           -
     connection.opened        info              connections_total{wire}
     connection.identified    debug             -
     connection.closed        info              connections_closed_total{ended_by}
@@ -76,6 +79,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from actors import NotCharged
 from actors.events import (
     ActorFailed,
     ActorRestarted,
@@ -123,6 +127,9 @@ CATALOGUE: dict[type, Words] = {
     events.GatewayStarted: Words("gateway.started", "info"),
     events.TopicsLeftOpen: Words("topics.left_open", "info"),
     events.GatewayDraining: Words("gateway.draining", "info"),
+    events.DevelopmentExposed: Words("development.exposed", "warning"),
+    events.GatewayStopped: Words("gateway.stopped", "info"),
+    events.SecretTooShort: Words("secret.too_short", "warning"),
     events.ConnectionOpened: Words("connection.opened", "info", "connections", "wire"),
     events.ConnectionIdentified: Words("connection.identified", "debug"),
     events.ConnectionClosed: Words("connection.closed", "info", "connections_closed", "ended_by"),
@@ -289,6 +296,8 @@ def _values(fact: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in attrs.fields(type(fact)):
         value = getattr(fact, field.name)
+        if isinstance(value, NotCharged) and value.__cause__ is not None:  # it only says who pays
+            values["charged_to"], value = value.charged_to, value.__cause__
         if isinstance(value, BaseException):
             values["error"] = repr(value)
             if not isinstance(value, Refused):  # a refusal is an answer: where it was raised helps nobody

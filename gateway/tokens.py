@@ -56,11 +56,12 @@ class Tokens:
 
     Args:
         secret: Of any length: "secret" is fine to try things out. RFC 7518 3.2 wants 32 bytes or more for HS256; a
-            shorter one can be guessed from any one token, so production takes `openssl rand -base64 48`.
+            shorter one can be guessed from any one token, so production takes `openssl rand -base64 48`; the log and
+            `hubbub check` say so.
         algorithms: Which of HS256, HS384 and HS512 are believed; another family is never.
 
     Raises:
-        ValueError: The secret is empty, not UTF-8, or a public key, which everybody knows. TypeError: It is no text.
+        ValueError: The secret is blank, not UTF-8, or a public key, which everybody knows. TypeError: It is no text.
             Neither repeats it.
     """
 
@@ -69,6 +70,16 @@ class Tokens:
         self._jws = jwt.PyJWS(algorithms=[])
         for name in self._algorithms:
             self._jws.register_algorithm(name, _Hmac(_HASHES[name], secret))
+
+        self.bytes = len(secret.encode())
+        """Of the secret."""
+        self.wanted: int = max(_HASHES[name]().digest_size for name in self._algorithms)
+        """Bytes that RFC 7518 3.2 wants of it: 32 for HS256."""
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether the secret can be guessed from any one token."""
+        return self.bytes < self.wanted
 
     def principal(self, token: str, now: float) -> Principal:
         """
@@ -159,14 +170,14 @@ class _Hmac(HMACAlgorithm):
             if not isinstance(secret, str | bytes | None):
                 said = f"it is of type {type(secret).__name__}; give a text"
                 raise TypeError(f"could not use the secret of tokens: {said}")
-            if not secret:  # 2.8 of PyJWT takes it
+            if not secret or not secret.strip():  # PyJWT takes a blank one, and 2.8 an empty one
                 raise jwt.InvalidKeyError
             return super().prepare_key(secret)
         except UnicodeEncodeError:
             raise ValueError("could not use the secret of tokens: it is not valid UTF-8; choose another one") from None
         except jwt.InvalidKeyError:
             raise ValueError(
-                "could not use the secret of tokens: it is empty, or a public key or JWK that others know; "
+                "could not use the secret of tokens: it is blank, or a public key or JWK that others know; "
                 "choose a random text such as `openssl rand -base64 48` prints"
             ) from None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import wire_json
 from .commands import Join, Leave, Publish, Reply
 from .connection_messages import ForgetPermissions, Kick, LeaveAll
+from .parting import PacedReceipt, Parting, again
 from .publications import clients, encode_payload, event_named
 from .reasons import WebSocketDisconnect
 from .receipts import Receipt
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 class TopicClient:
     """Base of `WebSocket`."""
 
+    _parting: Parting | None = None
+    """What it takes to hear again and again that it is gone; most never do."""
+
     def __init__(self, node: Node, ref: ActorRef[Any]) -> None:
         self._node = node
         self._ref = ref
         self._gone: WebSocketDisconnect | None = None
-        """How it ended, once it has."""
+        """How it ended, once it has. Never raised itself: it would keep the frames of all who heard of it."""
 
     def join(self, topic: str, *, info: object = None, params: object = None) -> Receipt[Any]:
         """
@@ -93,7 +97,7 @@ class TopicClient:
         return self._ask("publish", lambda reply: Publish(topic, reply, encoded, kind, name, but, save), topic)
 
     def _ask(self, act: str, command: Any, topic: str, face: Face = "channel") -> Receipt[Any]:
-        receipt: Receipt[Any] = Receipt(f"{act} {topic}", self._node.receipt_lost)
+        receipt = self._receipt(f"{act} {topic}")
         self._tell(command(Reply(act, face=face, topic=topic, receipt=receipt)), receipt)
         return receipt
 
@@ -101,4 +105,18 @@ class TopicClient:
         if self._ref.is_alive():
             self._ref.tell(message)
         elif receipt is not None:
-            receipt.fail(self._gone or WebSocketDisconnect(1006, "connection lost"))
+            receipt.fail(self._how_it_ended())
+
+    def _receipt(self, act: str) -> Receipt[Any]:
+        """For what its machine is told; after its end, one that takes its time."""
+        if self._gone is None and self._ref.is_alive():
+            return Receipt(act, self._node.receipt_lost)
+        return PacedReceipt(act, self._node.receipt_lost, self._parted())
+
+    def _parted(self) -> Parting:
+        if self._parting is None:
+            self._parting = Parting()
+        return self._parting
+
+    def _how_it_ended(self) -> WebSocketDisconnect:
+        return WebSocketDisconnect(1006, "connection lost") if self._gone is None else again(self._gone)

@@ -22,6 +22,7 @@ from .handshake import Address, Handshake
 from .hooks import result
 from .intake import Frame, Intake
 from .liveness import Liveness
+from .parting import PacedReceipt, again
 from .passage import OPEN
 from .peer import Peer
 from .reasons import NotAccepted, Refused, WebSocketDisconnect
@@ -227,12 +228,13 @@ class WebSocket(Peer, TopicClient):
                 return SENT
         elif state is ConnectionState.CONNECTING:
             raise NotAccepted(act)
-        receipt: Receipt[None] = Receipt(act, self._node.receipt_lost)
         if state is CONNECTED:
+            receipt = self._receipt(act)
             self._tell(Send(payload, kind, receipt), receipt)
-        else:
-            receipt.fail(self._gone or WebSocketDisconnect(*self._leaving))
-        return receipt
+            return receipt
+        late: Receipt[None] = PacedReceipt(act, self._node.receipt_lost, self._parted())
+        late.fail(again(self._gone or WebSocketDisconnect(*self._leaving)))
+        return late
 
     def _leaves_at_once(self, payload: bytes, kind: Kind) -> bool:
         """The first of a turn does, mostly; what is sent behind it is joined, for one write costs more than a turn."""
@@ -261,7 +263,11 @@ class WebSocket(Peer, TopicClient):
             NotAccepted: Before `accept`.
         """
         if self.state is ConnectionState.CONNECTING:
+            await self._parted().pace()
             raise NotAccepted("receive")
+        if self._intake.is_over:
+            await self._parted().pace()  # outside of the timeout: what is known already is no matter of time
+            raise self._how_it_ended()
         if timeout is None:
             return await self._intake.receive()
         async with asyncio.timeout(timeout):

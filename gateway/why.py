@@ -80,13 +80,25 @@ def letter(found: Mapping[str, Any]) -> list[str]:
     return _open(found) if found["state"] == "open" else _closed(found)
 
 
-def listing(found: Mapping[str, Any]) -> list[str]:
-    """Several, as `/connections` tells them: those that are open, then those that ended, the newest first."""
+def listing(found: Mapping[str, Any], principal: str | None = None) -> list[str]:
+    """
+    Several, as `/connections` tells them: those that are open, then those that ended, the newest first.
+
+    Args:
+        principal: Whose they are, if others were not asked for.
+    """
     lines = [_open_line(one) for one in found["open"]] + [_closed_line(one) for one in found["closed"]]
     hidden = found["open_count"] - len(found["open"])
     if hidden > 0:
         lines.append(f"and {hidden} more that are open")
-    return lines or ["nobody: no such connection is open, and none is among the last 1,000 that left"]
+    return lines or [_nobody(principal)]
+
+
+def _nobody(principal: str | None) -> str:
+    if principal is None:
+        return "nobody: no connection is open, and none has ended since this gateway started"
+    whose = plain(principal) or "anonymous"
+    return f"nobody: no connection of {whose} is open, and none is among the last 1,000 that left"
 
 
 def _open(one: Mapping[str, Any]) -> list[str]:

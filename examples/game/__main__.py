@@ -1,4 +1,4 @@
-"""`python -m examples.game`: as `hubbub serve examples.game:app`, without settings."""
+"""`python -m examples.game`: as `hubbub serve examples.game:app`."""
 
 from __future__ import annotations
 

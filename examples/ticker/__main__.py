@@ -1,4 +1,4 @@
-"""`python -m examples.ticker`: as `hubbub serve examples.ticker:app`, without settings."""
+"""`python -m examples.ticker`: as `hubbub serve examples.ticker:app`."""
 
 from __future__ import annotations
 

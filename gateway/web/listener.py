@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -30,11 +32,23 @@ class CannotListen(OSError):
     """An address is not to be had: it is in use, or not ours."""
 
     def __init__(self, address: str, error: OSError) -> None:
-        super().__init__(error.errno, os.strerror(error.errno) if error.errno else str(error))
+        is_name = isinstance(error, socket.gaierror)  # whose numbers are others
+        said = error.strerror if is_name or not error.errno else os.strerror(error.errno)
+        super().__init__(error.errno, said or str(error))
         self.address = address
+        self.hint = _hint(None if is_name else error.errno)
+        """What to do now: which flag or setting to change."""
 
     def __str__(self) -> str:
         return f"could not listen at {self.address}: {self.strerror}"
+
+
+def _hint(number: int | None) -> str:
+    if number == errno.EADDRINUSE:
+        return "choose another with --port, gateway.admin.listen or gateway.uds"
+    if number == errno.EACCES:
+        return "choose one above 1023 with --port or gateway.admin.listen, or a file you may write as gateway.uds"
+    return "choose an address of this machine with --host, gateway.admin.listen or gateway.uds"
 
 
 class Listener:

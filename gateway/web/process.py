@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,9 @@ import structlog
 from actors import SystemFailed
 
 from .collector import Collector
+from .guard import Guard
 from .listener import CannotListen
+from .signals import Signals
 from .tls import CannotUseCertificate
 
 if TYPE_CHECKING:
@@ -20,21 +21,54 @@ if TYPE_CHECKING:
     from ..config import GatewaySettings
 
 
+LEFT_WITHIN = 1.0
+"""Seconds for tasks and threads that are left when the gateway is down: what was going to end has been cancelled."""
+
+SHORTEST_DRAIN = 1.0
+"""Seconds that the tree has to end in, also where `gateway.drain.timeout` is 0."""
+
+
 def run(app: Gateway, settings: GatewaySettings) -> int:
-    """Serves until SIGTERM or SIGINT, drains, and returns 0; a second signal ends it now. 1 if it failed."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        try:
-            return runner.run(_serve(app, settings))
-        except SystemFailed as error:
-            structlog.get_logger("hubbub").error("gateway.failed", error=str(error.__cause__))
-            return 1
-        except CannotListen as error:
-            hint = "choose another with --port, gateway.admin.listen or gateway.uds"
-            structlog.get_logger("hubbub").error("gateway.not_started", error=f"{error}; {hint}")
-            return 1
-        except CannotUseCertificate as error:
-            structlog.get_logger("hubbub").error("gateway.not_started", error=str(error))
-            return 1
+    """
+    Serves until SIGTERM or SIGINT, drains, and returns 0; a second signal ends it now. 1 if it failed.
+
+    Within `gateway.drain.timeout` of the signal it returns, or the process ends without it: app code that swallows its
+    cancellation, or blocks the loop, is not waited for.
+    """
+    patience = max(settings.gateway.drain.timeout, SHORTEST_DRAIN)
+    with (
+        Guard(_cut_short) as guard,
+        Signals(guard, patience) as signals,
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+    ):
+        code = _run(runner, app, settings, signals)
+        guard.end_within(LEFT_WITHIN, code, "a task or a thread went on after the gateway had stopped")
+        return code
+
+
+def leave_within(code: int) -> None:
+    """Of a program that has nothing else to do: threads that nobody ends do not keep the interpreter."""
+    guard = Guard(_cut_short)
+    guard.start()
+    guard.end_within(LEFT_WITHIN, code, "a thread went on after the gateway had stopped")
+
+
+def _cut_short(why: str) -> None:
+    structlog.get_logger("hubbub").error("gateway.cut_short", why=why)
+
+
+def _run(runner: asyncio.Runner, app: Gateway, settings: GatewaySettings, signals: Signals) -> int:
+    try:
+        return runner.run(_serve(app, settings, signals))
+    except SystemFailed as error:
+        structlog.get_logger("hubbub").error("gateway.failed", error=str(error.__cause__))
+        return 1
+    except CannotListen as error:
+        structlog.get_logger("hubbub").error("gateway.not_started", error=f"{error}; {error.hint}")
+        return 1
+    except CannotUseCertificate as error:
+        structlog.get_logger("hubbub").error("gateway.not_started", error=str(error))
+        return 1
 
 
 def _loop_factory() -> Any:
@@ -46,17 +80,8 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-async def _serve(app: Gateway, settings: GatewaySettings) -> int:
-    loop = asyncio.get_running_loop()
-    asked, insisted = asyncio.Event(), asyncio.Event()
-
-    def on_signal() -> None:
-        if asked.is_set():
-            insisted.set()
-        asked.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+async def _serve(app: Gateway, settings: GatewaySettings, signals: Signals) -> int:
+    signals.wake(asyncio.get_running_loop())
     collector = Collector(lambda: len(app.node.directory))
     collector.start()
     await app.start(settings)
@@ -64,11 +89,11 @@ async def _serve(app: Gateway, settings: GatewaySettings) -> int:
     try:
         _greet(app)
         ended = asyncio.ensure_future(_wait(app.node.system.root.terminated))
-        waiting = asyncio.ensure_future(asked.wait())
+        waiting = asyncio.ensure_future(signals.asked.wait())
         await asyncio.wait({ended, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if not ended.done():
-            await _drain(app, insisted)
+            await _drain(app, signals.insisted)
         ended.cancel()
     finally:
         sweeping.cancel()
@@ -94,4 +119,13 @@ def _greet(app: Gateway) -> None:
     server = app.server
     page = "open it in a browser" if app.pages and server.url.startswith("http") else "connect to it"
     admin = f"; health and metrics at {server.admin_url}" if server.admin_url else ""
-    click.echo(f"{app.title} is listening at {server.url}: {page}{admin}", err=True)
+    url, anywhere = _to_open(server.url)
+    click.echo(f"{app.title} is listening at {url}: {page}{anywhere}{admin}", err=True)
+
+
+def _to_open(url: str) -> tuple[str, str]:
+    """What a browser here can open: `0.0.0.0` and `::` are all addresses of this machine, and none that one visits."""
+    for wildcard, loopback in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
+        if wildcard in url:
+            return url.replace(wildcard, loopback), "; others reach it at any address of this machine"
+    return url, ""

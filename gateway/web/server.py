@@ -17,6 +17,7 @@ from ..authenticators import credential_of
 from ..events import (
     ConnectionClosed,
     ConnectionRefused,
+    DevelopmentExposed,
     GatewayDraining,
     GatewayStarted,
     ProxyNotTrusted,
@@ -89,6 +90,8 @@ class WebServer:
         self._public: Listener | None = None
         self.url = ""
         self.admin_url: str | None = None
+        self.started: float | None = None
+        """When everything was up, by the gateway's clock."""
 
     async def start(self, *, listens: bool = True) -> None:
         limits = SocketLimits(max_message_bytes=self._node.limits.max_message)
@@ -107,7 +110,10 @@ class WebServer:
             self.admin_url = admin.url
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
+        if development and listens and not listen.uds and not is_loopback(listen.host):
+            self._node.events.publish(DevelopmentExposed(listen.host))
         self._name_open_topics()
+        self.started = self._node.now()
 
     def _name_open_topics(self) -> None:
         node, declared = self._node, self._app.topics

@@ -69,6 +69,13 @@ def test_a_name_that_refers_to_nothing_or_twice_is_refused(text: str, said: str)
     assert said in letters(text)[0]
 
 
+def test_a_supervisor_is_not_sent_to_itself() -> None:
+    """Its own name, which is mostly like that of its child, is no name for one."""
+    said = letters("[supervisor.feeds]\nchildren = ['feed']\n")[0]
+    assert 'there is no supervisor or actor "feed"' in said
+    assert '"feeds"' not in said.partition(";")[2]
+
+
 def test_a_cycle_is_said_once() -> None:
     """Also when it hangs below something that is all right, and beside another."""
     text = "".join(f"[supervisor.{a}]\nchildren = ['{b}']\n" for a, b in ("xy", "yx", "pq", "qp"))

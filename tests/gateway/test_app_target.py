@@ -18,7 +18,15 @@ pytestmark = pytest.mark.usefixtures("alone")
         ("chat", 'cannot serve chat: it is not module:name; write "chat:app"'),
         (":app", 'cannot serve :app: it is not module:name; write "chat:app"'),
         ("chat:", 'cannot serve chat:: it is not module:name; write "chat:app"'),
-        ("src/chat.py", 'cannot serve src/chat.py: it is not module:name; write "src.chat:app"'),
+        ("cli_found.py", 'cannot serve cli_found.py: it names a file, not a module; write "cli_found:app"'),
+        ("./cli_found.py:x", 'cannot serve ./cli_found.py:x: it names a file, not a module; write "cli_found:x"'),
+        ("src/chat.py", 'cannot serve src/chat.py: it names a file, not a module; write "src.chat:app"'),
+        ("src/chat:a", 'cannot serve src/chat:a: it names a file, not a module; write "src.chat:a"'),
+        (
+            "src/../cli_found.py:app",
+            "cannot serve src/../cli_found.py:app: it names a file, not a module; start in src/.. and write",
+        ),
+        ("none.py:app", "cannot serve none.py:app: it is not module:name, and there is no file none.py; write"),
         (".chat:app", "cannot serve .chat:app: .chat is a relative name"),
         ("none_such:app", "cannot serve none_such:app: there is no module none_such; start in the directory"),
         ("cli_found.none:app", "cannot serve cli_found.none:app: there is no module cli_found.none"),
@@ -30,6 +38,9 @@ def test_what_cannot_be_imported_is_a_letter(
 ) -> None:
     """Each way to misname an application says which it was."""
     (tmp_path / "cli_found.py").write_text("gateway = 1\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/chat.py").write_text("")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(app_target.CannotServe) as caught:
         app_target.import_app(target)

@@ -11,6 +11,7 @@ import attrs
 import pytest
 import structlog
 
+from actors import NotCharged
 from actors import events as actor_events
 from gateway import events, telemetry
 from gateway.logs import Lines
@@ -179,3 +180,18 @@ async def test_a_line_is_the_same_whatever_writes_it(system: ActorSystem, wrappe
         structlog.reset_defaults()
     opened = {"connection": "c1", "wire": "raw", "path": "/echo", "address": "127.0.0.1", "principal": ""}
     assert lines == [{"level": "info", "request": "r1", "event": "connection.opened", **opened}]
+
+
+@pytest.mark.allow_failures
+async def test_a_failure_that_somebody_else_pays_for_is_told_by_its_cause(system: ActorSystem) -> None:
+    """One traceback, that of the app's own line, and beside it whose message it was."""
+    cause = IndexError("no cell 9")
+    charged = NotCharged("IndexError while handling for ada", charged_to="ada")
+    charged.__cause__ = cause
+    with structlog.testing.capture_logs() as lines:
+        node = await start_node(system)
+        Telemetry(node)
+        node.events.publish(actor_events.ActorFailed(system.root, charged, "move"))
+    assert [(line["error"], line["exc_info"], line["charged_to"]) for line in lines] == [
+        ("IndexError('no cell 9')", cause, "ada")
+    ]

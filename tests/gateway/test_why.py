@@ -158,7 +158,11 @@ def test_a_list_has_a_line_for_each() -> None:
         "c1  2023-11-14 22:13:20 UTC  heartbeat 3012  after 1 h 2 min  anonymous at /ws",
         "and 2 more that are open",
     ]
-    assert listing({"open": [], "open_count": 0, "closed": []})[0].startswith("nobody: ")
+    nobody: dict[str, Any] = {"open": [], "open_count": 0, "closed": []}
+    assert listing(nobody) == ["nobody: no connection is open, and none has ended since this gateway started"]
+    assert listing(nobody, "ada") == [
+        "nobody: no connection of ada is open, and none is among the last 1,000 that left"
+    ]
 
 
 # --- as it happens

@@ -294,3 +294,34 @@ async def test_recovery_over_cuts_on_the_loop_of_the_process(tmp_path: Path) -> 
             await reading
     assert heard == list(range(1, count + 1))
     assert cuts == count // 10
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("no-such-host.invalid", "could not listen at no-such-host.invalid:"),
+        ("192.0.2.77", "could not listen at 192.0.2.77:"),
+    ],
+)
+async def test_an_address_that_is_not_ours_is_sent_to_host(tmp_path: Path, host: str, said: str) -> None:
+    """A name nobody knows, an address of another machine: the letter is about --host, not about the port."""
+    (tmp_path / "mine.py").write_text(APP)
+    async with serving("mine:app", "--host", host, directory=tmp_path, started=False) as process:
+        assert await process.exit_code() == 1
+    assert said in process.output
+    assert "--host" in process.output
+    assert "--port" not in process.output
+    assert "Unknown error" not in process.output
+
+
+async def test_development_mode_that_others_reach_is_warned_of(tmp_path: Path) -> None:
+    """The address to open is one that a browser can open, and the log says what is open to anyone."""
+    environ = {"HUBBUB_DEVELOPMENT": "true"}
+    async with serving("--host", "0.0.0.0", directory=tmp_path, environ=environ) as process:
+        line = await process.line_with("is listening at")
+        assert f"http://127.0.0.1:{process.port}: open it" in line
+        assert "any address of this machine" in line
+        assert '"level":"warning"' in await process.line_with("development.exposed")
+        process.send(signal.SIGTERM)
+        assert await process.exit_code() == 0
+    assert '"gateway.stopped"' in process.lines[-1]

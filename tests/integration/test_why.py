@@ -89,7 +89,7 @@ async def test_the_connections_of_a_principal_are_listed_newest_first(serve: Ser
     assert [line.partition(" ")[0] for line in of_ada] == [ada.id, *reversed(left)]
     assert [line.partition(" ")[0] for line in everybody] == [bob.id, ada.id, *reversed(left)]
     assert [line.partition(" ")[0] for line in newest] == [ada.id, left[-1]]
-    assert nobody.startswith("nobody: no such connection is open")
+    assert nobody.startswith("nobody: no connection of nobody is open")
 
 
 async def test_without_a_gateway_it_says_so(serve: Serve) -> None:

@@ -19,6 +19,8 @@ from tests.support.process import ROOT, Process, free_ports
 from tests.support.seeds import at, printed, read
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.seeds import Serve
 
 
@@ -237,13 +239,17 @@ async def test_c9_start_and_stop_in_a_running_loop() -> None:
 
 @pytest.mark.slow
 @pytest.mark.actors(real_time=True)
-async def test_c9_run_blocks_until_a_signal() -> None:
-    """The last lines of the chat example, at another port: it serves, drains and returns."""
+async def test_c9_run_blocks_until_a_signal(tmp_path: Path) -> None:
+    """The chat example as a program, with its last line but for the port: it serves, drains and returns."""
     port = free_ports()
-    code = f"from examples.seeds.c_chat import app; raise SystemExit(app.run(host='127.0.0.1', port={port}))"
+    source = (ROOT / "examples/seeds/c_chat.py").read_text()
+    last_line = 'app.run(host="0.0.0.0", port=8000)'
+    assert source.rstrip().endswith(last_line)
+    (tmp_path / "c_chat.py").write_text(source.replace("port=8000", f"port={port}"))
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, cwd=ROOT, env=dict(os.environ), stderr=asyncio.subprocess.PIPE
-    )
+        sys.executable, "c_chat.py",
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
     process = Process(child, port)
     try:
         await process.line_with("is listening at")

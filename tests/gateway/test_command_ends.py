@@ -1,0 +1,67 @@
+"""The command as a process: interrupted before it serves, or with nowhere to write to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import ROOT, invoke, run
+
+pytestmark = pytest.mark.usefixtures("alone")
+
+WAITS = "import sys, threading\nprint('importing', flush=True)\nthreading.Event().wait(60)\n"
+
+
+def _interrupted(*arguments: str, path: Path) -> tuple[int, str]:
+    """Exit code and standard error of a Python that is sent SIGINT once it has said something."""
+    environ = {**os.environ, "PYTHONPATH": f"{path}:{ROOT}"}
+    with subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+    ) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "importing\n"
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate(timeout=30)
+        finally:
+            child.kill()
+    return child.returncode, said
+
+
+@pytest.mark.parametrize("command", [["-m", "gateway"], ["-m", "hubbub"]])
+def test_an_interrupted_import_of_an_app_is_silent(tmp_path: Path, command: list[str]) -> None:
+    """Ctrl-C while the app connects to its database: the prompt, and nothing about an abortion."""
+    (tmp_path / "mine.py").write_text(WAITS)
+    assert _interrupted(*command, "serve", "mine:app", path=tmp_path) == (130, "")
+
+
+def test_the_command_is_interrupted_from_its_first_line_on(tmp_path: Path) -> None:
+    """While it still imports itself there is no traceback either."""
+    (tmp_path / "click.py").write_text(WAITS)
+    assert _interrupted("-m", "hubbub", "serve", path=tmp_path) == (130, "")
+
+
+def test_the_version_needs_nothing_of_the_gateway(tmp_path: Path) -> None:
+    """A bug report is possible where nothing can be imported; the words are the command's own."""
+    (tmp_path / "click.py").write_text("raise ImportError('broken')\n")
+    environ = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    said = subprocess.check_output([sys.executable, "-m", "hubbub", "--version"], text=True, env=environ, timeout=60)
+    assert said == invoke("--version").output
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("arguments", [["check"], ["check", "--print-defaults"]])
+def test_a_full_disk_is_a_letter(arguments: list[str]) -> None:
+    """`hubbub check > defaults.toml` that could not be written does not look as if it had been."""
+    code = (
+        f"import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 1); from hubbub import main; import sys; "
+        f"sys.argv[1:] = {arguments!r}; main()"
+    )
+    done = run("-c", code)
+    assert done.returncode == 1
+    assert done.stderr == "could not write to standard output: No space left on device; make room, or write elsewhere\n"

@@ -1,0 +1,141 @@
+"""A process that is told to end does: whatever its app code makes of its cancellation, of its loop, of its threads."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import connect
+from tests.support.process import serving
+
+pytestmark = pytest.mark.slow  # each starts processes of its own
+
+STUBBORN = """
+import asyncio
+from gateway import Gateway
+
+app = Gateway()
+
+@app.ws("/stubborn")
+async def stubborn(ws):
+    await ws.accept()
+    await ws.send_text("in")
+    while True:
+        try:
+            await asyncio.sleep(1000)
+        except BaseException:
+            pass
+"""
+
+BLOCKING = """
+import time
+from gateway import Gateway
+
+app = Gateway()
+
+@app.ws("/block")
+async def block(ws):
+    await ws.accept()
+    await ws.send_text("in")
+    await ws.receive()
+    print("blocked", file=__import__("sys").stderr, flush=True)
+    time.sleep(1000)
+"""
+
+SLOW_START = """
+import asyncio, sys
+from actors import Actor
+from gateway import Gateway
+
+app = Gateway()
+
+class Slow(Actor):
+    async def on_start(self):
+        print("starting", file=sys.stderr, flush=True)
+        await asyncio.sleep(1000)
+
+app.actor(Slow, name="slow")
+"""
+
+THREAD = """
+import sys, threading
+from gateway import Gateway
+
+app = Gateway()
+threading.Thread(target=threading.Event().wait).start()
+"""
+
+QUICKLY = {"HUBBUB_GATEWAY__DRAIN__TIMEOUT": "3s", "HUBBUB_GATEWAY__DRAIN__SPREAD": "0s"}
+AT_MOST = 15.0
+"""Seconds in which all of these have ended on a loaded machine; without their law none of them ever does."""
+
+
+async def test_a_function_that_swallows_its_cancellation_keeps_no_process_alive(tmp_path: Path) -> None:
+    """One SIGTERM is enough: exit code 0 after the drain, and a line that names who did not end."""
+    (tmp_path / "mine.py").write_text(STUBBORN)
+    async with (
+        serving("mine:app", directory=tmp_path, environ=QUICKLY) as process,
+        connect(f"ws://127.0.0.1:{process.port}/stubborn") as client,
+    ):
+        assert await client.receive() == "in"
+        process.send(signal.SIGTERM)
+        assert await process.exit_code(AT_MOST) == 0
+    assert "gateway.cut_short" in process.output
+
+
+async def test_a_second_signal_ends_a_start_that_never_ends(tmp_path: Path) -> None:
+    """Somebody waits at a terminal for an actor that waits for a database; twice Ctrl-C, and there is the prompt."""
+    (tmp_path / "mine.py").write_text(SLOW_START)
+    async with serving("mine:app", directory=tmp_path, started=False) as process:
+        await process.line_with("starting")
+        process.send(signal.SIGINT)
+        process.send(signal.SIGTERM)  # another one: two that are the same may arrive as one
+        await process.line_with("gateway.cut_short", AT_MOST)
+        assert await process.exit_code(AT_MOST) == 0
+    assert "Traceback" not in process.output
+
+
+async def test_one_signal_ends_a_start_that_never_ends(tmp_path: Path) -> None:
+    """It has the time of a drain; an orchestrator sends one, and then SIGKILL."""
+    (tmp_path / "mine.py").write_text(SLOW_START)
+    async with serving("mine:app", directory=tmp_path, started=False, environ=QUICKLY) as process:
+        await process.line_with("starting")
+        process.send(signal.SIGTERM)
+        assert await process.exit_code(AT_MOST) == 0
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_second_signal_ends_a_loop_that_is_blocked(tmp_path: Path, fast: bool) -> None:
+    """Signals need no turn of the loop, with uvloop and without."""
+    (tmp_path / "mine.py").write_text(BLOCKING)
+    if not fast:
+        (tmp_path / "uvloop.py").write_text("raise ImportError('none here')\n")
+    async with (
+        serving("mine:app", directory=tmp_path, environ={"PYTHONPATH": _path(tmp_path)}) as process,
+        connect(f"ws://127.0.0.1:{process.port}/block") as client,
+    ):
+        assert await client.receive() == "in"
+        await client.send("go")
+        await process.line_with("blocked")
+        began = time.monotonic()
+        process.send(signal.SIGINT)
+        process.send(signal.SIGTERM)
+        assert await process.exit_code(AT_MOST) == 0
+        assert time.monotonic() - began < AT_MOST
+
+
+async def test_a_thread_that_goes_on_keeps_no_process_alive(tmp_path: Path) -> None:
+    """A thread of the app that nobody ends is left behind, a moment after everything else has ended."""
+    (tmp_path / "mine.py").write_text(THREAD)
+    async with serving("mine:app", directory=tmp_path, environ=QUICKLY) as process:
+        process.send(signal.SIGTERM)
+        assert await process.exit_code(AT_MOST) == 0
+
+
+def _path(first: Path) -> str:
+    from tests.support.process import ROOT
+
+    return f"{first}:{ROOT}"

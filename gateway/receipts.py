@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors import LoopFuture
@@ -47,10 +48,14 @@ class Receipt(LoopFuture[T]):
         """All outcomes in their order, once all are in; the first failure is its failure, the others are not facts."""
         together: Receipt[Any] = Receipt()
         for one in receipts:
-            one._watched = True
             if one._on_lost is not None:
                 together.act, together._on_lost = one.act, one._on_lost
-        _collect(together, receipts, [])
+
+        def settle(outcomes: list[Any]) -> None:
+            error = _first_error(outcomes)
+            together.resolve(tuple(outcomes)) if error is None else together.fail(error)
+
+        _when_all(receipts, settle)
         return together
 
     def fail(self, error: BaseException) -> bool:
@@ -68,20 +73,12 @@ class Receipt(LoopFuture[T]):
 
     def follow(self, others: Sequence[Receipt[Any]]) -> None:
         """Is settled when all of these are: with the first error among them, or with None. They count as awaited."""
-        waiting, errors = len(others), list[BaseException]()
 
-        def one_less(outcome: Any) -> None:
-            nonlocal waiting
-            waiting -= 1
-            if isinstance(outcome, BaseException):
-                errors.append(outcome)
-            if waiting == 0:
-                self.fail(errors[0]) if errors else self.resolve(None)  # type: ignore[arg-type]
+        def settle(outcomes: list[Any]) -> None:
+            error = _first_error(outcomes)
+            self.resolve(None) if error is None else self.fail(error)  # type: ignore[arg-type]
 
-        for other in others:
-            other.then(one_less)
-        if not others:
-            self.resolve(None)  # type: ignore[arg-type]
+        _when_all(others, settle)
 
     def then(self, callback: Callable[[Any], None]) -> None:
         """Calls it with the value, or with the error that refused it; counts as awaiting."""
@@ -97,13 +94,22 @@ class Receipt(LoopFuture[T]):
         return super().__await__()
 
 
-def _collect(together: Receipt[Any], receipts: Sequence[Receipt[Any]], outcomes: list[Any]) -> None:
-    """Waits for one after the other, and settles with what came."""
-    if len(outcomes) < len(receipts):
-        receipts[len(outcomes)].then(lambda outcome: _collect(together, receipts, [*outcomes, outcome]))
-        return
-    failed = next((one for one in outcomes if isinstance(one, BaseException)), None)
-    if failed is None:
-        together.resolve(tuple(outcomes))
-    else:
-        together.fail(failed)
+def _when_all(receipts: Sequence[Receipt[Any]], then: Callable[[list[Any]], None]) -> None:
+    """Calls it with what came of each, in their order, once all are in; they count as awaited."""
+    outcomes: list[Any] = [None] * len(receipts)
+    missing = set(range(len(receipts)))
+
+    def came(number: int, outcome: Any) -> None:
+        outcomes[number] = outcome
+        missing.discard(number)
+        if not missing:
+            then(outcomes)
+
+    for number, one in enumerate(receipts):
+        one.then(partial(came, number))
+    if not receipts:
+        then([])
+
+
+def _first_error(outcomes: Sequence[Any]) -> BaseException | None:
+    return next((one for one in outcomes if isinstance(one, BaseException)), None)

@@ -139,6 +139,17 @@ async def test_several_receipts_are_one_with_all_outcomes() -> None:
         await Receipt.all([Receipt.of(1), _failed(LookupError()), _failed(ValueError())])
 
 
+async def test_any_number_of_receipts_can_be_one() -> None:
+    """Settled before or after, in any order: thousands of rooms are left at once."""
+    settled = [Receipt.of(number) for number in range(3000)]
+    assert await Receipt.all(settled) == tuple(range(3000))
+    late: list[Receipt[int]] = [Receipt() for _ in range(3000)]
+    together = Receipt.all(late)
+    for number, one in enumerate(reversed(late)):
+        one.resolve(number)
+    assert await together == tuple(reversed(range(3000)))
+
+
 async def test_a_failure_among_several_is_one_fact() -> None:
     """Of the whole, if nobody awaits it; the single receipts are not lost as well."""
     lost: list[Any] = []

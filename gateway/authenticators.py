@@ -1,8 +1,9 @@
 """
 Who a client is, found from what it brought: a signed token, an opaque one, a cookie. And where a token may stand.
 
-An authenticator is any `async (handshake) -> Principal | None`: None is "not mine, ask the next", a raised `Refused`
-refuses. It is asked at the upgrade, and once more if the first command brings a token: then `handshake.token` is that.
+An authenticator is any `(handshake) -> Principal | None`, async, or plain if it never blocks: None is "not mine, ask
+the next", a raised `Refused` refuses. It is asked at the upgrade, and once more if the first command brings a token:
+then `handshake.token` is that.
 
     authenticators = [JWT("secret"), Bearer(keys.find), CookieSession("sessionid", sessions.load)]
 
@@ -121,7 +122,7 @@ class CookieSession:
 
 
 async def identify(
-    authenticators: Iterable[Callable[[H], Awaitable[Principal | None]]], handshake: H
+    authenticators: Iterable[Callable[[H], Awaitable[Principal | None] | Principal | None]], handshake: H
 ) -> Principal | None:
     """
     Asks the authenticators in order; the first that knows the client decides.
@@ -146,10 +147,11 @@ async def identify(
 
 
 async def _first(
-    authenticators: Iterable[Callable[[H], Awaitable[Principal | None]]], handshake: H
+    authenticators: Iterable[Callable[[H], Awaitable[Principal | None] | Principal | None]], handshake: H
 ) -> Principal | None:
     for authenticator in authenticators:
-        found: object = await authenticator(handshake)
+        said = authenticator(handshake)
+        found: object = await said if inspect.isawaitable(said) else said
         if isinstance(found, Principal):
             return found
         if found is not None:

@@ -18,6 +18,7 @@ from gateway.reasons import InvalidToken, Refused
 from gateway.tokens import MAX_TOKEN
 from tests.support.signed import SECRET, signed
 
+Authenticator = Callable[[Any], Awaitable[Principal | None] | Principal | None]
 NOW = 1_800_000_000.0
 ADA = Principal("ada", frozenset({"admin"}))
 
@@ -35,7 +36,9 @@ def with_cookie(text: str) -> Asked:
     return Asked(headers={"Cookie": text})
 
 
-def found(authenticator: Callable[[Asked], Awaitable[Principal | None]], asked: Asked) -> Principal | None:
+def found(
+    authenticator: Callable[[Asked], Awaitable[Principal | None] | Principal | None], asked: Asked
+) -> Principal | None:
     return run(identify([authenticator], asked))
 
 
@@ -50,6 +53,12 @@ def test_a_signed_token_says_who_it_is() -> None:
     assert principal.id == "42"
     with pytest.raises(Refused, match="token_expired"):
         found(JWT(SECRET), Asked(token, at=NOW + 1))
+
+
+def test_one_may_be_a_plain_function() -> None:
+    """As every other function of an app; what it returns means the same."""
+    assert found(lambda asked: ADA if asked.token == "known" else None, Asked("known")) is ADA
+    assert found(lambda asked: ADA if asked.token == "known" else None, Asked()) is None
 
 
 @pytest.mark.parametrize("token", [None, "key-123", "a.b.c", "", "sk.live.x"])

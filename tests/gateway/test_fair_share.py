@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -11,35 +10,8 @@ from gateway.sockets import SocketLimits
 from gateway.web.fair_share import SHARE, FairShare
 from gateway.web.socket_factory import SocketFactory
 from gateway.web.takeover import TakenSocket
+from tests.support.pipe import Loop, Pipe
 from tests.support.raw_client import PING, PONG, close, frame
-
-
-class Loop:
-    """Has iterations when it is told to."""
-
-    def __init__(self) -> None:
-        self.soon: list[Callable[[], None]] = []
-        self.now = 0.0
-
-    def call_soon(self, callback: Callable[[], None]) -> None:
-        self.soon.append(callback)
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Loop:
-        return self
-
-    def cancel(self) -> None:
-        return
-
-    def time(self) -> float:
-        return 0.0
-
-    def tick(self) -> float:
-        return self.now
-
-    def iterate(self) -> None:
-        soon, self.soon = self.soon, []
-        for callback in soon:
-            callback()
 
 
 @pytest.fixture
@@ -123,43 +95,6 @@ def test_what_comes_while_others_wait_has_no_time_that_they_have_used(loop: Loop
     assert share.has_time()
 
 
-class Pipe(asyncio.Transport):
-    """A transport that keeps what is written."""
-
-    def __init__(self, *, is_tls: bool = False) -> None:
-        super().__init__()
-        self.is_tls = is_tls
-        self.written = b""
-        self.is_paused = self.is_closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.is_closed
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def can_write_eof(self) -> bool:
-        return not self.is_tls
-
-    def is_reading(self) -> bool:
-        return not self.is_paused
-
-    def pause_reading(self) -> None:
-        self.is_paused = True
-
-    def resume_reading(self) -> None:
-        self.is_paused = False
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        return
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        return
-
-
 class Slow:
     """A listener for whom each message takes a third of the share."""
 
@@ -185,7 +120,7 @@ def open_socket(loop: Loop) -> Callable[..., tuple[TakenSocket, Pipe, Slow]]:
     factory = SocketFactory(SocketLimits(), loop, loop.tick)  # type: ignore[arg-type]
 
     def make(*, is_tls: bool = False) -> tuple[TakenSocket, Pipe, Slow]:
-        pipe, listener = Pipe(is_tls=is_tls), Slow(loop)
+        pipe, listener = Pipe(half_closes=not is_tls), Slow(loop)
         taken = factory.take(pipe, congested=False)
         taken.open(lambda _: listener, b"")  # type: ignore[arg-type, return-value]
         return taken, pipe, listener
@@ -202,13 +137,24 @@ def test_many_who_send_much_at_once_are_served_over_several_iterations(loop: Loo
     for taken, _, _ in sockets:
         taken.data_received(frame(b"a") + frame(b"b"))
     counts = [sum(len(listener.heard) for _, _, listener in sockets)]
-    assert sum(pipe.is_paused for _, pipe, _ in sockets) == 8
+    assert sum(pipe.reading for _, pipe, _ in sockets) == 2
     while loop.soon:
         loop.iterate()
         counts.append(sum(len(listener.heard) for _, _, listener in sockets))
     assert counts == [4, 8, 12, 16, 20, 20]
     assert all(listener.heard == ["a", "b"] for _, _, listener in sockets)
-    assert not any(pipe.is_paused for _, pipe, _ in sockets)
+    assert all(pipe.reading for _, pipe, _ in sockets)
+
+
+def test_a_long_read_is_left_where_the_time_is_over(loop: Loop, open_socket: Opener) -> None:
+    """Behind a slice of it; the rest is heard in later iterations."""
+    taken, pipe, listener = open_socket()
+    taken.data_received(frame(b"x" * 1000) * 40)
+    assert 0 < len(listener.heard) < 8
+    assert not pipe.reading
+    loop.run()
+    assert len(listener.heard) == 40
+    assert pipe.reading
 
 
 @pytest.mark.parametrize("last", [close(1000), frame(b"", PING)])
@@ -230,7 +176,7 @@ def test_a_pong_does_not_wait(loop: Loop, open_socket: Opener) -> None:
     talker.data_received(frame(b"x") * 3)
     other.data_received(frame(b"p", PONG))
     assert pongs == [b"p"]
-    assert not pipe.is_paused
+    assert pipe.reading
 
 
 def test_many_who_leave_at_once_leave_over_several_iterations(loop: Loop, open_socket: Opener) -> None:
@@ -238,10 +184,13 @@ def test_many_who_leave_at_once_leave_over_several_iterations(loop: Loop, open_s
     (talker, _, _), (other, pipe, listener) = open_socket(), open_socket()
     talker.data_received(frame(b"x") * 3)
     assert other.eof_received()
-    assert not pipe.is_closed
+    pipe.reading = False  # as loops leave it
+    other.resume_reading()
+    assert not pipe.reading
+    assert not pipe.closing
     assert not listener.is_shut
     loop.iterate()
-    assert pipe.is_closed
+    assert pipe.closing
     assert listener.is_shut
 
 
@@ -250,7 +199,7 @@ def test_tls_leaves_at_once(loop: Loop, open_socket: Opener) -> None:
     (talker, _, _), (other, pipe, _) = open_socket(), open_socket(is_tls=True)
     talker.data_received(frame(b"x") * 3)
     assert not other.eof_received()
-    assert pipe.is_closed
+    assert pipe.closing
 
 
 def test_what_was_read_before_the_end_is_heard_before_it(loop: Loop, open_socket: Opener) -> None:
@@ -261,7 +210,7 @@ def test_what_was_read_before_the_end_is_heard_before_it(loop: Loop, open_socket
     assert other.eof_received()
     loop.iterate()
     assert listener.heard == ["a", "b"]
-    assert pipe.is_closed
+    assert pipe.closing
 
 
 def test_a_connection_that_is_lost_while_it_waits_is_not_ended_again(loop: Loop, open_socket: Opener) -> None:
@@ -271,4 +220,4 @@ def test_a_connection_that_is_lost_while_it_waits_is_not_ended_again(loop: Loop,
     other.eof_received()
     other.connection_lost(None)
     loop.iterate()
-    assert not pipe.is_closed
+    assert not pipe.closing

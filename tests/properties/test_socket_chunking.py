@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given
@@ -15,77 +13,10 @@ from gateway.web.fair_share import SHARE
 from gateway.web.socket_factory import SocketFactory
 from gateway.web.takeover import TakenSocket
 from tests.support.laws import examples
+from tests.support.pipe import Loop, Pipe
 from tests.support.raw_client import BINARY, CLOSE, PING, PONG, TEXT, close, frame
 
 MAX_MESSAGE = 10_000
-
-
-class Pipe(asyncio.Transport):
-    """A transport in memory: keeps what is written, and notes what was asked of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.protocol: asyncio.BaseProtocol | None = None
-        self.closing = False
-        self.reading = True
-
-    def write(self, data: Any) -> None:
-        assert not self.closing
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def close(self) -> None:
-        self.closing = True
-
-    def abort(self) -> None:
-        self.closing = True
-
-    def can_write_eof(self) -> bool:
-        return False
-
-    def is_reading(self) -> bool:
-        return self.reading
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self.protocol = protocol
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self.limits = (high, low)
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-
-class Loop:
-    """What a socket asks of its loop: the time, a turn later, which `run` gives, and a deadline, which never comes."""
-
-    def __init__(self) -> None:
-        self.soon: list[Callable[[], None]] = []
-
-    def time(self) -> float:
-        return 0.0
-
-    def call_soon(self, callback: Callable[[], None]) -> None:
-        self.soon.append(callback)
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Loop:
-        return self
-
-    def cancel(self) -> None:
-        return
-
-    def run(self) -> None:
-        while self.soon:
-            self.soon.pop(0)()
 
 
 class Steps:

@@ -13,8 +13,6 @@ from gateway.web.socket_factory import SocketFactory
 from tests.properties.test_socket_chunking import (
     MAX_MESSAGE,
     Ear,
-    Loop,
-    Pipe,
     cut,
     places_to_cut,
     play,
@@ -22,6 +20,7 @@ from tests.properties.test_socket_chunking import (
     streams,
 )
 from tests.support.laws import examples
+from tests.support.pipe import Loop, Pipe
 from tests.support.raw_client import frame
 
 

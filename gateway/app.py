@@ -156,7 +156,8 @@ class Gateway(Declarations):
         if node.tokens is not None and node.tokens.is_weak:
             yield SecretTooShort("gateway.auth.jwt_secret", node.tokens.bytes, node.tokens.wanted)
         of_routes = (one for route in self.routes for one in route.passage.authenticators)
-        for one in dict.fromkeys((*self.authenticators, *of_routes)):
+        every = {id(one): one for one in (*self.authenticators, *of_routes)}  # an app's need not be hashable
+        for one in every.values():
             if isinstance(one, JWT) and one.tokens.is_weak:
                 yield SecretTooShort("JWT", one.tokens.bytes, one.tokens.wanted)
 

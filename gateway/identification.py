@@ -73,7 +73,7 @@ class Identification:
     def opened(self) -> None:
         """The socket is there: from now on the client has `authenticate_within` seconds, or its token's."""
         if not self.is_known:
-            self._host.call_at("identity", self._node.now() + self._node.auth.authenticate_within)
+            self._watch_login()
             return
         self._watch_expiry()
         if self._wire.can_be_joined:
@@ -85,6 +85,11 @@ class Identification:
         self._adopt(principal)
         self.is_known = self._may_stay(principal)
         self._watch_expiry()
+        if not self.is_known and self._outlet.socket is not None:  # logged out: it has as long for the next login
+            self._watch_login()
+
+    def _watch_login(self) -> None:
+        self._host.call_at("identity", self._node.now() + self._node.auth.authenticate_within)
 
     def overdue(self) -> None:
         """The deadline has come."""

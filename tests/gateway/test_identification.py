@@ -109,6 +109,30 @@ async def test_an_endpoint_that_identifies_has_as_long_for_it(system: ActorSyste
     assert node.directory.of("ada") == (spoken.ref,)
 
 
+async def test_who_is_logged_out_has_as_long_for_the_next_login(system: ActorSystem) -> None:
+    """Or it would stay for good where the anonymous may not, and unwatched: no heartbeat counts before a login."""
+    node = await start_node(system, with_auth(anonymous=False, authenticate_within=7.0))
+
+    class Login(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: str) -> None:
+            ws.identify(Principal(data))
+
+    gone, back = (endpoint_peer(node, Login, name, Passage(identifies=True)) for name in ("gone", "back"))
+    for one in (gone, back):
+        await opened(one)
+        one.socket.feed("ada")
+        await settle()
+    await passes(60)
+    for one in (gone, back):
+        one.socket.feed("")
+    await passes(5)
+    back.socket.feed("bob")
+    await passes(5)
+    assert gone.socket.sent_close == (4001, "not authenticated in time")
+    assert back.socket.sent_close is None
+    assert (node.directory.of("ada"), node.directory.of("bob")) == ((), (back.ref,))
+
+
 async def test_the_anonymous_stay_only_where_they_may(system: ActorSystem) -> None:
     """Without `anonymous` a client of the native wire can do nothing but log in."""
     node = await start_node(system, with_auth(anonymous=False))

@@ -197,6 +197,9 @@ class Gateway(Declarations):
             host: Goes before the environment and the file, as `port` does.
             config: A TOML file, as for `hubbub serve --config`; without, `hubbub.toml` if there is one.
             settings: All of it, in place of the others; also those that the gateway was made with.
+
+        Raises:
+            RuntimeError: Not on the main thread.
         """
         flags = {"--host": host, "--port": port}
         chosen = settings or self.settings or self._settings_from(config, flags)

@@ -15,12 +15,14 @@ from gateway.passage import Passage
 from gateway.topic_settings import TopicSettings
 from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.issuer import token, with_auth
+from tests.support.late_engine import LateEngine
 from tests.support.peer import KEPT, PLAIN, Peer, passes, settings, settle, start_node
 from tests.support.wire_peers import Centrifuge
 
 if TYPE_CHECKING:
     from actors import ActorSystem
     from actors.testkit.tripwires import Tripwires
+    from gateway.node import Node
 
 CLOSED = TopicSettings(join="nobody", publish="nobody")
 MEMBERS = TopicSettings(join="authenticated", publish="authenticated")
@@ -47,6 +49,27 @@ async def test_the_answer_to_the_first_command_leaves_before_everything_else(sys
     assert {"id": 2, "publish": {}} in rest
     assert [one["push"]["pub"]["data"] for one in rest if "push" in one] == [2]
     assert one.socket.writes > before
+
+
+async def test_no_ping_leaves_ahead_of_the_answer_to_the_first_command(system: ActorSystem) -> None:
+    """A client that is not told yet that it is connected answers none, and would be lost for that."""
+    engines: list[LateEngine] = []
+
+    def late(node: Node) -> LateEngine:
+        engines.append(LateEngine(node.clock, node.ids))
+        return engines[0]
+
+    node = await start_node(system, with_auth({"kept*": KEPT, "*": CLOSED}), engine=late)
+    one = Centrifuge(node)
+    assert await one.asks(connect={"token": token(node, channels=["kept"])}) == []
+    await passes(2 * 3600)
+    assert (one.socket.frames, one.closes) == ([], [])
+    engines[0].answer("kept")
+    await settle()
+    (connected,) = one.heard()
+    assert set(connected["connect"]["subs"]) == {"kept"}
+    await passes(3600)
+    assert {} in one.heard()
 
 
 async def test_what_was_missed_of_the_servers_topics_comes_with_the_first_answer(system: ActorSystem) -> None:

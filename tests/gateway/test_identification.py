@@ -113,6 +113,21 @@ async def test_who_does_not_say_in_time_who_it_is_is_closed(system: ActorSystem)
     assert spoken.socket.sent_close is None
 
 
+async def test_a_new_wheel_takes_nobody_the_time_to_log_in(system: ActorSystem) -> None:
+    """The heartbeat is killed while a client has yet to say who it is: it has as long as before, and no longer."""
+    node = await start_node(system, with_auth(anonymous=False, authenticate_within=7.0))
+    ada = Peer(node, "ada")
+    old = node.pulse
+    assert old is not None
+    await passes(2)
+    old.actor_ref.kill()
+    await passes(4)
+    assert node.pulse is not old
+    assert ada.socket.sent_close is None
+    await passes(3)
+    assert ada.socket.sent_close == (3502, "not authenticated in time")
+
+
 async def test_an_endpoint_that_identifies_has_as_long_for_it(system: ActorSystem) -> None:
     """It runs for who is not known yet; then it is closed with 4001."""
     node = await start_node(system, with_auth(anonymous=False, authenticate_within=7.0))

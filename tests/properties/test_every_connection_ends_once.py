@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,13 @@ from actors.testkit import run
 from gateway import WebSocketEndpoint
 from gateway.behaviour import Room, on
 from gateway.events import RoomJoined, RoomLeft
-from gateway.heartbeat import HeartbeatConfig
+from gateway.protocols.centrifuge import CentrifugeWire
 from tests.support.endpoint_peer import endpoint_peer
 from tests.support.fake_socket import FakeSocket
+from tests.support.issuer import token, with_auth
 from tests.support.late_engine import LateEngine
 from tests.support.laws import examples
-from tests.support.peer import Peer, facts_of, passes, settings, settle, start_node
+from tests.support.peer import Peer, facts_of, passes, settle, start_node
 
 if TYPE_CHECKING:
     from gateway import WebSocket
@@ -91,14 +93,17 @@ STEPS = st.tuples(
         ["stall", "stall", "flow", "trickle", "say", "say", "say", "publish", "close", "lost", "gone", "kick",
          "end topic", "time", "time", "much time"]
     ),
-    st.integers(0, 2),
+    st.integers(0, 3),
     st.sampled_from(WAYS),
 )  # fmt: skip
 Step = tuple[str, int, str]
 
 
 class Play:
-    """Three connections: one on the native wire, one with each kind of endpoint."""
+    """
+    Four connections: on the native wire, with each kind of endpoint, and one that logs in with a token of five seconds,
+    whose topics are joined before it is answered.
+    """
 
     def __init__(self, node: Node, heard: Heard) -> None:
         self.node = node
@@ -107,11 +112,11 @@ class Play:
         made = [
             endpoint_peer(node, one, name) for one, name in zip(endpoints(heard), ("classy", "function"), strict=True)
         ]
-        self.peers = [Peer(node, "native", socket=FakeSocket()), *made]
+        self.peers = [Peer(node, "native", socket=FakeSocket()), *made, Peer(node, "login", wire=CentrifugeWire())]
 
     async def open(self) -> None:
         await settle()
-        for peer in self.peers[1:]:
+        for peer in self.peers[1:3]:
             peer.open()
         await settle()
 
@@ -146,6 +151,12 @@ class Play:
             await settle()
 
     def _say(self, peer: Peer, way: str) -> None:
+        if peer is self.peers[3]:
+            connect = {"token": token(self.node, lasts=5, channels=list(TOPICS))}
+            publish = {"channel": TOPICS[1], "data": 1}
+            asked = {"publish": publish} if way in WAYS[:2] else {"connect": connect}
+            peer.socket.feed(json.dumps({"id": 1 + len(way), **asked}))
+            return
         if peer is not self.peers[0]:
             peer.socket.feed("close" if way == "expired" else way)
             return
@@ -165,9 +176,9 @@ class Play:
 
 async def play(steps: list[Step], seed: int, last: str) -> None:
     loop, heard, drawn = asyncio.get_running_loop(), Heard(), random.Random(seed)
-    chosen = settings(outbox_bytes=2000)
-    rare = HeartbeatConfig(ping_interval=3600.0)  # nobody here answers one
-    chosen = attrs.evolve(chosen, gateway=attrs.evolve(chosen.gateway, heartbeat=rare))
+    chosen = with_auth()
+    limits = attrs.evolve(chosen.gateway.limits, outbox_bytes=2000)
+    chosen = attrs.evolve(chosen, gateway=attrs.evolve(chosen.gateway, limits=limits))
     async with ActorSystem("ends", clock=VirtualClock(loop)) as system:
         moves = facts_of(system, RoomJoined, RoomLeft)
         node = await start_node(
@@ -204,7 +215,7 @@ async def finish(it: Play, last: str) -> None:
 
 
 def check(it: Play, moves: list[Any]) -> None:
-    assert [len(peer.closes) for peer in it.peers] == [1, 1, 1]
+    assert [len(peer.closes) for peer in it.peers] == [1, 1, 1, 1]
     assert len(it.node.directory) == 0
     assert sorted(it.heard.goodbyes) == ["classy", "function"]
     inside = Counter[tuple[str, str]]()
@@ -215,7 +226,7 @@ def check(it: Play, moves: list[Any]) -> None:
     answers = Counter(one["ref"] for one in it.peers[0].socket.objects() if "ref" in one)
     assert set(answers.values()) <= {1}
     assert not [one.act for one in it.heard.receipts if not one.done()]
-    assert all(peer.socket.writes_while_congested == 0 for peer in it.peers)
+    assert all(peer.socket.writes_while_congested == 0 for peer in it.peers[:3])  # but one answer to a login
 
 
 @examples(150)

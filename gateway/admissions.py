@@ -83,9 +83,10 @@ class Admissions:
 
     def forget(self, client: str, generation: int, reason: str) -> None:
         """A join under way of somebody who has left: whatever becomes of it, it makes no member."""
+        was_let_in = self._joins.drop(client, generation, reason)
         for ticket in self._joins.tickets(client, generation):
             self._end_early(ticket, Refused("not_joined", "left before it had joined"), reason)
-        if self._joins.drop(client, generation, reason):
+        if was_let_in:
             self._is_over(client)
 
     # --- decided by app code
@@ -223,8 +224,9 @@ class Admissions:
         return client not in there and len(there) >= limit
 
     def _refuse(self, submit: Submit, error: Refused) -> None:
-        """It ends an earlier membership as well: its connection takes that for over."""
+        """It ends an earlier membership as well, or one that is about to be: its connection takes that for over."""
         self._topic.remove(submit.origin.client, submit.generation, "rejoined")
+        self._joins.drop(submit.origin.client, submit.generation, "rejoined")
         answer(submit.origin, submit.command.reply, error)
         self._is_over(submit.origin.client)
 

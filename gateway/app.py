@@ -156,7 +156,8 @@ class Gateway(Declarations):
         if node.tokens is not None and node.tokens.is_weak:
             yield SecretTooShort("gateway.auth.jwt_secret", node.tokens.bytes, node.tokens.wanted)
         of_routes = (one for route in self.routes for one in route.passage.authenticators)
-        for one in dict.fromkeys((*self.authenticators, *of_routes)):
+        every = {id(one): one for one in (*self.authenticators, *of_routes)}  # an app's need not be hashable
+        for one in every.values():
             if isinstance(one, JWT) and one.tokens.is_weak:
                 yield SecretTooShort("JWT", one.tokens.bytes, one.tokens.wanted)
 
@@ -196,6 +197,9 @@ class Gateway(Declarations):
             host: Goes before the environment and the file, as `port` does.
             config: A TOML file, as for `hubbub serve --config`; without, `hubbub.toml` if there is one.
             settings: All of it, in place of the others; also those that the gateway was made with.
+
+        Raises:
+            RuntimeError: Not on the main thread.
         """
         flags = {"--host": host, "--port": port}
         chosen = settings or self.settings or self._settings_from(config, flags)

@@ -144,8 +144,8 @@ class Deadlines:
     def _beat(self, socket: Socket, last_seen: float) -> None:
         now, pinging = self._node.now(), self._pinging
         # while nothing is read a pong would wait unread: a slow handler of ours is no lost peer. And before a client
-        # is known it has its own deadline, and expects another answer first
-        if self._gate.is_shut or not self._who.is_known:
+        # is known, and told so, it has its own deadline, and expects another answer first
+        if self._gate.is_shut or not self._who.is_known or self._outlet.is_held:
             pinging.excuse()
             self.call_at("heartbeat", now + pinging.rhythm.ping_interval)
             return

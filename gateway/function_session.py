@@ -130,7 +130,7 @@ class FunctionSession(Session):
         socket again, it waits there for ever.
         """
         self.ws._node.events.publish(HandlerAbandoned(self.actor_ref, GRACE))
-        self.ws._parted().is_abandoned = True
+        self.ws._parted().abandoned = task
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             task.get_coro().close()

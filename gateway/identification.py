@@ -53,7 +53,8 @@ class Identification:
     """One per connection."""
 
     __slots__ = (
-        "_has_warned", "_host", "_node", "_opening", "_outlet", "_replies", "_ticket", "_wire", "is_known", "principal",
+        "_has_warned", "_host", "_login_until", "_node", "_opening", "_outlet", "_replies", "_ticket", "_wire",
+        "is_known", "principal",
     )  # fmt: skip
 
     def __init__(self, node: Node, ticket: Ticket, host: Host, outlet: Outlet, replies: Replies) -> None:
@@ -65,6 +66,8 @@ class Identification:
         self._replies = replies
         self._opening: Opening | None = None
         self._has_warned = False
+        self._login_until = 0.0
+        """Until when it has time to say who it is, as long as that is not known."""
         self.principal = ticket.principal
         self.is_known = not wire.identifies_first and self._may_stay(ticket.principal)
 
@@ -73,7 +76,7 @@ class Identification:
     def opened(self) -> None:
         """The socket is there: from now on the client has `authenticate_within` seconds, or its token's."""
         if not self.is_known:
-            self._host.call_at("identity", self._node.now() + self._node.auth.authenticate_within)
+            self._watch_login()
             return
         self._watch_expiry()
         if self._wire.can_be_joined:
@@ -85,10 +88,20 @@ class Identification:
         self._adopt(principal)
         self.is_known = self._may_stay(principal)
         self._watch_expiry()
+        if not self.is_known and self._outlet.socket is not None:  # logged out: it has as long for the next login
+            self._watch_login()
+
+    def _watch_login(self) -> None:
+        self._login_until = self._node.now() + self._node.auth.authenticate_within
+        self._host.call_at("identity", self._login_until)
 
     def overdue(self) -> None:
-        """The deadline has come."""
-        if not self.is_known:
+        """The deadline has come; or a wheel that was made anew, and knows of none, asks whether it has."""
+        if self.is_known:
+            return
+        if self._node.now() < self._login_until:
+            self._host.call_at("identity", self._login_until)
+        else:
             self._host.end(Close("stale", ended_by="auth"))
 
     # --- by a command

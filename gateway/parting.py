@@ -5,8 +5,8 @@ Such a loop catches the end, goes on and hears it again. An answer that is there
 event loop, which that one connection would keep for ever. So from the second time on there is a turn in between, and
 behind `FREE` of them in a row a pause that doubles up to `LONGEST`: what nobody ends costs next to nothing.
 
-What it refuses to know: who asks. An act may be that of any task, on any loop; what is the endpoint's own is cancelled
-by its session.
+An act may be that of any task, on any loop. What is the endpoint's own is cancelled by its session, and held for good
+if it swallows that; what others do, and what is still done for the socket's last words, is not held back.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ LONGEST = 1.0
 class Parting:
     """Of one connection; made for the first who asks."""
 
-    __slots__ = ("_last", "_pause", "_times", "is_abandoned")
+    __slots__ = ("_last", "_pause", "_times", "abandoned")
 
     def __init__(self) -> None:
         self._times = 0
         self._last = self._pause = 0.0
-        self.is_abandoned = False
-        """Whether its task swallowed the cancellation as well: then there is no next time, but for a cancellation."""
+        self.abandoned: asyncio.Task[Any] | None = None
+        """That of an endpoint which swallowed its cancellation as well: for it there is no next time."""
 
     async def pace(self) -> None:
         """Returns when it may be said once more. The first time that is at once."""
         loop = asyncio.get_running_loop()
-        if self.is_abandoned:
+        if self.abandoned is not None and self.abandoned is asyncio.current_task():
             await loop.create_future()
         if self._times:
             await asyncio.sleep(self._next_pause(loop.time()))
@@ -63,7 +63,7 @@ class Parting:
 
 
 class PacedReceipt(Receipt[T]):
-    """Of an act on a socket that is gone: awaiting it takes the pace of that."""
+    """Of an act on a socket that is gone: to hear that from it takes the pace of that. What is done is done at once."""
 
     __slots__ = ("_parting",)
 
@@ -73,8 +73,11 @@ class PacedReceipt(Receipt[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         self._watched = True
-        yield from self._parting.pace().__await__()
-        return (yield from super().__await__())
+        try:
+            return (yield from super().__await__())
+        except WebSocketDisconnect:
+            yield from self._parting.pace().__await__()
+            raise
 
 
 def again(gone: WebSocketDisconnect) -> WebSocketDisconnect:

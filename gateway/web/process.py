@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,7 +35,13 @@ def run(app: Gateway, settings: GatewaySettings) -> int:
 
     Within `gateway.drain.timeout` of the signal it returns, or the process ends without it: app code that swallows its
     cancellation, or blocks the loop, is not waited for.
+
+    Raises:
+        RuntimeError: Not on the main thread, the only one that hears of signals.
     """
+    if threading.current_thread() is not threading.main_thread():
+        fact = f"signals come to the main thread, and this is {threading.current_thread().name}"
+        raise RuntimeError(f"could not run: {fact}; call it there, or `await app.start()` in a loop of this thread")
     patience = max(settings.gateway.drain.timeout, SHORTEST_DRAIN)
     with (
         Guard(_cut_short) as guard,

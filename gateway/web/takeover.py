@@ -198,9 +198,11 @@ class TakenSocket(asyncio.Protocol):
         The peer will not send any more. The transport is closed then: a WebSocket is not used in one direction.
 
         Returns:
-            Whether that waits for its turn. TLS does not let it.
+            Whether that waits for its turn. TLS does not let it, and tells it though it was paused: then as much of
+            what was read before has its turn now as any has at once, for mostly that ends with a close frame.
         """
         if self._factory.share.has_time() or not self._transport.can_write_eof():
+            self._feed_rest()
             self._end()
             return False
         self._has_ended = True
@@ -311,13 +313,16 @@ class TakenSocket(asyncio.Protocol):
 
     def _next_turn(self) -> None:
         self._turn_due = False
+        self._feed_rest()
+        if self._has_ended:
+            self._end()
+
+    def _feed_rest(self) -> None:
         if self._rest and not self._held:
             data, at = self._rest, self._at
             self._rest, self._at = b"", 0
             self._feed(data, at)
             self._settle_reading()
-        if self._has_ended:
-            self._end()
 
     def _settle_reading(self) -> None:
         transport = self._transport

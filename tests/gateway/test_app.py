@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from actors.config import ConfigError
 from gateway import Gateway
+from gateway.config import GatewaySettings
 
 
 def handler(ws: Any, data: Any) -> None: ...
@@ -82,3 +85,14 @@ def test_a_topic_that_cannot_be_declared_is_named() -> None:
         app.topic("a:{x")
     with pytest.raises(TypeError, match=r"could not declare topic 'a:\{x\}' with .*: it is no class of Room"):
         app.topic("a:{x}")(lambda member: None)  # type: ignore[arg-type,return-value]
+
+
+def test_a_gateway_that_waits_for_signals_is_refused_where_none_come() -> None:
+    """On a thread of a larger program: a letter that says what is for there, before anything is started."""
+    before = threading.active_count()
+    with (
+        ThreadPoolExecutor(1, "worker") as pool,
+        pytest.raises(RuntimeError, match=r"main thread.*worker_0.*start\(\)"),
+    ):
+        pool.submit(Gateway().run_configured, GatewaySettings()).result()
+    assert threading.active_count() == before

@@ -202,6 +202,23 @@ def test_tls_leaves_at_once(loop: Loop, open_socket: Opener) -> None:
     assert pipe.closing
 
 
+def test_what_was_read_before_the_end_over_tls_is_heard_before_it(loop: Loop, open_socket: Opener) -> None:
+    """Both come in one go there, however paused: the last message counts, and the peer has said why it goes."""
+    (talker, _, _), (other, pipe, listener) = open_socket(), open_socket(is_tls=True)
+    closed: list[tuple[int, str, bool]] = []
+    listener.closed = lambda *how: closed.append(how)  # type: ignore[method-assign]
+    talker.data_received(frame(b"x") * 3)
+    other.data_received(frame(b"a") + close(4001))
+    assert listener.heard == []
+    other.eof_received()
+    assert pipe.is_closed
+    other.connection_lost(None)
+    while loop.soon:
+        loop.iterate()
+    assert listener.heard == ["a"]
+    assert closed == [(4001, "", True)]
+
+
 def test_what_was_read_before_the_end_is_heard_before_it(loop: Loop, open_socket: Opener) -> None:
     """Also when both had to wait."""
     (talker, _, _), (other, pipe, listener) = open_socket(), open_socket()

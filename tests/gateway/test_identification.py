@@ -15,12 +15,14 @@ from gateway.passage import Passage
 from gateway.topic_settings import TopicSettings
 from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.issuer import token, with_auth
+from tests.support.late_engine import LateEngine
 from tests.support.peer import KEPT, PLAIN, Peer, passes, settings, settle, start_node
 from tests.support.wire_peers import Centrifuge
 
 if TYPE_CHECKING:
     from actors import ActorSystem
     from actors.testkit.tripwires import Tripwires
+    from gateway.node import Node
 
 CLOSED = TopicSettings(join="nobody", publish="nobody")
 MEMBERS = TopicSettings(join="authenticated", publish="authenticated")
@@ -47,6 +49,27 @@ async def test_the_answer_to_the_first_command_leaves_before_everything_else(sys
     assert {"id": 2, "publish": {}} in rest
     assert [one["push"]["pub"]["data"] for one in rest if "push" in one] == [2]
     assert one.socket.writes > before
+
+
+async def test_no_ping_leaves_ahead_of_the_answer_to_the_first_command(system: ActorSystem) -> None:
+    """A client that is not told yet that it is connected answers none, and would be lost for that."""
+    engines: list[LateEngine] = []
+
+    def late(node: Node) -> LateEngine:
+        engines.append(LateEngine(node.clock, node.ids))
+        return engines[0]
+
+    node = await start_node(system, with_auth({"kept*": KEPT, "*": CLOSED}), engine=late)
+    one = Centrifuge(node)
+    assert await one.asks(connect={"token": token(node, channels=["kept"])}) == []
+    await passes(2 * 3600)
+    assert (one.socket.frames, one.closes) == ([], [])
+    engines[0].answer("kept")
+    await settle()
+    (connected,) = one.heard()
+    assert set(connected["connect"]["subs"]) == {"kept"}
+    await passes(3600)
+    assert {} in one.heard()
 
 
 async def test_what_was_missed_of_the_servers_topics_comes_with_the_first_answer(system: ActorSystem) -> None:
@@ -90,6 +113,21 @@ async def test_who_does_not_say_in_time_who_it_is_is_closed(system: ActorSystem)
     assert spoken.socket.sent_close is None
 
 
+async def test_a_new_wheel_takes_nobody_the_time_to_log_in(system: ActorSystem) -> None:
+    """The heartbeat is killed while a client has yet to say who it is: it has as long as before, and no longer."""
+    node = await start_node(system, with_auth(anonymous=False, authenticate_within=7.0))
+    ada = Peer(node, "ada")
+    old = node.pulse
+    assert old is not None
+    await passes(2)
+    old.actor_ref.kill()
+    await passes(4)
+    assert node.pulse is not old
+    assert ada.socket.sent_close is None
+    await passes(3)
+    assert ada.socket.sent_close == (3502, "not authenticated in time")
+
+
 async def test_an_endpoint_that_identifies_has_as_long_for_it(system: ActorSystem) -> None:
     """It runs for who is not known yet; then it is closed with 4001."""
     node = await start_node(system, with_auth(anonymous=False, authenticate_within=7.0))
@@ -107,6 +145,30 @@ async def test_an_endpoint_that_identifies_has_as_long_for_it(system: ActorSyste
     assert silent.socket.sent_close == (4001, "not authenticated in time")
     assert spoken.socket.sent_close is None
     assert node.directory.of("ada") == (spoken.ref,)
+
+
+async def test_who_is_logged_out_has_as_long_for_the_next_login(system: ActorSystem) -> None:
+    """Or it would stay for good where the anonymous may not, and unwatched: no heartbeat counts before a login."""
+    node = await start_node(system, with_auth(anonymous=False, authenticate_within=7.0))
+
+    class Login(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: str) -> None:
+            ws.identify(Principal(data))
+
+    gone, back = (endpoint_peer(node, Login, name, Passage(identifies=True)) for name in ("gone", "back"))
+    for one in (gone, back):
+        await opened(one)
+        one.socket.feed("ada")
+        await settle()
+    await passes(60)
+    for one in (gone, back):
+        one.socket.feed("")
+    await passes(5)
+    back.socket.feed("bob")
+    await passes(5)
+    assert gone.socket.sent_close == (4001, "not authenticated in time")
+    assert back.socket.sent_close is None
+    assert (node.directory.of("ada"), node.directory.of("bob")) == ((), (back.ref,))
 
 
 async def test_the_anonymous_stay_only_where_they_may(system: ActorSystem) -> None:

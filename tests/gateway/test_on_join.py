@@ -241,6 +241,29 @@ async def test_who_goes_between_app_code_and_the_engine_has_left(system: ActorSy
     assert node.live.size("room") == (0 if leaves else 1)
 
 
+async def test_a_join_that_is_refused_ends_one_that_is_at_the_engine(system: ActorSystem) -> None:
+    """A client joins twice, and is refused the second time before the first is through: it is no member by either."""
+    chances = iter([None, Refused("full")])
+
+    async def once() -> object:
+        found = next(chances)
+        if isinstance(found, Refused):
+            raise found
+        return found
+
+    node = await start_node(system, behaviour=room_answering(ada=once), engine=late)
+    ada = Peer(node, "ada")
+    ada.send("join_room", room="room", ref=1)
+    ada.send("join_room", room="room", ref=2)
+    await settle()
+    answers(node, "room")
+    await settle()
+    assert {one["ref"]: one["error"]["reason"] for one in ada.heard()} == {1: "not_joined", 2: "full"}
+    ada.socket.end()
+    await settle()
+    assert node.live.size("room") == 0
+
+
 async def test_who_is_let_in_and_cannot_recover_has_left(system: ActorSystem) -> None:
     """Its client asked to be refused in that case; the engine says so after app code has said yes."""
     behaviour, noted = diary_of(ada=None)

@@ -248,3 +248,49 @@ async def test_a_function_has_its_grace_when_the_gateway_stops(system: ActorSyst
     await opened(endpoint_peer(node, tidy))
     await node.stop()
     assert cleaned == ["clean"]
+
+
+async def test_last_words_that_are_heard_are_not_held_back(system: ActorSystem) -> None:
+    """A client of many rooms: `on_disconnect` awaits a word to each of them, all are said, and it takes no time."""
+    said: list[object] = []
+    took: list[float] = []
+
+    class Leaves(WebSocketEndpoint):
+        async def on_disconnect(self, ws: WebSocket, code: int) -> None:
+            began = asyncio.get_running_loop().time()
+            said.extend([await ws.publish(f"kept:{number}", "bye") for number in range(2 * FREE)])
+            took.append(asyncio.get_running_loop().time() - began)
+
+    peer = endpoint_peer(await start_node(system), Leaves)
+    await opened(peer)
+    peer.socket.end()
+    await settle()
+    assert len(said) == 2 * FREE
+    assert took == [0]
+
+
+@pytest.mark.allow_abandoned
+async def test_who_sends_to_a_socket_whose_endpoint_was_abandoned_hears_that_it_is_gone(system: ActorSystem) -> None:
+    """A task of others that sends to everybody is not stopped by the one that does not end."""
+    sockets: list[WebSocket] = []
+    eaten: list[str] = []
+
+    async def stubborn(ws: WebSocket) -> None:
+        await ws.accept()
+        sockets.append(ws)
+        while len(eaten) < FAR_TOO_OFTEN:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                eaten.append("cancelled")
+
+    node = await start_node(system)
+    abandoned = facts_of(system, HandlerAbandoned)
+    peer = endpoint_peer(node, stubborn)
+    await opened(peer)
+    peer.socket.end(4001, "bye", True)
+    await asyncio.sleep(GOODBYE + 1 + 2 * GRACE)
+    assert len(abandoned) == 1
+    for act in (_send, _join, _receive):
+        with pytest.raises(WebSocketDisconnect, match="bye"):
+            await asyncio.wait_for(act(sockets[0]), 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 import structlog
 
@@ -56,6 +57,26 @@ async def test_a_short_secret_is_warned_of_once_at_the_start() -> None:
     ]  # fmt: skip
     assert {line["log_level"] for line in lines} == {"warning"}
     assert not any(word in str(lines) for word in ("hunter2", "short-one", "other"))
+
+
+@attrs.define
+class Key:
+    """Compared by its value, as classes of attrs and data classes are, and so without a hash."""
+
+    value: str
+
+    def __call__(self, handshake: Any) -> None: ...
+
+
+@pytest.mark.actors(real_time=True)
+async def test_who_looks_for_weak_secrets_takes_any_authenticator() -> None:
+    """One that has no hash is an authenticator like any other; the gateway starts with it."""
+    app = Gateway(authenticators=[Key("a"), Key("a")])
+
+    @app.ws("/", authenticators=Key("b"))
+    async def endpoint(ws: Any) -> None: ...
+
+    assert await _warnings(app) == []
 
 
 @pytest.mark.actors(real_time=True)

@@ -347,12 +347,17 @@ def _judge(cell: Cell, reason: ExitReason, *, charged: bool = True) -> Decision:
 async def _replace(cell: Cell, error: BaseException | None, decision: Restart) -> None:
     """The instance goes; the next one comes after the back-off, or with its siblings."""
     await _retire(cell, error)
-    if cell._phase >= STOPPING:
+    parent = cell._parent
+    if cell._phase >= STOPPING or parent is None:
         return
-    if decision is JOIN:
+    if (
+        parent._phase >= STOPPING
+    ):  # meanwhile: it told this one to stop, maybe behind what waits, and brings nobody back
+        cell._post(StopNow("shutdown"))
+    elif decision is JOIN:
         rejoin(cell)
-    elif decision.with_siblings and cell._parent is not None:
-        cell._parent._post(Regroup(cell, decision.delay))
+    elif decision.with_siblings:
+        parent._post(Regroup(cell, decision.delay))
     elif decision.delay <= 0:
         cell._post(Rebuild(0.0))
     else:

@@ -89,6 +89,7 @@ class SendOff:
         for child in self._waiting.pop(patience, ()):
             if child._spec.shutdown is None and child._send_off is not None:
                 self._waiting.setdefault(inf, []).append(child)
+                child._post(StopNow("shutdown"))  # of what waits in its mailbox it handles no more
             else:
                 late.append(child)
         self._kill(late)

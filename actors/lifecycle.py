@@ -14,6 +14,7 @@ It refuses to know budgets and back-off (supervision), how a life ends (ending),
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ from .supervision import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
     import pykka
 
@@ -290,8 +291,9 @@ async def _mend(cell: Cell, error: BaseException, doing: str) -> None:
     decision = _judge(cell, "failed", charged=not isinstance(error, NotCharged))
     if not isinstance(decision, Restart):
         close(cell, "gave_up" if isinstance(decision, GiveUp) else "failed")
-    if cell._actor is not None:
-        await call_hook(cell, "on_failure", cell._actor.on_failure, type(error), error, error.__traceback__)
+    with _kept(cell, decision):
+        if cell._actor is not None:
+            await call_hook(cell, "on_failure", cell._actor.on_failure, type(error), error, error.__traceback__)
     if doing in NEVER_RAN:
         drop_instance(cell)  # it never ran: no hook of an ending for it
     parent = cell._parent
@@ -346,7 +348,24 @@ def _judge(cell: Cell, reason: ExitReason, *, charged: bool = True) -> Decision:
 
 async def _replace(cell: Cell, error: BaseException | None, decision: Restart) -> None:
     """The instance goes; the next one comes after the back-off, or with its siblings."""
-    await _retire(cell, error)
+    with _kept(cell, decision):
+        await _retire(cell, error)
+    _bring_back(cell, decision)
+
+
+@contextmanager
+def _kept(cell: Cell, decision: Decision) -> Iterator[None]:
+    """A restart that was decided is carried out also if this is closed, because a hook had to be abandoned."""
+    try:
+        yield
+    except GeneratorExit:
+        if isinstance(decision, Restart) and cell._parent is not None and cell._parent._phase <= RUNNING:
+            strip(cell)
+            _bring_back(cell, decision)
+        raise
+
+
+def _bring_back(cell: Cell, decision: Restart) -> None:
     parent = cell._parent
     if cell._phase >= STOPPING or parent is None:
         return

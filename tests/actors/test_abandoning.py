@@ -281,7 +281,7 @@ async def test_a_restart_does_not_wait_for_a_hook_that_waits_for_a_task_that_swa
             except asyncio.CancelledError:
                 continue
 
-    parent = system.spawn(type("Both", (Supervisor,), {"supervision": SupervisorSpec(strategy)}))
+    parent: Any = system.spawn(type("Both", (Supervisor,), {"supervision": SupervisorSpec(strategy)}))
     failing = cast("type[Actor]", type("Failing", (Hanging,), {hook: wait, "on_stop": Actor.on_stop}))
     first, second = system.spawn(failing, under=parent), system.spawn(Clinging, under=parent)
     first.tell(ValueError())

@@ -184,7 +184,7 @@ async def test_a_deadline_of_its_own_is_kept_by_a_sibling_that_waits_for_its_chi
     """Its children are hurried up then, and nobody asks without end meanwhile whether they are gone."""
 
     class Late(Worker):
-        async def on_stop(self) -> None:
+        async def on_stop(self) -> None:  # type: ignore[override]
             await asyncio.sleep(4)
 
     team = Team(system, spec(strategy="one_for_all"))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from threading import get_ident
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -228,8 +229,12 @@ def _begin(cell: Cell) -> None:
 
 
 def _be_idle(cell: Cell) -> None:
-    """It is up before its first turn; what it was told meanwhile, by its own `__init__` for one, is looked at."""
-    if cell._lane:  # scheduled by who put it there; made on another thread, its turn may have come before it was up
+    """
+    It is up before its first turn; what it was told meanwhile, by its own `__init__` for one, is looked at.
+
+    Made on another thread it has a turn for that: one may be under way, and who is in a turn is not idle.
+    """
+    if cell._lane or get_ident() != cell._env.dispatcher.thread:
         cell._env.dispatcher.schedule(cell)
         return
     cell._scheduled = False

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
 from .errors import BadActor
+from .events import ActorFailed
 from .handler_table import HandlerTable
 from .on_thread import ThreadedActor
 
@@ -36,9 +37,13 @@ R = TypeVar("R")
 class Worker:
     """One thread that runs what it is given, one call at a time, and hands results back to the loop."""
 
-    def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, name: str, loop: asyncio.AbstractEventLoop, unheard: Callable[[BaseException, str], object]
+    ) -> None:
+        """`unheard(error, name)` is told, on the loop, what a function raised that nobody waits for any more."""
         self._calls: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._loop = loop
+        self._unheard = unheard
         self._is_stuck = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -53,12 +58,18 @@ class Worker:
         waiter: asyncio.Future[R] = self._loop.create_future()
         self._calls.put((waiter, partial(copy_context().run, function, *args)))
         if self._is_stuck:
+            waiter.add_done_callback(partial(self._note_end, getattr(function, "__name__", "handler")))
             return cast("R", None)
         try:
             return await waiter
         except asyncio.CancelledError:
             self._is_stuck = True
             raise
+
+    def _note_end(self, name: str, ended: asyncio.Future[Any]) -> None:
+        error = None if ended.cancelled() else ended.exception()
+        if error is not None:
+            self._unheard(error, name)
 
     def end(self) -> None:
         """The thread ends after what it has been given."""
@@ -121,7 +132,6 @@ class BlockingActor(ThreadedActor):
     it, and raises ActorDeadError in a call that runs on after its actor is gone (see `on_thread`).
     """
 
-    _has_on_start: ClassVar[bool] = True
     _takes_on_thread: ClassVar[bool]
 
     @classmethod
@@ -148,7 +158,10 @@ class BlockingActor(ThreadedActor):
         worker: Worker | None = self.__dict__.get("_worker")
         if worker is None:
             ref = self._actor_ref
-            worker = self._worker = Worker(f"{type(self).__name__}-{ref._name or ''}", ref._env.dispatcher.loop)
+            name, env = f"{type(self).__name__}-{ref._name or ''}", ref._env
+            worker = self._worker = Worker(
+                name, env.dispatcher.loop, lambda error, doing: env.events.publish(ActorFailed(ref, error, doing))
+            )
         return await worker.call(function, *args)
 
     def _receive_signal(self, message: Any, is_signal: bool) -> Any:

@@ -14,6 +14,8 @@ It refuses to know budgets and back-off (supervision), how a life ends (ending),
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
+from threading import get_ident
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +64,7 @@ from .supervision import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
     import pykka
 
@@ -227,8 +229,12 @@ def _begin(cell: Cell) -> None:
 
 
 def _be_idle(cell: Cell) -> None:
-    """It is up before its first turn; what it was told meanwhile, by its own `__init__` for one, is looked at."""
-    if cell._lane:  # scheduled by who put it there; made on another thread, its turn may have come before it was up
+    """
+    It is up before its first turn; what it was told meanwhile, by its own `__init__` for one, is looked at.
+
+    Made on another thread it has a turn for that: one may be under way, and who is in a turn is not idle.
+    """
+    if cell._lane or get_ident() != cell._env.dispatcher.thread:
         cell._env.dispatcher.schedule(cell)
         return
     cell._scheduled = False
@@ -290,8 +296,9 @@ async def _mend(cell: Cell, error: BaseException, doing: str) -> None:
     decision = _judge(cell, "failed", charged=not isinstance(error, NotCharged))
     if not isinstance(decision, Restart):
         close(cell, "gave_up" if isinstance(decision, GiveUp) else "failed")
-    if cell._actor is not None:
-        await call_hook(cell, "on_failure", cell._actor.on_failure, type(error), error, error.__traceback__)
+    with _kept(cell, decision):
+        if cell._actor is not None:
+            await call_hook(cell, "on_failure", cell._actor.on_failure, type(error), error, error.__traceback__)
     if doing in NEVER_RAN:
         drop_instance(cell)  # it never ran: no hook of an ending for it
     parent = cell._parent
@@ -346,13 +353,35 @@ def _judge(cell: Cell, reason: ExitReason, *, charged: bool = True) -> Decision:
 
 async def _replace(cell: Cell, error: BaseException | None, decision: Restart) -> None:
     """The instance goes; the next one comes after the back-off, or with its siblings."""
-    await _retire(cell, error)
-    if cell._phase >= STOPPING:
+    with _kept(cell, decision):
+        await _retire(cell, error)
+    _bring_back(cell, decision)
+
+
+@contextmanager
+def _kept(cell: Cell, decision: Decision) -> Iterator[None]:
+    """A restart that was decided is carried out also if this is closed, because a hook had to be abandoned."""
+    try:
+        yield
+    except GeneratorExit:
+        if isinstance(decision, Restart) and cell._parent is not None and cell._parent._phase <= RUNNING:
+            strip(cell)
+            _bring_back(cell, decision)
+        raise
+
+
+def _bring_back(cell: Cell, decision: Restart) -> None:
+    parent = cell._parent
+    if cell._phase >= STOPPING or parent is None:
         return
-    if decision is JOIN:
+    if (
+        parent._phase >= STOPPING
+    ):  # meanwhile: it told this one to stop, maybe behind what waits, and brings nobody back
+        cell._post(StopNow("shutdown"))
+    elif decision is JOIN:
         rejoin(cell)
-    elif decision.with_siblings and cell._parent is not None:
-        cell._parent._post(Regroup(cell, decision.delay))
+    elif decision.with_siblings:
+        parent._post(Regroup(cell, decision.delay))
     elif decision.delay <= 0:
         cell._post(Rebuild(0.0))
     else:

@@ -89,6 +89,7 @@ class SendOff:
         for child in self._waiting.pop(patience, ()):
             if child._spec.shutdown is None and child._send_off is not None:
                 self._waiting.setdefault(inf, []).append(child)
+                child._post(StopNow("shutdown"))  # of what waits in its mailbox it handles no more
             else:
                 late.append(child)
         self._kill(late)
@@ -98,7 +99,7 @@ class SendOff:
         for child in late:
             child._post(Kill("shutdown"))
         if late:
-            self._timers.append(self._loop.call_later(KILL_GRACE * (1 + _depth(late)), _abandon, late))
+            self._timers.append(self._loop.call_later(grace_for(late), _abandon, late))
 
 
 def patience_for(child: Cell) -> float:
@@ -140,6 +141,11 @@ def _abandon(children: Iterable[Cell]) -> None:
             abandon(child)
 
 
+def grace_for(children: Iterable[Cell]) -> float:
+    """Seconds from a kill until they are abandoned: each level may need its own before the one above can end."""
+    return KILL_GRACE * (1 + _depth(children))
+
+
 def _depth(children: Iterable[Cell]) -> int:
-    """Levels below these: each may need its own grace before the one above can end."""
+    """Levels below these."""
     return max((1 + _depth(child.children()) for child in children if child.children()), default=0)

@@ -22,8 +22,8 @@ from .cell import DEAD, RUNNING, STOPPING, SUSPENDED, ActorRef
 from .future import LoopFuture
 from .grace import abandon, let_go
 from .ops import Rebuild, Regroup, Retire, Revive
-from .send_off import patience_for, stop_some
-from .supervision import KILL_GRACE, affected
+from .send_off import grace_for, patience_for, stop_some
+from .supervision import affected
 
 if TYPE_CHECKING:
     Cell = ActorRef[Any]
@@ -142,14 +142,14 @@ async def _send_away(parent: Cell, sibling: Cell) -> None:
     done: LoopFuture[bool] = LoopFuture()
     sibling._post(Retire(done))
     while not await _settled(done, patience_for(sibling)):
-        if sibling._send_off is None:  # else it waits for its own children, who have deadlines
-            break
+        if sibling._send_off is None or sibling._spec.shutdown is not None:
+            break  # else it waits for its own children, who have deadlines
     else:
         return
     for _ in ("its handler", "its hook"):
         if sibling._suspension is not None:
             sibling._suspension.cancel()
-        if await _settled(done, KILL_GRACE):
+        if await _settled(done, grace_for((sibling,))):
             return
         if sibling._phase >= STOPPING:
             abandon(sibling)

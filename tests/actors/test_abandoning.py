@@ -261,6 +261,37 @@ async def test_a_hook_that_waits_for_a_task_that_swallows_is_left_alone_with_it(
     await asyncio.wait(clinging)
 
 
+@pytest.mark.allow_failures("ValueError")
+@pytest.mark.parametrize("hook", ["on_failure", "pre_restart"])
+@pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all"])
+async def test_a_restart_does_not_wait_for_a_hook_that_waits_for_a_task_that_swallows(
+    system: ActorSystem, hook: str, strategy: Any
+) -> None:
+    """The next instance comes all the same, a grace later, with its siblings if its strategy names them."""
+    clinging: list[asyncio.Task[None]] = []
+
+    async def wait(*_: Any) -> None:
+        clinging.append(asyncio.create_task(ends_later()))
+        await clinging[0]
+
+    async def ends_later() -> None:
+        while now() < 20:
+            try:
+                await asyncio.sleep(20 - now())
+            except asyncio.CancelledError:
+                continue
+
+    parent: Any = system.spawn(type("Both", (Supervisor,), {"supervision": SupervisorSpec(strategy)}))
+    failing = cast("type[Actor]", type("Failing", (Hanging,), {hook: wait, "on_stop": Actor.on_stop}))
+    first, second = system.spawn(failing, under=parent), system.spawn(Clinging, under=parent)
+    first.tell(ValueError())
+    assert await first.request("next", timeout=60) == "next"
+    assert now() == 7.0
+    assert await second.request("next") == "next"
+    assert second.info().restarts == (strategy == "one_for_all")
+    await asyncio.wait(clinging)
+
+
 @pytest.mark.allow_failures("ValueError", "CancelledError")
 async def test_a_restart_does_not_wait_for_a_hook_that_hangs(system: ActorSystem) -> None:
     """`pre_restart` has as long as `on_stop`; the next instance comes after it."""

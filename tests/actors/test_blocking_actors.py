@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from typing import Any
 
@@ -114,6 +115,37 @@ async def test_a_kill_does_not_wait_for_the_thread(system: ActorSystem) -> None:
     thread = next(one for one in threading.enumerate() if one.name.startswith("Stuck"))
     await asyncio.to_thread(thread.join, HARD_BOUND)
     assert order == [("call", thread), ("on_stop", thread)]
+
+
+@pytest.mark.allow_failures("ValueError")
+async def test_what_a_hook_raises_that_nobody_waits_for_any_more_is_a_fact(
+    system: ActorSystem, facts: list[Any]
+) -> None:
+    """As in any actor; asyncio said at some later time that an exception of a future was never retrieved."""
+    release, entered = threading.Event(), threading.Event()
+    said: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+
+    class Stuck(Threaded):
+        def on_stop(self) -> None:
+            raise ValueError
+
+    def hang(_: Any) -> None:
+        entered.set()
+        release.wait(HARD_BOUND)
+
+    ref = system.spawn(Stuck, spec=ChildSpec("temporary"))
+    ref.tell(hang)
+    await asyncio.to_thread(entered.wait, HARD_BOUND)
+    ref.kill()
+    await asyncio.wait_for(_wait(ref.terminated), HARD_BOUND)
+    release.set()
+    thread = next(one for one in threading.enumerate() if one.name.startswith("Stuck"))
+    await asyncio.to_thread(thread.join, HARD_BOUND)
+    await asyncio.sleep(0)
+    gc.collect()
+    failed = [(fact.ref, fact.doing) for fact in facts if isinstance(fact, ActorFailed)]
+    assert (failed, said) == ([(ref, "on_stop")], [])
 
 
 async def _wait(future: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors import Actor, ActorDeadError, ActorSystem, ChildSpec, DynamicSupervisor
+from actors import Actor, ActorDeadError, ActorSystem, ChildSpec, DynamicSupervisor, SupervisorSpec
 from actors.events import ActorFailed, ActorStopped, HandlerAbandoned
 from actors.testkit import VirtualTimeLoop, assert_conservation
 
@@ -118,6 +118,57 @@ async def test_nobody_is_brought_back_while_its_supervisor_stops() -> None:
         assert ref.info().phase == "restarting"
     assert now() == 0.05
     assert [(letter.message, letter.reason) for letter in system.dead_letters.recent] == [("waits", "shutdown")]
+
+
+@pytest.mark.actors
+@pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all"])
+async def test_one_that_has_failed_to_start_is_not_brought_back_while_its_supervisor_stops(strategy: Any) -> None:
+    """Whether it was to come back was decided before; what waits for it is a dead letter, and keeps nobody."""
+    starts: list[float] = []
+
+    class Late(Actor):
+        async def on_stop(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(2)
+
+    class Failing(Actor):
+        def on_start(self) -> None:
+            starts.append(now())
+            self.spawn(Late, spec=ChildSpec(shutdown=8.0))
+            raise ValueError
+
+        async def on_failure(self, *_: Any) -> None:  # type: ignore[override]
+            await asyncio.sleep(4.5)
+
+    system = ActorSystem(supervision=SupervisorSpec(strategy))
+    async with system:
+        system.spawn(Failing).tell("waits")
+        await asyncio.sleep(1)
+    assert (now(), starts) == (6.5, [0.0])
+    assert [(letter.message, letter.reason) for letter in system.dead_letters.recent] == [("waits", "shutdown")]
+
+
+@pytest.mark.actors
+async def test_who_is_late_because_it_restarts_its_children_handles_no_more_than_that() -> None:
+    """Its time was up meanwhile: what waits is a dead letter, a handler that hangs among it."""
+
+    class Failing(Actor):
+        def on_receive(self, message: Any) -> None:
+            raise ValueError
+
+    class Parent(Actor):
+        supervision = SupervisorSpec("one_for_all")
+
+        async def on_receive(self, message: Any) -> None:
+            await asyncio.Event().wait()
+
+    async with ActorSystem() as system:
+        parent = system.spawn(Parent)
+        system.spawn(Failing, under=parent).tell("fail")
+        system.spawn(Sleeper, [], 7.0, under=parent, spec=ChildSpec("temporary", shutdown=9.0))
+        await asyncio.sleep(1)
+        parent.tell("hang")
+    assert now() == 7.0
+    assert [(letter.message, letter.reason) for letter in system.dead_letters.recent] == [("hang", "shutdown")]
 
 
 @pytest.mark.allow_dead_letters("shutdown")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors import ActorDeadError, ActorSystem
+from actors import ActorDeadError, ActorSystem, ChildSpec
 from actors.events import ActorFailed, HandlerAbandoned
 from actors.testkit import TestProbe, assert_conservation
 from tests.support.team import TOGETHER, Strategy, Team, Worker, spec
@@ -174,3 +174,48 @@ async def test_siblings_that_fail_together_are_one_restart(system: ActorSystem, 
     assert team.phases() == dict.fromkeys("abcd", "running")
     assert team.incarnations() == [2, 2, 2, 2]
     assert team.parent.info().restarts == 0
+
+
+@pytest.mark.allow_failures("CancelledError")
+@pytest.mark.parametrize("shutdown", [0.0, 1.0])
+async def test_a_deadline_of_its_own_is_kept_by_a_sibling_that_waits_for_its_children(
+    system: ActorSystem, shutdown: float
+) -> None:
+    """Its children are hurried up then, and nobody asks without end meanwhile whether they are gone."""
+
+    class Late(Worker):
+        async def on_stop(self) -> None:  # type: ignore[override]
+            await asyncio.sleep(4)
+
+    team = Team(system, spec(strategy="one_for_all"))
+    failing, sibling = team.add("a"), team.add("b", shutdown=shutdown)
+    child = system.spawn(Late, team.diary, under=sibling, spec=ChildSpec(shutdown=60.0))
+    await team.settle()
+    began = asyncio.get_running_loop().time()
+    failing.tell(ValueError())
+    await child.terminated
+    assert asyncio.get_running_loop().time() - began == shutdown
+    assert await sibling.request("up") == "up"
+
+
+@pytest.mark.allow_abandoned
+async def test_an_instance_that_is_on_its_way_out_has_its_last_hook_once(system: ActorSystem) -> None:
+    """It was killed, and hangs there, when siblings are to go with it: the hook is let go, and not begun again."""
+    begun: list[object] = []
+
+    class Stubborn(Worker):
+        async def pre_restart(self, reason: BaseException | None) -> None:
+            begun.append(self)
+            while True:
+                try:
+                    await asyncio.sleep(3600)
+                except asyncio.CancelledError:
+                    continue
+
+    team = Team(system, spec(strategy="one_for_all"))
+    failing, sibling = team.add("a"), team.add("b", cls=Stubborn, shutdown=0.5)
+    await team.settle()
+    failing.kill()
+    sibling.kill()
+    assert await sibling.request("up", timeout=60) == await failing.request("up") == "up"
+    assert len(begun) == 1

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from actors import Actor, ActorDeadError, ActorSystem, Counts, DispatcherSettings
+from actors import Actor, ActorDeadError, ActorSystem, Counts, DispatcherSettings, is_idle
 from actors.testkit import assert_conservation
 
 PRODUCERS = 6
@@ -160,6 +160,18 @@ async def test_any_thread_may_spawn_stop_and_kill(system: ActorSystem) -> None:
     refs = await asyncio.wait_for(asyncio.to_thread(live), HARD_BOUND)
     assert len(refs) == 10
     assert not any(ref.is_alive() for ref in refs[2:])
+
+
+async def test_who_was_made_on_another_thread_is_idle_from_its_first_turn_on(system: ActorSystem) -> None:
+    """A turn may be under way on the loop when it is up; nobody may run it in place beside that."""
+    made: list[Any] = []
+    thread = threading.Thread(target=lambda: made.append(system.spawn(Summing)))
+    thread.start()
+    thread.join(HARD_BOUND)  # the loop has no turn meanwhile
+    (ref,) = made
+    assert not is_idle(ref)
+    await asyncio.sleep(0.1)
+    assert is_idle(ref)
 
 
 @pytest.mark.usefixtures("quick_switching")

@@ -211,7 +211,7 @@ def test_what_was_read_before_the_end_over_tls_is_heard_before_it(loop: Loop, op
     other.data_received(frame(b"a") + close(4001))
     assert listener.heard == []
     other.eof_received()
-    assert pipe.is_closed
+    assert pipe.closing
     other.connection_lost(None)
     while loop.soon:
         loop.iterate()

@@ -74,7 +74,7 @@ class Api:
 
     def mount(self, application: web.Application) -> None:
         application.router.add_post("/api", self.handle)
-        application.router.add_post("/api/{method}", self.handle)
+        application.router.add_post("/api/{method:.*}", self.handle)  # with a slash, too: it is none, and told so
 
     async def handle(self, request: web.Request) -> web.Response:
         if not self._keys:

@@ -289,6 +289,17 @@ async def test_a_method_that_is_none_is_404_and_names_the_nearest(serve: Serve) 
     assert [fact.method for fact in facts] == ["broadcats", "x" * 64, ""]
 
 
+@pytest.mark.parametrize("path", ["/api/", "/api/publish/", "/api/publish/now", "/api/a%2Fb", "/api//publish"])
+async def test_a_path_below_ours_that_is_no_method_is_answered_as_one_that_is_none(serve: Serve, path: str) -> None:
+    """404 in JSON, as of a method; 401 first, as everywhere; and without a key it is the 404 of any path."""
+    server, closed = await serve(settings=with_key()), await serve()
+    async with back_end(server) as api, back_end(closed) as nobody:
+        status, answer = await api.post(path, b"{}")
+        assert (status, answer["error"]["code"]) == (404, 104)
+        assert (await api.post(path, b"{}", {}))[0] == 401
+        assert (await nobody.post(path, b"{}"))[0] == 404
+
+
 async def test_a_body_of_a_mebibyte_is_taken_and_a_larger_one_is_413(serve: Serve) -> None:
     """Also one that does not say how large it is; the next request is served."""
     server = await serve(settings=with_key())

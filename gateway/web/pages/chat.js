@@ -106,7 +106,8 @@ async function send(room, item) {
     const reply = await hub.publish(room.name, 'message', { text: item.text, name: item.name, id: item.id }, { id: item.id });
     room.timeline.confirm(item, { offset: reply.offset, epoch: reply.epoch ?? room.epoch });
   } catch (error) {
-    const state = error.reason === 'disconnected' ? 'waiting' : 'failed';
+    // what the server has closed us for, such as a message too big, is not sent again unasked
+    const state = error.reason === 'disconnected' && hub.state !== 'closed' ? 'waiting' : 'failed';
     room.timeline.fail(item, { state, trouble: state === 'failed' ? words(error) : null });
   }
 }

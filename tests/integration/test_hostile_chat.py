@@ -78,3 +78,25 @@ async def test_what_is_written_from_right_to_left_is_shown_so(demo_server: DemoS
         await eve.publish(LOBBY, {"text": "\u05e9\u05dc\u05d5\u05dd!"})
         await ada.wait_for(message("\u05e9\u05dc\u05d5\u05dd!"))
         assert await ada.evaluate(MARK)
+
+
+FITS = """[...document.querySelectorAll('#people, .panel, .timeline:not([hidden]) .scroller')]
+  .every((node) => node.scrollWidth <= node.clientWidth)"""
+"""Nothing has to be scrolled to the side to be read."""
+CLIPPED = f"getComputedStyle({HERE}.querySelector('.message')).overflow === 'clip'"
+"""Ink outside of its message is not drawn; where there is ink, no script can ask."""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_a_long_name_and_marks_on_marks_stay_where_they_belong(demo_server: DemoServer, width: int) -> None:
+    """A name that fills the field makes nobody scroll to the side; a tower of accents does not cover what others say."""
+    async with people(demo_server, "Ada") as (ada,), connect(wire(demo_server), subprotocols=(SUBPROTOCOL,)) as eve:
+        await ada.resize(width, 740, mobile=width < 700)
+        await eve.join(LOBBY, info={"name": "W" * 40})
+        await eve.publish(LOBBY, {"text": "said before", "name": "W" * 40})
+        await eve.publish(LOBBY, {"text": "z" + "\u0301" * 300, "name": "Eve"})
+        await ada.wait_for(f"{HERE}.querySelectorAll('.message').length === 2 && document.body.dataset.people === '2'")
+        if width < 700:
+            await ada.click("#panel-toggle")
+        await ada.wait_for(FITS)
+        assert await ada.evaluate(CLIPPED)

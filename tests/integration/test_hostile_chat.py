@@ -89,7 +89,7 @@ CLIPPED = f"getComputedStyle({HERE}.querySelector('.message')).overflow === 'cli
 
 @pytest.mark.parametrize("width", [360, 1280])
 async def test_a_long_name_and_marks_on_marks_stay_where_they_belong(demo_server: DemoServer, width: int) -> None:
-    """A name that fills the field makes nobody scroll to the side; a tower of accents does not cover what others say."""
+    """A name that fills the field makes nobody scroll to the side; a tower of accents covers nothing of the others'."""
     async with people(demo_server, "Ada") as (ada,), connect(wire(demo_server), subprotocols=(SUBPROTOCOL,)) as eve:
         await ada.resize(width, 740, mobile=width < 700)
         await eve.join(LOBBY, info={"name": "W" * 40})

@@ -118,6 +118,25 @@ async def test_an_error_in_a_batch_concerns_its_own_command(serve: Serve, parall
         assert info["info"]["nodes"][0]["num_clients"] == 0
 
 
+async def test_a_batch_in_a_batch_is_refused_in_words_that_help(serve: Serve) -> None:
+    """There is such a method, so nobody is asked whether they meant it."""
+    server = await serve(settings=with_key())
+    async with back_end(server) as api:
+        _, answer = await api.post("/api/batch", b'{"commands":[{"batch":{"commands":[]}}]}')
+        message = "a batch holds no other batch; send its commands in this one, or one after the other"
+        assert answer["replies"] == [{"error": {"code": 104, "message": message}}]
+
+
+@pytest.mark.parametrize("method", ["subscribe", "unsubscribe"])
+@pytest.mark.parametrize("channel", ["", "a,b", "x" * 256])
+async def test_what_is_no_name_of_a_topic_is_refused_whoever_is_here(serve: Serve, method: str, channel: str) -> None:
+    """A mistake in a back end shows at once, not only once the user is connected."""
+    server = await serve(settings=with_key())
+    async with back_end(server) as api:
+        assert (await api.error(method, user="nobody", channel=channel))["code"] == 107
+        assert await api(method, user="nobody", channel="a") == {}
+
+
 async def test_a_batch_is_of_a_thousand_commands_at_most(serve: Serve) -> None:
     """None is none; one more is refused before anything is done."""
     server = await serve(settings=with_key())

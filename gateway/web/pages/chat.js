@@ -107,7 +107,8 @@ async function send(room, item) {
     room.timeline.confirm(item, { offset: reply.offset, epoch: reply.epoch ?? room.epoch });
   } catch (error) {
     // what the server has closed us for, such as a message too big, is not sent again unasked
-    const state = error.reason === 'disconnected' && hub.state !== 'closed' ? 'waiting' : 'failed';
+    const isForNow = ['disconnected', 'shutting_down'].includes(error.reason) && hub.state !== 'closed';
+    const state = isForNow ? 'waiting' : 'failed';
     room.timeline.fail(item, { state, trouble: state === 'failed' ? words(error) : null });
   }
 }

@@ -97,7 +97,7 @@ from . import events
 from .gc_pauses import GcPauses
 from .lag import LoopLag
 from .readings import Readings
-from .reasons import Refused
+from .reasons import REASONS, Refused
 from .sampled import Sampled
 
 if TYPE_CHECKING:
@@ -108,6 +108,14 @@ if TYPE_CHECKING:
 RECENT = 1_000
 """Ended connections that are remembered, about 1 KiB each."""
 
+MAX_VALUES = 100
+"""Values of one label that are told apart, beside our own reasons. An application may make up more of them, even out of
+a client's words, and each would be kept for ever."""
+MAX_VALUE = 64
+"""Characters of a label's value."""
+OTHER = "other"
+"""What is counted as one: all values beyond these."""
+
 
 @attrs.frozen
 class Words:
@@ -117,7 +125,7 @@ class Words:
     level: str | None
     counter: str | None = None
     label: str | None = None
-    """The field that becomes the counter's one label; from a small closed set, never a topic or a connection."""
+    """The field that becomes the counter's one label; from a small set, never a topic or a connection. See `Values`."""
     sampled: bool = attrs.field(default=False, kw_only=True)
     """Whether one client, or one slow actor, can cause thousands of them in a second."""
     subscribed: bool = attrs.field(default=True, kw_only=True)
@@ -216,27 +224,28 @@ class Telemetry:
         if counter is not None:
             self._counters[words.event] = counter
         values_of = _reader(kind)
+        values = Values()
         counters: dict[str, Counter] = {}  # by label: asking for one of them anew takes longer than to count
 
         def listen(fact: Any) -> None:
+            said = "" if label is None else values.known(_label(fact, label))
             if counter is not None:
-                said = "" if label is None else _label(fact, label)
                 if said not in counters:
                     counters[said] = counter if label is None else counter.labels(said)
                 counters[said].inc()
             if words.level is not None:
-                self._say(words, words.level, fact, values_of)
+                self._say(words, words.level, fact, said, values_of)
 
         return listen
 
-    def _say(self, words: Words, level: str, fact: Any, values_of: Callable[[Any], dict[str, Any]]) -> None:
+    def _say(self, words: Words, level: str, fact: Any, label: str, values_of: Callable[[Any], dict[str, Any]]) -> None:
         log = self._log
         if log is None:  # bound once: a line costs 10 us less
             log = self._log = structlog.get_logger("hubbub").bind()
         is_enabled = getattr(log, "is_enabled_for", None)  # another wrapper_class may have another name for it
         if is_enabled is not None and not is_enabled(LEVELS[level]):
             return
-        count = self._count(words, fact) if words.sampled else None
+        count = self._count(words, label) if words.sampled else None
         if count != 0:
             values = values_of(fact)
             if count is not None:
@@ -247,9 +256,9 @@ class Telemetry:
             else:
                 getattr(log, level)(words.event, **values)
 
-    def _count(self, words: Words, fact: Any) -> int:
+    def _count(self, words: Words, label: str) -> int:
         """How many facts a line would stand for; 0 if there is to be none."""
-        kind = words.event if words.label is None else f"{words.event} {_label(fact, words.label)}"
+        kind = words.event if words.label is None else f"{words.event} {label}"
         with self._lock:
             return self._sampled.take(kind, self._node.now())
 
@@ -264,6 +273,29 @@ class Telemetry:
         self.recent[fact.connection] = fact
         if len(self.recent) > RECENT:
             self.recent.popitem(last=False)
+
+
+class Values:
+    """The values of one label: our own reasons, and the first `MAX_VALUES` of all others, are told apart."""
+
+    __slots__ = ("_known", "_most")
+
+    def __init__(self) -> None:
+        self._known = {reason: reason for reason in REASONS}
+        self._most = len(REASONS) + MAX_VALUES
+
+    def known(self, value: str) -> str:
+        """
+        What is written of a value: no more than `MAX_VALUE` of it, as UTF-8 can be; `OTHER` if there are too many.
+
+        Safe to call from any thread.
+        """
+        shown = self._known.get(value)
+        if shown is None:
+            if len(self._known) >= self._most:
+                return OTHER
+            shown = self._known[value] = value[:MAX_VALUE].encode(errors="replace").decode()
+        return shown
 
 
 def _label(fact: Any, label: str) -> str:

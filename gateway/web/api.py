@@ -55,6 +55,7 @@ SHOWN = 64
 """Characters of a method's name that are repeated to whoever made it up."""
 
 BATCH = "batch"
+IN_A_BATCH = "a batch holds no other batch; send its commands in this one, or one after the other"
 
 
 class Api:
@@ -74,7 +75,7 @@ class Api:
 
     def mount(self, application: web.Application) -> None:
         application.router.add_post("/api", self.handle)
-        application.router.add_post("/api/{method}", self.handle)
+        application.router.add_post("/api/{method:.*}", self.handle)  # with a slash, too: it is none, and told so
 
     async def handle(self, request: web.Request) -> web.Response:
         if not self._keys:
@@ -146,7 +147,7 @@ class Api:
         method = next((name for name in command if name in METHODS), next(iter(command), ""))
         try:
             if method not in METHODS:
-                raise Refused("unknown_action", _unknown(method))
+                raise Refused("unknown_action", IN_A_BATCH if method == BATCH else _unknown(method))
             return {method: await self._call(method, bytes(command[method]), deadline)}
         except Refused as error:
             self._note(request, method, 200, error)

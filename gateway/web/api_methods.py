@@ -22,7 +22,7 @@ import attrs
 from ..close_codes import validate_close
 from ..commands import Join, Leave, Published, Reply
 from ..connection_messages import Close
-from ..limits import check_event_name
+from ..limits import check_event_name, check_topic_name
 from ..reasons import Refused, WebSocketDisconnect
 from ..receipts import Receipt
 from . import api_answers as answers
@@ -146,6 +146,8 @@ class Methods:
 
     async def _ask(self, user: str, client: str, act: str, topic: str, make: Callable[[Reply], Join | Leave]) -> None:
         self._node.check_open()
+        # also where there is no connection that would say so
+        check_topic_name(topic, max_bytes=self._node.limits.max_topic_name_bytes)
         receipts = []
         for ref in self._connections(user, client):
             receipt: Receipt[Any] = Receipt(f"{act} {topic}", self._node.receipt_lost)

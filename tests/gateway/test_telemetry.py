@@ -195,3 +195,31 @@ async def test_a_failure_that_somebody_else_pays_for_is_told_by_its_cause(system
     assert [(line["error"], line["exc_info"], line["charged_to"]) for line in lines] == [
         ("IndexError('no cell 9')", cause, "ada")
     ]
+
+
+async def test_reasons_of_an_application_are_a_bounded_number_of_labels(system: ActorSystem) -> None:
+    """Whoever puts a client's words into a reason makes no metric of each; all are counted, what is beyond as one."""
+    with structlog.testing.capture_logs() as lines:
+        listener = Telemetry(await start_node(system))
+        for number in range(1_000):
+            system.events.publish(events.CommandRefused("ada", "open", f"no room {number}"))
+            system.events.publish(events.ApiRefused("", "publish", 200, f"no room {number}"))
+        system.events.publish(events.CommandRefused("ada", "open", "not_joined"))
+        body = (await listener.exposition())[0].decode()
+    for counter in ("hubbub_commands_refused_total", "hubbub_api_refused_total"):
+        counted = re.findall(rf'^{counter}{{reason="(.*)"}} (\S+)$', body, re.MULTILINE)
+        assert len(counted) == telemetry.MAX_VALUES + 1 + ("commands" in counter)
+        assert dict(counted)["other"] == str(1_000.0 - telemetry.MAX_VALUES)
+    assert 'hubbub_commands_refused_total{reason="not_joined"} 1.0' in body, "our own are told apart whenever they come"
+    assert listener.total("command.refused") == 1_001
+    assert len([line for line in lines if line["event"] == "api.refused"]) == telemetry.MAX_VALUES + 1
+
+
+async def test_an_odd_reason_is_a_label_all_the_same(system: ActorSystem) -> None:
+    """A label is for a graph: a long one is cut, and what is no UTF-8 costs nobody the metrics."""
+    listener = Telemetry(await start_node(system))
+    for reason in ("x" * 10_000, "\ud800", 'a"b\nc'):
+        system.events.publish(events.CommandRefused("ada", "open", reason))
+    body = (await listener.exposition())[0].decode()
+    for shown in ("x" * telemetry.MAX_VALUE, "?", r"a\"b\nc"):
+        assert f'hubbub_commands_refused_total{{reason="{shown}"}} 1.0' in body

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from tests.support.browser import Browser, find_chromium
+from tests.support.client import settings, when
 from tests.support.tab import Tab
 
 pytestmark = [
@@ -261,3 +263,17 @@ async def test_after_a_restart_of_the_server_history_begins_anew_and_the_page_ke
         await ada.wait_for(message("after the restart"))
         shown = await ada.evaluate(f"[...{HERE}.querySelectorAll('.text, .divider .title')].map(n => n.textContent)")
         assert shown[-3:] == ["before the restart", "History begins anew", "after the restart"]
+
+
+async def test_what_is_typed_while_the_server_stops_is_sent_to_the_next_one(serve: Any) -> None:
+    """It was refused for a moment, not for good: nobody has to press anything."""
+    server = await serve(settings=settings(DRAIN__SPREAD="20s"))
+    async with people(server, "Ada") as (ada,):
+        draining = asyncio.ensure_future(server.app.drain())
+        await when(lambda: server.app.node.is_draining)
+        await ada.type("#draft", "just in time")
+        await ada.press("Enter")
+        await ada.wait_for(message("just in time", state="waiting"))
+        await server.restart()
+        await ada.wait_for(message("just in time"), timeout=BACK)
+        await asyncio.wait({draining})

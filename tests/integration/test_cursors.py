@@ -184,3 +184,19 @@ async def test_two_people_see_each_other_and_the_slow_reader_skip(serve: Serve) 
         await ada.close()
         await bob.wait_for("document.body.dataset.people === '1' && !document.querySelector('.pointer')")
         assert (ada.errors, bob.errors) == ([], [])
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium")
+async def test_a_stranger_whose_name_is_no_text_hides_nobody(serve: Serve) -> None:
+    """Whatever JSON somebody joins with, they are somebody, and the others' pointers stay."""
+    server = await serve(create_app, as_served())
+    odd = {"toString": 1, "valueOf": 1}
+    async with Browser() as chromium, connect(server.ws()) as eve:
+        await eve.join("cursors", info={"name": odd, "hue": odd})
+        tab = await chromium.open(server.url)
+        await tab.wait_for("document.body.dataset.people === '2'")
+        await tab.wait_for("document.querySelector('#people').innerText.includes('somebody')")
+        await say(eve, "at", {"x": 0.5, "y": 0.5, "n": 1})
+        await tab.wait_for("document.querySelector('.pointer')")
+        assert tab.errors == []

@@ -11,6 +11,7 @@ import pytest
 from examples.game import create_app
 from tests.integration.conftest import as_served
 from tests.support.browser import Browser, find_chromium
+from tests.support.client import connect
 from tests.support.tab import Tab
 
 Serve = Any
@@ -92,3 +93,15 @@ async def test_a_move_out_of_turn_is_explained(serve: Serve) -> None:
     async with pages(server, 2) as (_, bob):
         await bob.click(".column:nth-child(1)")
         await bob.wait_for("document.getElementById('problem').textContent.includes('it is not your turn')")
+
+
+@browser
+@needs_chromium
+async def test_a_watcher_whose_name_is_no_text_stops_no_game(serve: Serve) -> None:
+    """Whatever JSON somebody joins with, they are somebody, and the players play."""
+    server = await serve(create_app, as_served())
+    async with pages(server, 1) as (ada,), connect(server.ws()) as eve:
+        room = await ada.evaluate("'game:' + location.hash.slice(1)")
+        await eve.join(room, info={"name": {"toString": 1, "valueOf": 1}})
+        await ada.wait_for("document.body.dataset.watching === '1'")
+        assert await ada.evaluate("document.getElementById('watching').innerText.trim()") == "somebody"

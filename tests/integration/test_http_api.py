@@ -118,6 +118,25 @@ async def test_an_error_in_a_batch_concerns_its_own_command(serve: Serve, parall
         assert info["info"]["nodes"][0]["num_clients"] == 0
 
 
+async def test_a_batch_in_a_batch_is_refused_in_words_that_help(serve: Serve) -> None:
+    """There is such a method, so nobody is asked whether they meant it."""
+    server = await serve(settings=with_key())
+    async with back_end(server) as api:
+        _, answer = await api.post("/api/batch", b'{"commands":[{"batch":{"commands":[]}}]}')
+        message = "a batch holds no other batch; send its commands in this one, or one after the other"
+        assert answer["replies"] == [{"error": {"code": 104, "message": message}}]
+
+
+@pytest.mark.parametrize("method", ["subscribe", "unsubscribe"])
+@pytest.mark.parametrize("channel", ["", "a,b", "x" * 256])
+async def test_what_is_no_name_of_a_topic_is_refused_whoever_is_here(serve: Serve, method: str, channel: str) -> None:
+    """A mistake in a back end shows at once, not only once the user is connected."""
+    server = await serve(settings=with_key())
+    async with back_end(server) as api:
+        assert (await api.error(method, user="nobody", channel=channel))["code"] == 107
+        assert await api(method, user="nobody", channel="a") == {}
+
+
 async def test_a_batch_is_of_a_thousand_commands_at_most(serve: Serve) -> None:
     """None is none; one more is refused before anything is done."""
     server = await serve(settings=with_key())
@@ -287,6 +306,17 @@ async def test_a_method_that_is_none_is_404_and_names_the_nearest(serve: Serve) 
             404, "no method is named; write it into the path, as in /api/publish, or the command",
         )  # fmt: skip
     assert [fact.method for fact in facts] == ["broadcats", "x" * 64, ""]
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/publish/", "/api/publish/now", "/api/a%2Fb", "/api//publish"])
+async def test_a_path_below_ours_that_is_no_method_is_answered_as_one_that_is_none(serve: Serve, path: str) -> None:
+    """404 in JSON, as of a method; 401 first, as everywhere; and without a key it is the 404 of any path."""
+    server, closed = await serve(settings=with_key()), await serve()
+    async with back_end(server) as api, back_end(closed) as nobody:
+        status, answer = await api.post(path, b"{}")
+        assert (status, answer["error"]["code"]) == (404, 104)
+        assert (await api.post(path, b"{}", {}))[0] == 401
+        assert (await nobody.post(path, b"{}"))[0] == 404
 
 
 async def test_a_body_of_a_mebibyte_is_taken_and_a_larger_one_is_413(serve: Serve) -> None:

@@ -110,11 +110,17 @@ function forget(pointer) {
 function onPresence({ members, joins, leaves }) {
   const here = members.filter(({ info }) => !info?.reader);
   people.clear();
-  for (const { client, info } of here) people.set(client, { name: String(info?.name ?? 'somebody').slice(0, 24), hue: Number(info?.hue) || 0 });
+  for (const { client, info } of here) people.set(client, described(info));
   for (const { client } of leaves) if (!people.has(client)) forget(client);
   $('count').textContent = page.people = here.length;
   $('people').replaceChildren(...here.map(({ client }) => personNode(client, people.get(client))));
   if (joins.some(({ client }) => client !== hub.client)) tellAgain(); // who is new does not know where we are
+}
+
+/** Strangers may have joined with any JSON. */
+function described(info) {
+  const { name, hue } = info ?? {};
+  return { name: (typeof name === 'string' && name.slice(0, 24)) || 'somebody', hue: Number.isFinite(hue) ? hue : 0 };
 }
 
 function personNode(client, { name, hue }) {

@@ -144,9 +144,12 @@ function verdict(mine) {
   return mine ? 'Send the link to an opponent' : 'Waiting for players';
 }
 
+/** Strangers may have joined with any JSON. */
+const watcherOf = (info) => (typeof info?.name === 'string' && info.name.slice(0, 24)) || 'somebody';
+
 function drawWatching() {
   const seated = SIDES.map((side) => table?.seats[side]?.client);
-  const watching = members.filter(({ client }) => !seated.includes(client)).map(({ info }) => String(info?.name || 'somebody').slice(0, 24));
+  const watching = members.filter(({ client }) => !seated.includes(client)).map(({ info }) => watcherOf(info));
   $('watching').replaceChildren(...watching.map((who) => Object.assign(document.createElement('li'), { textContent: who })));
   $('watching-count').textContent = page.watching = watching.length;
   $('nobody').hidden = watching.length > 0;

@@ -106,7 +106,9 @@ async function send(room, item) {
     const reply = await hub.publish(room.name, 'message', { text: item.text, name: item.name, id: item.id }, { id: item.id });
     room.timeline.confirm(item, { offset: reply.offset, epoch: reply.epoch ?? room.epoch });
   } catch (error) {
-    const state = error.reason === 'disconnected' ? 'waiting' : 'failed';
+    // what the server has closed us for, such as a message too big, is not sent again unasked
+    const isForNow = ['disconnected', 'shutting_down'].includes(error.reason) && hub.state !== 'closed';
+    const state = isForNow ? 'waiting' : 'failed';
     room.timeline.fail(item, { state, trouble: state === 'failed' ? words(error) : null });
   }
 }
@@ -120,7 +122,7 @@ function words({ reason, message, retryAfter }) {
 function onMessage(room, { payload, offset, epoch, time, sender }, live) {
   const text = typeof payload?.text === 'string' ? payload.text : JSON.stringify(payload); // other clients say other things
   const mine = ownClients.has(sender?.client);
-  const author = String(payload?.name || sender?.user || 'somebody').slice(0, 40);
+  const author = shown(payload?.name) || shown(sender?.user) || 'somebody';
   const fresh = room.timeline.addMessage({ id: payload?.id, name: author, text, time, offset, epoch, mine });
   if (live && fresh && !mine && (room !== current || document.hidden)) setUnread(room, room.unread + 1);
 }
@@ -215,7 +217,16 @@ function onPresence({ room: roomName, members, joins, leaves, reset }) {
   if (room === current) drawPeople();
 }
 
-const nameOf = ({ info, user, client }) => String(info?.name || user || `guest ${client.slice(0, 4)}`).slice(0, 40);
+const nameOf = ({ info, user, client }) => shown(info?.name) || shown(user) || `guest ${client.slice(0, 4)}`;
+
+/**
+ * What strangers call themselves, as far as it can be shown; empty if it is no text, which `String` may even throw for.
+ * Without the marks that would turn round what stands behind a name (Unicode's bidirectional overrides and isolates).
+ */
+function shown(called) {
+  const text = typeof called === 'string' ? called.replace(/[\u202a-\u202e\u2066-\u2069]/g, '').trim() : '';
+  return [...text].slice(0, 40).join('');
+}
 
 /** name -> number of connections: several tabs of one person are one person. */
 function counted(members) {
@@ -412,9 +423,14 @@ function start() {
   hub.connect();
 }
 
+/** What the address says behind the `#`; empty if it is not encoded as addresses are, as in `#100%`. */
+function linkedRoom() {
+  try { return decodeURIComponent(location.hash.slice(1)); } catch { return ''; }
+}
+
 function open() {
   listen();
-  const linked = decodeURIComponent(location.hash.slice(1));
+  const linked = linkedRoom();
   const known = remembered('rooms');
   const wished = [...FIRST_ROOMS, ...(Array.isArray(known) ? known : []), linked].filter((room) => /^public:[^\s,"]{1,100}$/.test(room));
   for (const roomName of [...new Set(wished)].slice(0, MAX_ROOMS)) addRoom(roomName);

@@ -40,8 +40,8 @@ export class HubbubError extends Error {
   }
 }
 
-/** Close codes after which the server does not want this client back (Centrifuge's ranges). */
-export const isFinal = (code) => (code >= 3500 && code < 4000) || (code >= 4500 && code < 5000);
+/** Close codes after which the server does not want this client back: Centrifuge's ranges, and a message too big. */
+export const isFinal = (code) => code === 1009 || (code >= 3500 && code < 4000) || (code >= 4500 && code < 5000);
 
 /** The address of the gateway that served this page. */
 export function gatewayUrl(base = location.href) {
@@ -105,7 +105,7 @@ export class Hubbub {
    */
   async join(room, { info, presence = true } = {}) {
     const known = this.#rooms.get(room) ?? { room, epoch: null, offset: 0, members: new Map(), joined: false };
-    this.#rooms.set(room, Object.assign(known, { info, presence }));
+    this.#rooms.set(room, Object.assign(known, { info, presence, wished: true }));
     return this.#state === 'connected' ? this.#enter(known) : null;
   }
 
@@ -113,7 +113,8 @@ export class Hubbub {
   async leave(room, { keepPosition = false } = {}) {
     const known = this.#rooms.get(room);
     if (!known) return;
-    known.joined = false;
+    known.joined = known.wished = false;
+    clearTimeout(known.retry);
     if (!keepPosition) this.#rooms.delete(room);
     if (this.#state === 'connected') await this.request({ action: 'leave_room', room });
   }
@@ -203,7 +204,7 @@ export class Hubbub {
     const known = this.#rooms.get(room);
     if (!known) return;
     known.joined = false;
-    if (retry) return void this.#enter(known).catch(() => {});
+    if (retry && known.wished) return void this.#enter(known).catch(() => {});
     this.#rooms.delete(room);
     this.#emit('removed', { room, code, reason });
   }
@@ -211,6 +212,7 @@ export class Hubbub {
   // --- rooms --------------------------------------------------------------------------------------------------------
 
   async #enter(known) {
+    clearTimeout(known.retry);
     const { room, info, presence, epoch, offset } = known;
     const since = epoch === null ? undefined : { epoch, offset };
     try {
@@ -222,10 +224,11 @@ export class Hubbub {
   }
 
   #onRefused(known, error) {
-    if (this.#rooms.get(known.room) !== known) return;
+    if (this.#rooms.get(known.room) !== known || !known.wished) return;
     if (error.temporary) {
       const again = () => this.#state === 'connected' && !known.joined && this.#enter(known).catch(() => {});
-      setTimeout(again, 1000 * (error.retryAfter ?? this.#jitter(3)));
+      clearTimeout(known.retry);
+      known.retry = setTimeout(again, 1000 * (error.retryAfter ?? this.#jitter(3)));
     } else {
       this.#rooms.delete(known.room);
       this.#emit('refused', { room: known.room, error });
@@ -244,7 +247,7 @@ export class Hubbub {
     this.#emit('joined', { room: known.room, reply, again, anew });
     const done = () => this.#emit('caught_up', { room: known.room, reply });
     // the missed events were queued with the reply, so the answer to anything sent now comes behind them
-    if (reply.missed) this.request({ action: 'ping' }).then(done, (error) => error.reason === 'timeout' && done());
+    if (reply.missed) this.request({ action: 'ping' }).then(done, ({ reason }) => reason !== 'disconnected' && done());
     else done();
   }
 
@@ -258,7 +261,7 @@ export class Hubbub {
     this.#emit('hello', { client, ping });
     clearInterval(this.#silence);
     this.#silence = setInterval(() => this.#onSilence(), ping * 1000);
-    for (const known of this.#rooms.values()) this.#enter(known).catch(() => {}); // `refused` tells
+    for (const known of this.#rooms.values()) if (known.wished) this.#enter(known).catch(() => {}); // `refused` tells
   }
 
   #lost(code, reason) {
@@ -304,7 +307,8 @@ export class Hubbub {
   #probe() {
     if (this.#state !== 'connected') return;
     this.#expect(PROBE_TIMEOUT);
-    this.request({ action: 'ping' }).then(() => clearTimeout(this.#deadline), () => {});
+    const answered = () => clearTimeout(this.#deadline);
+    this.request({ action: 'ping' }).then(answered, ({ code }) => code && answered()); // a refusal is a sign of life, too
   }
 
   /** The browser's opinion of the network is a hint only: a gateway on this machine needs none. */

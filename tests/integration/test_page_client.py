@@ -1,0 +1,152 @@
+"""`hubbub.js` in a real browser, against a gateway that refuses, falls silent, and closes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gateway import Gateway, Refused, Room
+from gateway.web.demo import create_demo_app
+from tests.support.browser import Browser, find_chromium
+from tests.support.client import settings
+from tests.support.tab import Tab
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium"),
+]
+
+Serve = Any
+
+HUB = """import('./assets/hubbub.js').then(({ Hubbub }) => {
+  window.told = [];
+  window.hub = new Hubbub(%s);
+  for (const name of ['state', 'hello', 'joined', 'caught_up', 'refused', 'removed', 'event'])
+    hub.on(name, (detail) => told.push({ name, ...detail }));
+  hub.connect();
+})"""
+
+
+HELD = """(() => {
+  const [set, clear] = [window.setTimeout, window.clearTimeout];
+  window.held = new Map();
+  window.setTimeout = (act, after) => after === %d ? held.set(-1 - held.size, act) && -held.size : set(act, after);
+  window.clearTimeout = (timer) => held.delete(timer) || clear(timer);
+})()"""
+"""From now on timers of so many milliseconds are kept in `held` until they are cleared; `FIRE` lets them be due."""
+FIRE = "for (const act of held.values()) act()"
+
+
+@asynccontextmanager
+async def page(server: Any, **options: Any) -> AsyncIterator[Tab]:
+    """A page with a client of its own, `hub`, beside the chat's, which has not begun; `told` is what it told."""
+    async with Browser() as browser:
+        tab = await browser.open(server.url)
+        await tab.evaluate(HUB % json.dumps(options))
+        await tab.wait_for("hub.state === 'connected'")
+        yield tab
+
+
+def told(name: str, **wanted: Any) -> str:
+    """The condition that `hub` told this at least once."""
+    return f"told.some((one) => Object.entries({json.dumps({'name': name, **wanted})}).every(([k, v]) => one[k] === v))"
+
+
+class Door:
+    """An application with a room that is closed for a moment, as often as the test says."""
+
+    def __init__(self) -> None:
+        self.refusals = 1
+        self.asked = 0
+        self.app = create_demo_app()
+        door = self
+
+        class Closed(Room):
+            def on_join(self, member: Any, params: Any) -> None:
+                door.asked += 1
+                if door.asked <= door.refusals:
+                    raise Refused("not_yet", temporary=True, retry_after=0.2)
+
+        self.app.topic("door:*", presence=True)(Closed)
+
+    def create(self) -> Gateway:
+        return self.app
+
+
+async def test_who_was_told_to_come_back_later_and_left_meanwhile_does_not_come_back(serve: Serve) -> None:
+    """A wish that was taken back is none, also if its next attempt was due."""
+    door = Door()
+    server = await serve(door.create())
+    async with page(server) as tab:
+        await tab.evaluate(HELD % 200)
+        await tab.evaluate("hub.join('door:a').catch(() => {})")
+        await tab.wait_for("held.size === 1")
+        await tab.evaluate("hub.leave('door:a').catch(() => {})")
+        await tab.evaluate(FIRE)
+        await tab.evaluate("hub.join('public:b')")  # requests keep their order: what was asked before has arrived
+        assert door.asked == 1
+        await tab.evaluate("hub.join('door:a')")
+        assert door.asked == 2
+
+
+async def test_who_was_told_to_come_back_later_does(serve: Serve) -> None:
+    """By itself, after the time that the server named."""
+    door = Door()
+    server = await serve(door.create())
+    async with page(server) as tab:
+        await tab.evaluate("hub.join('door:a').catch(() => {})")
+        await tab.wait_for(told("joined", room="door:a"))
+        assert door.asked == 2
+
+
+async def test_a_room_that_was_left_is_not_joined_by_the_next_connection(serve: Serve) -> None:
+    """Also if its position was kept, for a later join: that recovers what was said in between."""
+    server = await serve()
+    async with page(server) as tab:
+        await tab.evaluate("hub.join('public:a').then(() => hub.leave('public:a', { keepPosition: true }))")
+        await tab.evaluate("told.length = 0, hub.cut(), hub.connect()")
+        await tab.wait_for("hub.state === 'connected'")
+        await tab.evaluate("hub.publish('public:a', 'message', 'meanwhile')")
+        assert not await tab.evaluate(told("joined", room="public:a"))
+        await tab.evaluate("hub.join('public:a')")
+        await tab.wait_for(told("event", payload="meanwhile"))
+
+
+async def test_a_message_that_is_too_big_is_not_sent_again_and_again(serve: Serve) -> None:
+    """1009 is final, as the table of ends says: who comes back with the same message is closed again."""
+    server = await serve(settings=settings(LIMITS__MAX_MESSAGE="1KiB"))
+    async with page(server) as tab:
+        outcome = "hub.publish('public:a', 'message', 'x'.repeat(2000)).catch(({ reason }) => reason)"
+        assert await tab.evaluate(outcome) == "disconnected"
+        await tab.wait_for(told("state", state="closed", code=1009))
+
+
+async def test_a_probe_that_is_refused_was_answered(serve: Serve) -> None:
+    """Whoever says "not now" is there: a page that asks too much is not thrown out of its connection for it."""
+    server = await serve(settings=settings(LIMITS__BURST="2", LIMITS__MESSAGES_PER_SECOND="0.05"))
+    async with page(server) as tab:
+        await tab.evaluate("hub.publish('public:a', 'message', 1).then(() => hub.publish('public:a', 'message', 2))")
+        await tab.evaluate(HELD % 5000)
+        await tab.evaluate("dispatchEvent(new Event('online')), window.probed = held.size")
+        assert await tab.evaluate("probed") == 1
+        await tab.wait_for("held.size === 0")
+        assert await tab.evaluate("hub.state") == "connected"
+
+
+async def test_who_may_not_ask_whether_all_has_arrived_is_told_that_it_has(serve: Serve) -> None:
+    """What waits for `caught_up`, such as messages to be sent again, does not wait for ever behind a limit."""
+    server = await serve(settings=settings(LIMITS__BURST="2", LIMITS__MESSAGES_PER_SECOND="0.05"))
+    async with page(server) as tab:
+        await tab.evaluate("Promise.all([hub.join('public:a'), hub.join('public:b')])")
+        await tab.evaluate("told.length = 0, hub.cut()")
+        for room in ("public:a", "public:b"):
+            await server.app.node.commands.publish(room, "missed")
+        spend = "for (const _ of 'xxx') hub.publish('public:c', 'message', 1).catch(() => {})"
+        await tab.evaluate(f"hub.on('joined', () => {{ {spend} }}) && hub.connect()")
+        for room in ("public:a", "public:b"):
+            await tab.wait_for(told("caught_up", room=room))
+            await tab.wait_for(told("event", room=room, payload="missed"))

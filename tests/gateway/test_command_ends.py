@@ -7,14 +7,26 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.command import ROOT, invoke, run
 
-pytestmark = pytest.mark.usefixtures("alone")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.usefixtures("alone", "can_be_interrupted")
 
 WAITS = "import sys, threading\nprint('importing', flush=True)\nthreading.Event().wait(60)\n"
+
+
+@pytest.fixture
+def can_be_interrupted() -> Iterator[None]:
+    """Children inherit an ignored SIGINT, which is what shells give to what they start in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _interrupted(*arguments: str, path: Path) -> tuple[int, str]:

@@ -3,7 +3,8 @@ What ends a process that was told to end and does not: a task that swallows its 
 thread that nobody stops.
 
 Theory of operation. A thread waits for words of how long there is still to wait; each counts in place of the one
-before. They come from signal handlers, which may interrupt anything: so by a `SimpleQueue`, whose `put` may (it is
+before, unless it is longer: the handler of a second signal may interrupt that of the first, before it has put its word.
+They come from signal handlers, which may interrupt anything: so by a `SimpleQueue`, whose `put` may (it is
 reentrant), and from a thread that runs already. Once the time is over it writes one line, and leaves by `os._exit`:
 nothing else ends an interpreter whose main thread does not listen.
 """
@@ -68,9 +69,10 @@ class Guard:
 
     def _next(self, limit: _Limit) -> _Limit | None:
         try:
-            return self._limits.get(timeout=limit.seconds)
+            word = self._limits.get(timeout=limit.seconds)
         except Empty:
             self._end(limit)
+        return limit if word is not None and word.seconds > limit.seconds else word
 
     def _end(self, limit: _Limit) -> NoReturn:
         speaking = threading.Thread(target=self._say, args=(limit.why,), daemon=True)

@@ -16,11 +16,11 @@ from .future import LoopFuture
 from .handler_table import BUILT_IN, HandlerTable
 from .hook_names import HookNames
 from .idle import Idle
-from .lifecycle import spawn
 from .mailbox import UNBOUNDED, Mailbox
 from .messages import ReceiveTimeout
 from .ops import Notify
 from .piping import PipeFailed, Pipes
+from .starting import spawn
 from .stash import Stashed, take_up
 from .supervision import ONE_FOR_ONE, TRANSIENT, ChildSpec, SupervisorSpec
 from .timers import Timers

@@ -16,7 +16,7 @@ import pykka
 
 from .errors import ActorDeadError
 from .events import DeadLetter
-from .lifecycle import fail
+from .failure import fail
 from .turn import end_turn, message_failed, note_activity
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from .environment import ASK_TIMEOUT, Counts, Environment
 from .errors import ActorDeadError, SystemFailed
 from .events import DeadLetters, EventStream
 from .grace import overdue
-from .lifecycle import spawn
 from .ops import StopNow
+from .starting import spawn
 from .supervision import TRANSIENT, ChildSpec, SupervisorSpec
 from .tree import By, ClassMetrics, TreeNode, metrics_of, survey_of, survey_top_of, top_of, tree_of
 from .turn import take_turn

@@ -18,8 +18,9 @@ from .cell import DEAD, RUNNING, ActorRef
 from .dispatcher import Suspension
 from .errors import ActorDeadError
 from .events import AskFailed, MailboxOverflowed
+from .failure import fail
 from .leftovers import undeliverable
-from .lifecycle import fail, perform
+from .lifecycle import perform
 from .messages import Ask, HighWater, TailStop, Tick
 from .ops import Kill, Notify, Op, StopNow, is_cut_short
 from .stash import Stashed, StashFull, put_aside

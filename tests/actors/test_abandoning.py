@@ -11,29 +11,17 @@ import pytest
 from actors import Actor, ActorDeadError, ActorSystem, Child, ChildSpec, DynamicSupervisor, Supervisor, SupervisorSpec
 from actors.events import ActorFailed, HandlerAbandoned
 from actors.testkit import assert_conservation
+from tests.support.patience import cling, now, timers_from_now_on
 
 pytestmark = pytest.mark.allow_abandoned
 
 VARIABLE: ContextVar[int] = ContextVar("VARIABLE", default=0)
 
 
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def keep_on() -> None:
-    """Swallows every cancellation; ends only by being closed."""
-    while True:
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            continue
-
-
 class Clinging(Actor):
     async def on_receive(self, message: Any) -> Any:
         if message == "stay":
-            await keep_on()
+            await cling()
         return message
 
 
@@ -43,7 +31,7 @@ class Bound(Actor):
     async def on_receive(self, message: Any) -> None:
         token = VARIABLE.set(1)
         try:
-            await keep_on()
+            await cling()
         finally:
             VARIABLE.reset(token)
 
@@ -51,7 +39,7 @@ class Bound(Actor):
 class Raising(Actor):
     async def on_receive(self, message: Any) -> None:
         try:
-            await keep_on()
+            await cling()
         finally:
             raise OSError("connection already closed")
 
@@ -144,7 +132,7 @@ async def test_a_start_that_swallows_a_kill_is_abandoned(system: ActorSystem, fa
 
     class Starting(Actor):
         async def on_start(self) -> None:  # type: ignore[override]
-            await keep_on()
+            await cling()
 
         def on_stop(self) -> None:
             stops.append(now())
@@ -165,7 +153,7 @@ async def test_a_signal_handler_that_swallows_a_kill_is_abandoned(system: ActorS
             self.watch(message)
 
         async def on_signal(self, signal: Any) -> None:
-            await keep_on()
+            await cling()
 
     other = system.spawn(Clinging)
     ref = system.spawn(Watching, spec=ChildSpec("temporary"))
@@ -183,7 +171,7 @@ async def test_a_handler_that_kills_its_own_actor_and_goes_on_is_abandoned(syste
     class Killing(Actor):
         async def on_receive(self, message: Any) -> None:
             self.actor_ref.kill()
-            await keep_on()
+            await cling()
 
     ref = system.spawn(Killing, spec=ChildSpec("temporary"))
     ref.tell("go")
@@ -205,7 +193,7 @@ class Hanging(Actor):
 
     async def on_stop(self) -> None:  # type: ignore[override]
         if self.seconds is None:
-            await keep_on()
+            await cling()
         else:
             await asyncio.sleep(self.seconds)
 
@@ -244,15 +232,8 @@ async def test_a_hook_that_waits_for_a_task_that_swallows_is_left_alone_with_it(
 
     class Waiting(Actor):
         async def on_stop(self) -> None:  # type: ignore[override]
-            clinging.append(asyncio.create_task(ends_later()))
+            clinging.append(asyncio.create_task(cling(until=20)))
             await clinging[0]
-
-    async def ends_later() -> None:
-        while now() < 20:
-            try:
-                await asyncio.sleep(20 - now())
-            except asyncio.CancelledError:
-                continue
 
     ref = system.spawn(Waiting, spec=ChildSpec("temporary"))
     ref.stop()
@@ -271,15 +252,8 @@ async def test_a_restart_does_not_wait_for_a_hook_that_waits_for_a_task_that_swa
     clinging: list[asyncio.Task[None]] = []
 
     async def wait(*_: Any) -> None:
-        clinging.append(asyncio.create_task(ends_later()))
+        clinging.append(asyncio.create_task(cling(until=20)))
         await clinging[0]
-
-    async def ends_later() -> None:
-        while now() < 20:
-            try:
-                await asyncio.sleep(20 - now())
-            except asyncio.CancelledError:
-                continue
 
     parent: Any = system.spawn(type("Both", (Supervisor,), {"supervision": SupervisorSpec(strategy)}))
     failing = cast("type[Actor]", type("Failing", (Hanging,), {hook: wait, "on_stop": Actor.on_stop}))
@@ -332,13 +306,13 @@ async def test_a_last_hook_that_raises_when_it_is_closed_is_reported_and_the_res
             await asyncio.sleep(3)
             ends.append("child")
 
-    async def cling(*_: Any) -> None:
+    async def cling_and_raise(*_: Any) -> None:
         try:
-            await keep_on()
+            await cling()
         finally:
             raise OSError("connection already closed")
 
-    failing = cast("type[Actor]", type("Failing", (Spawning,), {hook: cling, "child": Child}))
+    failing = cast("type[Actor]", type("Failing", (Spawning,), {hook: cling_and_raise, "child": Child}))
     parent = system.spawn(type("Both", (Supervisor,), {"supervision": SupervisorSpec("one_for_all")}))
     first, second = system.spawn(failing, under=parent, name="a"), system.spawn(Clinging, under=parent, name="b")
     await first.request("up")
@@ -385,19 +359,12 @@ async def test_an_entity_whose_last_hook_hangs_is_followed_by_the_next(system: A
 
 async def test_who_stops_without_a_wait_needs_no_timer(system: ActorSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     """A million connections end without one: a deadline begins with the first real wait."""
-    timers: list[float] = []
-    loop = asyncio.get_running_loop()
-    call_later = loop.call_later
-
-    def counted(delay: float, *args: Any, **more: Any) -> Any:
-        timers.append(delay)
-        return call_later(delay, *args, **more)
 
     class Quick(Actor):
         async def on_stop(self) -> None:  # type: ignore[override]
             return
 
-    monkeypatch.setattr(loop, "call_later", counted)
+    timers = timers_from_now_on(monkeypatch)
     for how in ("stop", "stop_now", "kill"):
         ref = system.spawn(Quick, spec=ChildSpec("temporary"))
         getattr(ref, how)()

@@ -10,28 +10,9 @@ import pytest
 from actors import Actor, ActorDeadError, ActorSystem, ChildSpec, DynamicSupervisor, SupervisorSpec
 from actors.events import ActorFailed, ActorStopped, HandlerAbandoned
 from actors.testkit import VirtualTimeLoop, assert_conservation
+from tests.support.patience import Sleeper, cling, now
 
 ENDS = (ActorFailed, ActorStopped, HandlerAbandoned)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-class Sleeper(Actor):
-    """Sleeps over numbers; notes when it ended."""
-
-    def __init__(self, ends: list[Any], pause: float = 0.0) -> None:
-        super().__init__()
-        self.ends, self.pause = ends, pause
-
-    async def on_receive(self, message: Any) -> None:
-        if isinstance(message, float):
-            await asyncio.sleep(message)
-
-    async def on_stop(self) -> None:  # type: ignore[override]
-        await asyncio.sleep(self.pause)
-        self.ends.append((self.actor_ref._name, now()))
 
 
 @pytest.mark.actors
@@ -171,33 +152,6 @@ async def test_who_is_late_because_it_restarts_its_children_handles_no_more_than
     assert [(letter.message, letter.reason) for letter in system.dead_letters.recent] == [("hang", "shutdown")]
 
 
-@pytest.mark.allow_dead_letters("shutdown")
-async def test_past_its_time_the_handler_is_cancelled(system: ActorSystem) -> None:
-    """Five seconds for a worker; then its handler is cancelled, its hook still runs, the rest is dead letters."""
-    ends: list[Any] = []
-    parent = system.spawn(DynamicSupervisor)
-    ref = system.spawn(Sleeper, ends, under=parent, name="stuck")
-    ref.tell(3600.0)
-    ref.tell("never")
-    await asyncio.sleep(1)
-    await parent.stop()
-    assert now() == 6.0
-    assert ends == [("stuck", 6.0)]
-    assert [letter.message for letter in system.dead_letters.recent] == ["never"]
-
-
-@pytest.mark.parametrize(("shutdown", "ended"), [(0.0, 0.0), (2.0, 2.0)])
-async def test_a_child_brings_its_own_patience(system: ActorSystem, shutdown: float, ended: float) -> None:
-    """`shutdown` of its spec; 0 kills at once."""
-    ends: list[Any] = []
-    parent = system.spawn(DynamicSupervisor)
-    ref = system.spawn(Sleeper, ends, under=parent, spec=ChildSpec(shutdown=shutdown))
-    ref.tell(3600.0)
-    await asyncio.sleep(0)
-    await parent.stop()
-    assert now() == ended
-
-
 def ends_of(ref: Any, facts: list[Any]) -> list[str]:
     """The facts about how it ended, in order."""
     return [type(fact).__name__ for fact in facts if isinstance(fact, ENDS) and fact.ref is ref]
@@ -239,11 +193,7 @@ async def test_a_hook_that_swallows_its_cancellation_ends_once(system: ActorSyst
 
     class Stubborn(Actor):
         async def on_stop(self) -> None:  # type: ignore[override]
-            while True:
-                try:
-                    await asyncio.sleep(3600)
-                except asyncio.CancelledError:
-                    continue
+            await cling()
 
     parent = system.spawn(DynamicSupervisor)
     ref = system.spawn(Stubborn, under=parent)
@@ -304,124 +254,6 @@ async def test_a_grandchild_that_is_stuck_does_not_keep_the_tree(system: ActorSy
     await asyncio.sleep(0.5)
     await top.stop()
     assert ends == [("slow", 4.0), ("stuck", 5.5)]
-
-
-class Parent(Sleeper):
-    """A worker that happens to have a child."""
-
-    def __init__(self, ends: list[Any], pause: float = 0.0, of_child: float = 0.0) -> None:
-        super().__init__(ends, pause)
-        self.of_child = of_child
-
-    def on_start(self) -> None:
-        self.spawn(Sleeper, self.ends, self.of_child, name="child", spec=ChildSpec(shutdown=20.0))
-
-
-async def test_a_worker_with_a_child_has_the_time_of_a_worker(system: ActorSystem) -> None:
-    """Its handler is cancelled after five seconds as any; that it has a child makes it no supervisor."""
-    ends: list[Any] = []
-    parent = system.spawn(DynamicSupervisor)
-    system.spawn(Parent, ends, name="worker", under=parent).tell(3600.0)
-    await asyncio.sleep(1)
-    await parent.stop()
-    assert ends == [("child", 6.0), ("worker", 6.0)]
-
-
-async def test_who_waits_for_its_children_is_not_killed_meanwhile(system: ActorSystem) -> None:
-    """They bring their deadlines; then its own hook has its time."""
-    ends: list[Any] = []
-    parent = system.spawn(DynamicSupervisor)
-    system.spawn(Parent, ends, 4.0, 12.0, name="worker", under=parent)
-    await asyncio.sleep(0)
-    await parent.stop()
-    assert ends == [("child", 12.0), ("worker", 16.0)]
-
-
-@pytest.mark.allow_failures("CancelledError")
-async def test_a_deadline_of_its_own_is_kept_by_who_waits_for_its_children(system: ActorSystem) -> None:
-    """Its child spec says so: its children are killed with it."""
-    ends: list[Any] = []
-    parent = system.spawn(DynamicSupervisor)
-    system.spawn(Parent, ends, 0.0, 12.0, name="worker", under=parent, spec=ChildSpec(shutdown=2.0))
-    await asyncio.sleep(0)
-    await parent.stop()
-    assert ends == [("worker", 2.0)]
-
-
-@pytest.mark.allow_abandoned
-async def test_who_is_killed_while_its_children_stop_in_turn_hurries_up_the_rest(system: ActorSystem) -> None:
-    """In their order still, and each by its own hook; none begins to wait when the time is up."""
-    ends: list[Any] = []
-    parent = system.spawn(DynamicSupervisor)
-    static = system.spawn(Sleeper, ends, name="static", under=parent, spec=ChildSpec(shutdown=2.0))
-    for name in "abc":
-        system.spawn(Sleeper, ends, name=name, under=static).tell(3600.0)
-    await asyncio.sleep(0)
-    await parent.stop()
-    assert ends == [("c", 2.0), ("b", 2.0), ("a", 2.0), ("static", 2.0)]
-
-
-async def test_who_is_killed_in_its_handler_takes_its_children_along(system: ActorSystem) -> None:
-    """Its time was theirs: they do not begin to wait when it is over."""
-    ends: list[Any] = []
-
-    class Busy(Parent):
-        def on_start(self) -> None:
-            super().on_start()
-            self.actor_ref.children()[0].tell(3600.0)
-
-    parent = system.spawn(DynamicSupervisor)
-    system.spawn(Busy, ends, name="worker", under=parent).tell(3600.0)
-    await asyncio.sleep(1)
-    await parent.stop()
-    assert ends == [("child", 6.0), ("worker", 6.0)]
-
-
-async def test_a_supervisor_by_its_class_has_no_deadline(system: ActorSystem) -> None:
-    """What it does itself takes as long as it takes."""
-    ends: list[Any] = []
-
-    class Patient(Sleeper):
-        is_supervisor = True
-
-    parent = system.spawn(DynamicSupervisor)
-    system.spawn(Patient, ends, name="supervisor", under=parent).tell(60.0)
-    await asyncio.sleep(1)
-    await parent.stop()
-    assert ends == [("supervisor", 60.0)]
-
-
-async def test_each_of_those_who_stop_together_keeps_its_own_deadline(system: ActorSystem) -> None:
-    """A patient sibling does not lengthen the time of the others; 0 kills at once beside it, too."""
-    ends: list[Any] = []
-    parent = system.spawn(DynamicSupervisor)
-    for name, shutdown in (("none", 0.0), ("short", 0.5), ("two", 2.0), ("long", 20.0), ("five", None)):
-        ref = system.spawn(Sleeper, ends, name=name, under=parent, spec=ChildSpec(shutdown=shutdown))
-        ref.tell(10.0 if name == "long" else 3600.0)
-    await asyncio.sleep(0)
-    await parent.stop()
-    assert ends == [("none", 0.0), ("short", 0.5), ("two", 2.0), ("five", 5.0), ("long", 10.0)]
-
-
-async def test_a_crowd_that_stops_together_needs_one_timer(
-    system: ActorSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many they are: those with one deadline share it."""
-    timers: list[float] = []
-    loop = asyncio.get_running_loop()
-    call_later = loop.call_later
-
-    def counted(delay: float, *args: Any, **more: Any) -> Any:
-        timers.append(delay)
-        return call_later(delay, *args, **more)
-
-    parent = system.spawn(DynamicSupervisor)
-    for index in range(500):
-        system.spawn(Exiting, under=parent, spec=ChildSpec(shutdown=2.0 if index % 2 else None))
-    await asyncio.sleep(1)
-    monkeypatch.setattr(loop, "call_later", counted)
-    await parent.stop()
-    assert sorted(delay for delay in timers if delay >= 2.0) == [2.0, 5.0]
 
 
 async def test_the_tree_is_down_before_on_stop_of_its_parent(system: ActorSystem) -> None:

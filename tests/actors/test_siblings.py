@@ -10,6 +10,7 @@ import pytest
 from actors import ActorDeadError, ActorSystem, ChildSpec
 from actors.events import ActorFailed, HandlerAbandoned
 from actors.testkit import TestProbe, assert_conservation
+from tests.support.patience import cling
 from tests.support.team import TOGETHER, Strategy, Team, Worker, spec
 
 pytestmark = [
@@ -112,11 +113,7 @@ async def test_a_sibling_whose_hook_swallows_its_cancellation_too_is_restarted(s
 
     class Stubborn(Worker):
         async def pre_restart(self, reason: BaseException | None) -> None:
-            while True:
-                try:
-                    await asyncio.sleep(3600)
-                except asyncio.CancelledError:
-                    continue
+            await cling()
 
     team = Team(system, spec(strategy="one_for_all"))
     failing, sibling = team.add("a"), team.add("b", cls=Stubborn, shutdown=1.0)
@@ -206,11 +203,7 @@ async def test_an_instance_that_is_on_its_way_out_has_its_last_hook_once(system:
     class Stubborn(Worker):
         async def pre_restart(self, reason: BaseException | None) -> None:
             begun.append(self)
-            while True:
-                try:
-                    await asyncio.sleep(3600)
-                except asyncio.CancelledError:
-                    continue
+            await cling()
 
     team = Team(system, spec(strategy="one_for_all"))
     failing, sibling = team.add("a"), team.add("b", cls=Stubborn, shutdown=0.5)

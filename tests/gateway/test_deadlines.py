@@ -40,9 +40,7 @@ async def test_a_congested_peer_that_takes_bytes_lives_though_it_says_nothing(sy
     node = await start_node(system, settings(DROPPING))
     missed = facts_of(system, HeartbeatMissed)
     ada = await congested(node, count=count)
-    for _ in range(300):
-        await passes(1)
-        ada.socket.unsent_bytes -= 100
+    await drips(ada, 300)
     assert (ada.closes, missed) == ([], [])
     view = node.directory.view_of("ada")
     assert view is not None
@@ -109,9 +107,7 @@ async def test_a_ping_passes_ahead_of_what_waits(system: ActorSystem) -> None:
     node = await start_node(system, settings(DROPPING))
     ada = await congested(node)
     before = len(ada.socket.frames)
-    for _ in range(80):
-        await passes(1)
-        ada.socket.unsent_bytes -= 100
+    await drips(ada, 80)
     assert ada.socket.pings_at == []
     ada.socket.flow()
     await settle()
@@ -120,18 +116,29 @@ async def test_a_ping_passes_ahead_of_what_waits(system: ActorSystem) -> None:
     assert ada.socket.writes_while_congested == 0
 
 
+async def stalled(node: Node, said: str) -> Peer:
+    """A client of Centrifuge that has said this, and whose socket then is full."""
+    peer = Peer(node, "ada", wire=CentrifugeWire())
+    peer.socket.feed(said)
+    await settle()
+    peer.socket.unsent_bytes = 64_000
+    peer.socket.stall()
+    return peer
+
+
+async def drips(peer: Peer, seconds: int) -> None:
+    """It takes 100 bytes in each of them."""
+    for _ in range(seconds):
+        await passes(1)
+        peer.socket.unsent_bytes -= 100
+
+
 async def test_what_was_not_asked_is_no_ping_to_be_answered(system: ActorSystem) -> None:
     """On a wire that counts them: of many turns of a congested peer one ping is written, and one pong is taken."""
     node = await start_node(system, settings(DROPPING))
-    ada = Peer(node, "ada", wire=CentrifugeWire())
-    ada.socket.feed('{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"live"}}')
-    await settle()
-    ada.socket.unsent_bytes = 64_000
-    ada.socket.stall()
+    ada = await stalled(node, '{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"live"}}')
     node.commands.publish("live", 1, "message")
-    for _ in range(200):
-        await passes(1)
-        ada.socket.unsent_bytes -= 100
+    await drips(ada, 200)
     said = len(ada.socket.texts())
     ada.socket.flow()
     await settle()
@@ -147,14 +154,8 @@ async def test_what_was_not_asked_is_no_ping_to_be_answered(system: ActorSystem)
 async def test_a_peer_that_is_full_with_nothing_behind_it_is_not_asked(system: ActorSystem) -> None:
     """A ping behind a backlog measures the backlog: none is written, and none waits to be answered."""
     node = await start_node(system, settings(DROPPING))
-    ada = Peer(node, "ada", wire=CentrifugeWire())
-    ada.socket.feed('{"id":1,"connect":{}}')
-    await settle()
-    ada.socket.unsent_bytes = 64_000
-    ada.socket.stall()
-    for _ in range(100):
-        await passes(1)
-        ada.socket.unsent_bytes -= 100
+    ada = await stalled(node, '{"id":1,"connect":{}}')
+    await drips(ada, 100)
     assert "{}" not in ada.socket.texts()
     ada.socket.feed("{}")
     await settle()

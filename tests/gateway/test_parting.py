@@ -26,6 +26,24 @@ FAR_TOO_OFTEN = 20 * FREE
 """Where a loop that nothing holds back gives up by itself, so that a test fails and does not hang."""
 
 
+class Stubborn:
+    """A function that swallows its cancellation."""
+
+    ws: WebSocket
+
+    def __init__(self) -> None:
+        self.eaten = 0
+
+    async def endpoint(self, ws: WebSocket) -> None:
+        await ws.accept()
+        self.ws = ws
+        while self.eaten < FAR_TOO_OFTEN:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                self.eaten += 1
+
+
 async def _receive(ws: WebSocket) -> object:
     return await ws.receive_json()
 
@@ -210,26 +228,17 @@ async def test_a_class_endpoint_that_goes_on_is_cut_short_as_well(system: ActorS
 @pytest.mark.allow_abandoned
 async def test_a_function_that_swallows_its_cancellation_is_abandoned(system: ActorSystem) -> None:
     """Its connection ends in time, it is closed a grace later, and there is a fact of it."""
-    eaten: list[str] = []
-
-    async def stubborn(ws: WebSocket) -> None:
-        await ws.accept()
-        while len(eaten) < FAR_TOO_OFTEN:
-            try:
-                await asyncio.sleep(1000)
-            except asyncio.CancelledError:
-                eaten.append("cancelled")
-
     node = await start_node(system)
     abandoned = facts_of(system, HandlerAbandoned)
-    peer = endpoint_peer(node, stubborn)
+    stubborn = Stubborn()
+    peer = endpoint_peer(node, stubborn.endpoint)
     await opened(peer)
     peer.socket.end()
     await asyncio.sleep(GOODBYE + 1.1)
     assert len(peer.closes) == 1
     await asyncio.sleep(GRACE)
     assert [fact.grace for fact in abandoned] == [GRACE]
-    assert len(eaten) == 2
+    assert stubborn.eaten == 2
 
 
 async def test_a_function_has_its_grace_when_the_gateway_stops(system: ActorSystem) -> None:
@@ -272,25 +281,14 @@ async def test_last_words_that_are_heard_are_not_held_back(system: ActorSystem) 
 @pytest.mark.allow_abandoned
 async def test_who_sends_to_a_socket_whose_endpoint_was_abandoned_hears_that_it_is_gone(system: ActorSystem) -> None:
     """A task of others that sends to everybody is not stopped by the one that does not end."""
-    sockets: list[WebSocket] = []
-    eaten: list[str] = []
-
-    async def stubborn(ws: WebSocket) -> None:
-        await ws.accept()
-        sockets.append(ws)
-        while len(eaten) < FAR_TOO_OFTEN:
-            try:
-                await asyncio.sleep(1000)
-            except asyncio.CancelledError:
-                eaten.append("cancelled")
-
     node = await start_node(system)
     abandoned = facts_of(system, HandlerAbandoned)
-    peer = endpoint_peer(node, stubborn)
+    stubborn = Stubborn()
+    peer = endpoint_peer(node, stubborn.endpoint)
     await opened(peer)
     peer.socket.end(4001, "bye", True)
     await asyncio.sleep(GOODBYE + 1 + 2 * GRACE)
     assert len(abandoned) == 1
     for act in (_send, _join, _receive):
         with pytest.raises(WebSocketDisconnect, match="bye"):
-            await asyncio.wait_for(act(sockets[0]), 10)
+            await asyncio.wait_for(act(stubborn.ws), 10)

@@ -135,7 +135,7 @@ def test_what_the_image_copies_is_here_and_reaches_docker() -> None:
 
 @pytest.mark.slow
 def test_what_the_image_copies_is_enough_to_install(tmp_path: Path) -> None:
-    """A wheel built of that alone holds every module and page that the checkout has."""
+    """A wheel built of that alone holds every module and page that the checkout has, and its command runs."""
     source = tmp_path / "src"
     for name in copied():
         target = source / name
@@ -150,6 +150,11 @@ def test_what_the_image_copies_is_enough_to_install(tmp_path: Path) -> None:
     packages = [source / "actors", source / "gateway"]
     files = [file for package in packages for file in package.rglob("*") if file.is_file() and file.suffix != ".md"]
     assert {str(file.relative_to(source)) for file in files} <= set(zipfile.ZipFile(wheel).namelist())
+    run(*pip, "install", "--no-deps", "--target", tmp_path / "there", wheel)
+    there = tmp_path / "there"
+    alone = f"import runpy, sys; sys.path.insert(0, {str(there)!r}); sys.argv = ['hubbub', '--version']; "
+    alone += f"runpy.run_path({str(there / 'bin' / 'hubbub')!r}, run_name='__main__')"
+    assert run(sys.executable, "-I", "-S", "-c", alone).startswith("hubbub, version ")
 
 
 def test_the_readme_names_every_file() -> None:

@@ -51,6 +51,8 @@ class FunctionSession(Session):
         self._function = function
         self._arguments = arguments
         self._task: asyncio.Task[None] | None = None
+        self._has_finished = False
+        """Whether it is known that the function is over; its task may be so before that is heard of."""
 
     def on_start(self) -> None:
         if self.ws._gone is None:  # else it was made for the last word only
@@ -69,7 +71,7 @@ class FunctionSession(Session):
     @handles(Ended)
     def ended(self, ended: Ended) -> Any:
         self._is_over = True
-        if self._task is None or self._task.done():
+        if self._task is None or self._has_finished:
             return self._end(ended.code)
         self.timers.once("goodbye", self._task, GOODBYE)
         return None
@@ -92,6 +94,7 @@ class FunctionSession(Session):
         A function that has raised is over, whatever `on_error` makes of it: nobody is left to receive. What its client
         sent wrongly is no failure of it, and `on_error` does not hear of it.
         """
+        self._has_finished = True
         error, close = finished.error, Close()
         if isinstance(error, InvalidData):
             close = Close("invalid_data", text=cut_reason(error.fact), ended_by="client")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +12,9 @@ import pytest
 from actors.events import ActorFailed
 from gateway.endpoint import WebSocketEndpoint
 from gateway.events import ConnectionClosed, ConnectionOpened, MessagePublished, RoomLeft
+from gateway.hooks import Hook, Hooks
 from gateway.identity import Principal
+from gateway.passage import Passage
 from gateway.protocols.native import NativeWire
 from gateway.reasons import WebSocketDisconnect
 from gateway.session import GOODBYE
@@ -88,24 +92,67 @@ ENDINGS: dict[str, Callable[[Node, Peer], Any]] = {
 }
 
 
+turns = pytest.mark.parametrize("turns", ["together", "apart"])
+
+
+def take(turns: str, node: Node) -> None:
+    """Apart: a slice is over at each look, and the loop serves others, such as a task that hears of the end as well."""
+    if turns == "apart":
+        node.dispatcher.clock.tick = partial(next, count())  # type: ignore[method-assign]
+
+
+@turns
 @pytest.mark.parametrize("kind", [Recorder, Plain, Unusual])
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.allow_failures("RuntimeError", "AttributeError")
-async def test_an_accepted_connection_ends_once(system: ActorSystem, ending: str, kind: type[Recorder]) -> None:
+async def test_an_accepted_connection_ends_once(
+    system: ActorSystem, ending: str, kind: type[Recorder], turns: str
+) -> None:
     """One `ConnectionClosed`, one `on_disconnect`, one departure, whatever ended it."""
     node = await start_node(system)
     endpoint = recorder(kind=kind)
     peer = endpoint_peer(node, endpoint)
     await opened(peer)
+    take(turns, node)
+    await ends_once(system, node, peer, ending)
+    assert len(endpoint.ends) == 1
+
+
+async def until_told(ws: WebSocket) -> None:
+    """A function that does as it is told, and goes as soon as its client does."""
+    await ws.accept()
+    await ws.join("kept")
+    async for frame in ws:
+        if frame.data == "bug":
+            raise RuntimeError(frame.data)
+        if frame.data == "close":
+            return
+
+
+@turns
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.allow_failures("RuntimeError", "AttributeError")
+@pytest.mark.allow_dead_letters("shutdown")
+async def test_a_function_that_was_accepted_ends_once(system: ActorSystem, ending: str, turns: str) -> None:
+    """The same, whether it is over first or its session hears first that the client is gone."""
+    ends: list[int] = []
+    last_word = Hook(lambda ws, code: ends.append(code), None, 2)
+    node = await start_node(system)
+    peer = endpoint_peer(node, until_told, passage=Passage(hooks=Hooks(disconnected=[last_word])))
+    await opened(peer)
+    take(turns, node)
+    await ends_once(system, node, peer, ending)
+    assert len(ends) == 1
+
+
+async def ends_once(system: ActorSystem, node: Node, peer: Peer, ending: str) -> None:
     left = facts_of(system, RoomLeft)
     assert node.live.size("kept") == 1
     ENDINGS[ending](node, peer)
     await passes(20)
     assert len(peer.closes) == 1
-    assert len(endpoint.ends) == 1
     assert [fact.topic for fact in left] == ["kept"]
-    assert node.live.size("kept") == 0
-    assert len(node.directory) == 0
+    assert (node.live.size("kept"), len(node.directory)) == (0, 0)
 
 
 @pytest.mark.parametrize("how", ["stop_now", "kill"])

@@ -24,7 +24,8 @@ def endpoint_peer(node: Node, endpoint: Any, name: str = "ada", passage: Passage
             return machine.spawn_session(session_of(endpoint, passage), ws, endpoint, passage)
         return machine.spawn_session(FunctionSession, ws, endpoint, {}, passage)
 
-    return Peer(node, name, wire=RawWire(), session=start, says_goodbye=isinstance(endpoint, type), passage=passage)
+    says_goodbye = isinstance(endpoint, type) or bool(passage.hooks.disconnected)
+    return Peer(node, name, wire=RawWire(), session=start, says_goodbye=says_goodbye, passage=passage)
 
 
 async def opened(peer: Peer) -> None:

@@ -58,7 +58,7 @@ def _turn(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C901  # th
         return None
     queue, actor, front, table = cell._queue, cell._actor, cell._front, cell._table
     waiting, known = len(front) if front else queue.qsize(), table.known
-    if waiting > table.high_water or cell._above_water:
+    if waiting > table.high_water:
         _watch_water(cell, table.high_water)
     if waiting and cell._rare is not None:
         note_activity(cell)
@@ -95,6 +95,8 @@ def _turn(cell: Cell, throughput: int) -> Suspension | None:  # noqa: C901  # th
         if cell._lane:  # whatever ends or suspends this instance comes as an op
             break
     cell._handled += handled
+    if cell._above_water:
+        _watch_water(cell, table.high_water)
     if table.end_of_turn is not None and cell._phase == RUNNING:
         _flush(cell, table.end_of_turn)
     end_turn(cell)

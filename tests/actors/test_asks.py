@@ -190,6 +190,7 @@ async def test_a_base_exception_does_not_spread_to_the_asker(system: ActorSystem
     with pytest.raises(ActorDeadError) as caught:
         await ref.request(GeneratorExit())
     assert isinstance(caught.value.__cause__, GeneratorExit)
+    await asyncio.sleep(0.1)
     assert ref.info().restarts == 1
 
 

@@ -140,6 +140,20 @@ async def test_high_water_is_told_once_per_crossing(system: ActorSystem, facts: 
     assert [(fact.queued, fact.policy) for fact in facts] == [(31, "high_water")] * 2
 
 
+async def test_each_burst_that_is_handled_in_one_turn_is_a_crossing(system: ActorSystem, facts: list[Any]) -> None:
+    """At the beginning of each turn as much waits as at the beginning of the one before; in between nothing did."""
+
+    class Watched(Slow):
+        mailbox = Mailbox(high_water=10)
+
+    ref = system.spawn(Watched)
+    for _ in range(3):
+        for number in range(30):
+            ref.tell(number)
+        await asyncio.sleep(1)
+    assert [(fact.queued, fact.policy) for fact in facts] == [(30, "high_water")] * 3
+
+
 @pytest.mark.parametrize(
     "settings", [{"capacity": 3}, {"overflow": "fail"}, {"capacity": 0, "overflow": "fail"}], ids=str
 )

@@ -73,10 +73,9 @@ class Pulse(Actor):
         self._is_reminding = False
 
     def on_start(self) -> None:
+        """Whoever is connected already is looked at once: at a restart, or if it was quicker than this."""
         self.timers.fixed_delay("advance", Advance(), SLOT)
         self._node.pulse = self
-
-    def post_restart(self) -> None:
         for ref in self._node.directory.refs():
             for what in DEADLINES:
                 self.call_at(ref, what, self._node.now())

@@ -32,7 +32,12 @@ class Up(Request[None]):
 
 
 class Supervisor(Actor):
-    """Starts its children in order, restarts one that failed, stops them in reverse order."""
+    """
+    Makes its children in order, restarts one that failed, stops them in reverse order.
+
+    All of them stand before the first `on_start` runs, and one that waits there does not hold up the others: who needs
+    what a sibling sets up asks it, and waits through its start.
+    """
 
     is_supervisor = True
     supervision = ONE_FOR_ONE

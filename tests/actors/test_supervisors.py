@@ -231,6 +231,28 @@ async def test_static_children_start_in_order_and_stop_in_reverse(system: ActorS
     assert diary == ["start a", "start b", "start c", "stop c", "stop b", "stop a"]
 
 
+async def test_a_start_that_waits_holds_up_nobody_but_who_asks(system: ActorSystem) -> None:
+    """All stand before the first `on_start`; a sibling that needs what another sets up asks, and waits for it."""
+    diary: list[str] = []
+
+    class Store(Worker):
+        async def on_start(self) -> None:
+            diary.append("store starts")
+            await asyncio.sleep(1)
+            diary.append("store is up")
+
+    class Reader(Worker):
+        async def on_start(self) -> None:
+            store, *_ = parent.children()
+            diary.append("reader starts")
+            await store.request("up")
+            diary.append("reader is up")
+
+    parent = system.spawn(Supervisor, [Child(Store, name="store"), Child(Reader, name="reader")])
+    await asyncio.sleep(2)
+    assert diary == ["store starts", "reader starts", "store is up", "reader is up"]
+
+
 async def test_a_restarted_supervisor_starts_its_children_again(system: ActorSystem) -> None:
     """Its list survives in its arguments."""
     parent = system.spawn(Supervisor, [Child(Worker, name="a"), Child(Worker, name="b")])

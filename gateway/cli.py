@@ -101,8 +101,8 @@ def serve(
     HUBBUB_GATEWAY__ALLOWED_ORIGINS='["https://example.org"]'
     HUBBUB_HOST, HUBBUB_PORT                      short for gateway.host, gateway.port
 
-    It ends on SIGINT or SIGTERM after draining; a second signal ends it now. Exit code 2: a setting or MODULE:APP is
-    wrong.
+    It ends on SIGINT, SIGTERM or SIGHUP after draining; a second signal ends it now. Exit code 2: a setting or
+    MODULE:APP is wrong.
     """
     flags = {"--host": host, "--port": port, "--log-format": log_format}
     try:

@@ -9,8 +9,11 @@ reach the admin listener, and app code its database.
 from __future__ import annotations
 
 import os
-import resource
+import sys
 from math import inf
+
+if sys.platform != "win32":
+    import resource
 
 RESERVED = 64
 """Files that clients do not get: an idle gateway has 17 open. Of a small limit it is a quarter instead."""
@@ -18,6 +21,8 @@ RESERVED = 64
 
 def most_for_clients() -> float:
     """How many files may be open while a client still gets one; read anew, since `prlimit` may change it meanwhile."""
+    if sys.platform == "win32":
+        return inf
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return inf if limit == resource.RLIM_INFINITY else limit - min(RESERVED, limit // 4)
 

@@ -31,7 +31,7 @@ SHORTEST_DRAIN = 1.0
 
 def run(app: Gateway, settings: GatewaySettings) -> int:
     """
-    Serves until SIGTERM or SIGINT, drains, and returns 0; a second signal ends it now. 1 if it failed.
+    Serves until SIGTERM, SIGINT or SIGHUP, drains, and returns 0; a second signal ends it now. 1 if it failed.
 
     Within `gateway.drain.timeout` of the signal it returns, or the process ends without it: app code that swallows its
     cancellation, or blocks the loop, is not waited for.

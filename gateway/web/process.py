@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -127,7 +128,8 @@ def _greet(app: Gateway) -> None:
     page = "open it in a browser" if app.pages and server.url.startswith("http") else "connect to it"
     admin = f"; health and metrics at {server.admin_url}" if server.admin_url else ""
     url, anywhere = _to_open(server.url)
-    click.echo(f"{app.title} is listening at {url}: {page}{anywhere}{admin}", err=True)
+    with suppress(OSError):  # a full disk or a reader that has gone: there are clients, who do not read it
+        click.echo(f"{app.title} is listening at {url}: {page}{anywhere}{admin}", err=True)
 
 
 def _to_open(url: str) -> tuple[str, str]:

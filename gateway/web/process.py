@@ -133,8 +133,8 @@ def _greet(app: Gateway) -> None:
 
 
 def _to_open(url: str) -> tuple[str, str]:
-    """What a browser here can open: `0.0.0.0` and `::` are all addresses of this machine, and none that one visits."""
-    for wildcard, loopback in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
+    """What a browser here can open: `0.0.0.0` and `::` are all addresses of their kind, and none that one visits."""
+    for wildcard, loopback, kind in (("//0.0.0.0:", "//127.0.0.1:", "IPv4"), ("//[::]:", "//[::1]:", "IPv6")):
         if wildcard in url:
-            return url.replace(wildcard, loopback), "; others reach it at any address of this machine"
+            return url.replace(wildcard, loopback), f"; others reach it at any {kind} address of this machine"
     return url, ""

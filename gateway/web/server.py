@@ -15,6 +15,7 @@ from aiohttp import web
 
 from ..authenticators import credential_of
 from ..events import (
+    CertificateOutOfDate,
     ConnectionClosed,
     ConnectionRefused,
     DevelopmentExposed,
@@ -43,13 +44,14 @@ from .http import EverythingElse
 from .listener import Listener
 from .origin import is_local_name, is_same_origin
 from .server_log import ServerLog
-from .tls import server_context
+from .tls import out_of_date, server_context
 from .unix_socket import UnixSocket
 from .upgrade import Handshake, Upgrader, listed
 from .wires import NotSpoken, Spoken, wire_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from ssl import SSLContext
 
     from ..app import Gateway
     from ..node import Node
@@ -116,7 +118,14 @@ class WebServer:
         if development and listens and not listen.uds and not is_loopback(listen.host):
             self._node.events.publish(DevelopmentExposed(listen.host))
         self._name_open_topics()
+        if listens and tls is not None:
+            self._look_at_dates(tls, listen.tls.certificate)
         self.started = self._node.now()
+
+    def _look_at_dates(self, tls: SSLContext, certificate: str) -> None:
+        problem = out_of_date(tls, certificate)
+        if problem is not None:
+            self._node.events.publish(CertificateOutOfDate(certificate, problem))
 
     def _name_open_topics(self) -> None:
         node, declared = self._node, self._app.topics

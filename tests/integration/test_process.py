@@ -320,7 +320,7 @@ async def test_development_mode_that_others_reach_is_warned_of(tmp_path: Path) -
     async with serving("--host", "0.0.0.0", directory=tmp_path, environ=environ) as process:
         line = await process.line_with("is listening at")
         assert f"http://127.0.0.1:{process.port}: open it" in line
-        assert "any address of this machine" in line
+        assert "any IPv4 address of this machine" in line
         assert '"level":"warning"' in await process.line_with("development.exposed")
         process.send(signal.SIGTERM)
         assert await process.exit_code() == 0

@@ -94,13 +94,18 @@ class Listener:
             self._go_ahead(self._gets)
         if self._keeps_files:
             self._look_at_files()
+        waiting: list[ListeningSocket] = []
         try:
-            for bound in await self._bound():
-                site = web.SockSite(self._runner, bound, backlog=BACKLOG, ssl_context=self._tls)
-                await site.start()
+            waiting += await self._bound()
+            while waiting:
+                await self._site(waiting[0]).start()
+                del waiting[0]
         except OSError as error:
             at = str(self._file.path) if self._file is not None else f"{self._host}:{self._port}"
             raise CannotListen(at, error) from error
+        finally:
+            for bound in waiting:
+                bound.close()
 
     def _go_ahead(self, gets: Answer) -> None:
         server: Any = self._runner.server
@@ -124,6 +129,9 @@ class Listener:
                 self._refused(_address_of(transport))
 
         server.connection_made = connection_made
+
+    def _site(self, bound: ListeningSocket) -> web.SockSite:
+        return web.SockSite(self._runner, bound, backlog=BACKLOG, ssl_context=self._tls)
 
     async def _bound(self) -> list[ListeningSocket]:
         found = [self._file.bind()] if self._file is not None else await bound_to(self._host, self._port)

@@ -101,8 +101,8 @@ def serve(
     HUBBUB_GATEWAY__ALLOWED_ORIGINS='["https://example.org"]'
     HUBBUB_HOST, HUBBUB_PORT                      short for gateway.host, gateway.port
 
-    It ends on SIGINT or SIGTERM after draining; a second signal ends it now. Exit code 2: a setting or MODULE:APP is
-    wrong.
+    It ends on SIGINT, SIGTERM or SIGHUP after draining; a second signal ends it now. Exit code 2: a setting or
+    MODULE:APP is wrong.
     """
     flags = {"--host": host, "--port": port, "--log-format": log_format}
     try:
@@ -141,7 +141,7 @@ def check(file: Path | None, target: str | None, print_defaults: bool) -> None:
         loaded = load_settings(file or default_file(), os.environ, {}, app=target is not None)
         put_on_path(Path.cwd())
         blueprint = planned(loaded)
-        _check_certificate(loaded)
+        problem = _check_certificate(loaded)
         if target is not None:
             loaded = _with_app(loaded, target)
     except (ConfigError, CannotServe) as error:
@@ -149,6 +149,10 @@ def check(file: Path | None, target: str | None, print_defaults: bool) -> None:
     lines = effective_lines(loaded, has_app=target is not None)
     _print([*lines, "", *tree_comment(blueprint, loaded.origins)])
     _warn_of_secret(loaded)
+    if problem is not None:
+        click.echo(
+            f"warning of gateway.tls.certificate: {problem}; clients will refuse it until it is renewed", err=True
+        )
 
 
 @main.command()
@@ -227,16 +231,17 @@ def _with_app(loaded: Loaded, target: str) -> Loaded:
     return laid_over(loaded, gateway, f"app {target}")
 
 
-def _check_certificate(loaded: Loaded) -> None:
-    """Raises ConfigError for files that `serve` would not start with."""
-    from .web.tls import CannotUseCertificate, server_context
+def _check_certificate(loaded: Loaded) -> str | None:
+    """What is wrong with its dates. Raises ConfigError for files that `serve` would not start with."""
+    from .web.tls import CannotUseCertificate, out_of_date, server_context
 
     tls = loaded.settings.gateway.tls
     try:
-        server_context(tls)
+        context = server_context(tls)
     except CannotUseCertificate as error:
         path = "gateway.tls.key" if error.file == tls.key else "gateway.tls.certificate"
         raise ConfigError(path, f"{error.file}: {error.problem}", error.hint, origin=loaded.origins[path]) from None
+    return None if context is None else out_of_date(context, tls.certificate)
 
 
 def _warn_of_secret(loaded: Loaded) -> None:

@@ -59,6 +59,19 @@ class ConnectionRefused:
 
 
 @attrs.frozen
+class CertificateOutOfDate:
+    """
+    No client that looks at dates comes in by TLS: the certificate has expired, or is not valid yet. Said at the start.
+
+    Renew it, or set the clock, and start again: it is read once.
+    """
+
+    file: str
+    problem: str
+    """In OpenSSL's words."""
+
+
+@attrs.frozen
 class ProxyNotTrusted:
     """
     Connections of one near address bring `X-Forwarded-For`, and `gateway.trusted_proxies` does not name it.
@@ -264,6 +277,7 @@ Fact = (
     | ConnectionIdentified
     | ConnectionClosed
     | ConnectionRefused
+    | CertificateOutOfDate
     | ProxyNotTrusted
     | ApiRefused
     | TopicOpened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -40,6 +41,7 @@ def planned(loaded: Loaded) -> Blueprint:
 
 
 def end_with(letters: Iterable[Exception]) -> NoReturn:
-    """Writes them to standard error and ends the program: there is nothing to be served."""
-    sys.stderr.write("".join(f"{letter}\n" for letter in letters))
+    """Writes them to standard error, if that takes them, and ends the program: there is nothing to be served."""
+    with suppress(OSError):
+        sys.stderr.write("".join(f"{letter}\n" for letter in letters))
     sys.exit(BAD_INPUT)

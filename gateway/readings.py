@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from .readiness import is_ready
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -47,7 +49,7 @@ class Readings:
         yield _gauge("hubbub_topics_live", "Topics with an actor.", len(node.live.names()))
         yield _gauge("hubbub_messages_queued", "Messages that wait in mailboxes.", queued)
         yield CounterMetricFamily("hubbub_publications", "That topics accepted.", node.publications)
-        yield _gauge("hubbub_ready", "1 if new connections are welcome.", 0 if node.is_draining else 1)
+        yield _gauge("hubbub_ready", "1 if new connections are welcome.", int(is_ready(node)))
         yield _gauge("hubbub_loop_lag_seconds", "Worst lateness of a timer in the last 15 s.", self._lag.worst)
         yield _gauge("hubbub_gc_pause_worst_seconds", "The longest pause to look for garbage.", self._pauses.worst)
         yield CounterMetricFamily("hubbub_gc_pause_seconds", "In pauses to look for garbage.", self._pauses.total)

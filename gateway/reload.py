@@ -22,6 +22,8 @@ from typing import TypeAlias
 
 import attrs
 
+from .web.signals import heard
+
 SKIPPED = frozenset({"__pycache__", "node_modules", "venv", "site-packages"})
 """Directories without sources of the application. Hidden ones (.git, .venv, .mypy_cache) are skipped as well."""
 MAX_FILES = 10_000
@@ -129,15 +131,16 @@ class Reloader:
 
     def run(self) -> int:
         """
-        Blocks until SIGINT, SIGTERM, or until the child ended with 0 by itself. Call it on the main thread.
+        Blocks until SIGINT, SIGTERM, SIGHUP, or until the child ended with 0 by itself. Call it on the main thread.
 
         Each signal is passed on once. The child has a process group of its own, else a Ctrl-C would reach it twice
-        and its second one means "now"; so it cannot read the terminal, and `breakpoint()` needs a run without reload.
+        and its second one means "now"; the end of a terminal would not reach it at all. So it cannot read the
+        terminal, and `breakpoint()` needs a run without reload.
 
         Returns:
             The exit code of the last child; 128 + n if signal n ended it.
         """
-        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.signal(number, self._on_signal) for number in heard()}
         try:
             return self._run()
         finally:

@@ -11,6 +11,7 @@ second and kind, with how many there were since the last line (`count`), and cou
     development.exposed      warning           -
     gateway.stopped          info              -
     secret.too_short         warning           -
+    certificate.out_of_date  warning           -
     connection.opened        info              connections_total{wire}
     connection.identified    debug             -
     connection.closed        info              connections_closed_total{ended_by}
@@ -128,6 +129,7 @@ CATALOGUE: dict[type, Words] = {
     events.DevelopmentExposed: Words("development.exposed", "warning"),
     events.GatewayStopped: Words("gateway.stopped", "info"),
     events.SecretTooShort: Words("secret.too_short", "warning"),
+    events.CertificateOutOfDate: Words("certificate.out_of_date", "warning"),
     events.ConnectionOpened: Words("connection.opened", "info", "connections", "wire"),
     events.ConnectionIdentified: Words("connection.identified", "debug"),
     events.ConnectionClosed: Words("connection.closed", "info", "connections_closed", "ended_by"),

@@ -57,9 +57,9 @@ class Terminal:
             loop.remove_signal_handler(number)
 
     def size(self) -> tuple[int, int]:
-        """Columns and rows, now."""
+        """Columns and rows, now; the usual 80 and 24 where the terminal does not know."""
         size = os.get_terminal_size(sys.stdout.fileno())
-        return size.columns, size.lines
+        return size.columns or 80, size.lines or 24
 
     def draw(self, lines: Sequence[str]) -> None:
         """Over what is there, in one write, so that nothing flickers. More lines than rows are left out."""

@@ -24,6 +24,7 @@ from aiohttp import web
 
 from actors import Actor, ActorDeadError, AskTimeout, handles
 
+from ..readiness import closed_doors, missing_parts
 from .origin import is_local_name
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ LISTED = 20
 MOST_LISTED = 1_000
 """Of `/connections`, of the open and of the ended; as many as are remembered."""
 MEASURES: tuple[By, ...] = ("mailbox", "handled", "failed", "restarts")
-
-PARTS = ("engine", "topics", "heartbeat", "connections", "app")
 
 
 class Probe(Actor):
@@ -107,12 +106,7 @@ class Admin:
 
     async def ready(self, request: web.Request) -> web.Response:
         """200 if new connections are welcome."""
-        problems = await self._problems()
-        if self._node.is_draining:
-            problems.append("draining")
-        limit = self._node.limits.max_connections
-        if limit is not None and len(self._node.directory) >= limit:
-            problems.append(f"connection limit of {limit} reached")
+        problems = await self._problems() + closed_doors(self._node)
         return web.json_response({"ready": not problems, "problems": problems}, status=503 if problems else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:
@@ -179,11 +173,7 @@ class Admin:
         return [{"state": "open", **attrs.asdict(view)} for view in views], len(newest)
 
     async def _problems(self) -> list[str]:
-        system = self._node.system
-        present = {child._name: child.info() for child in system.root.children()}
-        problems = [f"/{part} is gone" for part in PARTS if part not in present]
-        problems += [f"/{name} is {info.phase}" for name, info in present.items() if info.phase not in ("running",)]
-        return problems + await self._probe()
+        return missing_parts(self._node) + await self._probe()
 
     async def _probe(self) -> list[str]:
         """What is wrong with running an actor: the whole system may have ended, or be stuck."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+
+from ..open_files import is_reserved
+from .listening_socket import ListeningSocket, bound_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,6 +63,8 @@ class Listener:
         file: A Unix socket, which then is listened at instead of the address.
         log: What aiohttp says of requests.
         gets: Answers any GET without the application being asked: finding its one route costs 7 us a connection.
+        refused: Is told the address of each client for whom there is no file.
+        keeps_files: Whether clients are refused before the last file is taken (see `open_files`).
     """
 
     def __init__(
@@ -71,8 +77,11 @@ class Listener:
         file: UnixSocket | None = None,
         tls: SSLContext | None = None,
         gets: Answer | None = None,
+        refused: Callable[[str], None],
+        keeps_files: bool = False,
     ) -> None:
         self._host, self._port, self._file, self._tls, self._gets = host, port, file, tls, gets
+        self._refused, self._keeps_files = refused, keeps_files
         self._runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=2.0,
             keepalive_timeout=IDLE_WITHIN, logger=log,
@@ -83,11 +92,20 @@ class Listener:
         await self._runner.setup()
         if self._gets is not None:
             self._go_ahead(self._gets)
+        if self._keeps_files:
+            self._look_at_files()
+        waiting: list[ListeningSocket] = []
         try:
-            await self._site().start()
+            waiting += await self._bound()
+            while waiting:
+                await self._site(waiting[0]).start()
+                del waiting[0]
         except OSError as error:
             at = str(self._file.path) if self._file is not None else f"{self._host}:{self._port}"
             raise CannotListen(at, error) from error
+        finally:
+            for bound in waiting:
+                bound.close()
 
     def _go_ahead(self, gets: Answer) -> None:
         server: Any = self._runner.server
@@ -99,10 +117,25 @@ class Listener:
 
         server.request_handler = answer
 
-    def _site(self) -> web.BaseSite:
-        if self._file is not None:
-            return web.SockSite(self._runner, self._file.bind(), backlog=BACKLOG)
-        return web.TCPSite(self._runner, self._host, self._port, backlog=BACKLOG, ssl_context=self._tls)
+    def _look_at_files(self) -> None:
+        server: Any = self._runner.server
+        enter = server.connection_made
+
+        def connection_made(handler: Any, transport: Any) -> None:
+            enter(handler, transport)
+            found = transport.get_extra_info("socket")
+            if found is not None and is_reserved(found.fileno()):
+                asyncio.get_running_loop().call_soon(transport.abort)  # its task has to have begun by then
+                self._refused(_address_of(transport))
+
+        server.connection_made = connection_made
+
+    def _site(self, bound: ListeningSocket) -> web.SockSite:
+        return web.SockSite(self._runner, bound, backlog=BACKLOG, ssl_context=self._tls)
+
+    async def _bound(self) -> list[ListeningSocket]:
+        found = [self._file.bind()] if self._file is not None else await bound_to(self._host, self._port)
+        return [ListeningSocket(bound, self._refused) for bound in found]
 
     @property
     def port(self) -> int:
@@ -128,3 +161,8 @@ class Listener:
         await self._runner.cleanup()
         if self._file is not None:
             self._file.remove()
+
+
+def _address_of(transport: Any) -> str:
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) else ""

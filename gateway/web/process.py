@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,7 +32,7 @@ SHORTEST_DRAIN = 1.0
 
 def run(app: Gateway, settings: GatewaySettings) -> int:
     """
-    Serves until SIGTERM or SIGINT, drains, and returns 0; a second signal ends it now. 1 if it failed.
+    Serves until SIGTERM, SIGINT or SIGHUP, drains, and returns 0; a second signal ends it now. 1 if it failed.
 
     Within `gateway.drain.timeout` of the signal it returns, or the process ends without it: app code that swallows its
     cancellation, or blocks the loop, is not waited for.
@@ -127,12 +128,13 @@ def _greet(app: Gateway) -> None:
     page = "open it in a browser" if app.pages and server.url.startswith("http") else "connect to it"
     admin = f"; health and metrics at {server.admin_url}" if server.admin_url else ""
     url, anywhere = _to_open(server.url)
-    click.echo(f"{app.title} is listening at {url}: {page}{anywhere}{admin}", err=True)
+    with suppress(OSError):  # a full disk or a reader that has gone: there are clients, who do not read it
+        click.echo(f"{app.title} is listening at {url}: {page}{anywhere}{admin}", err=True)
 
 
 def _to_open(url: str) -> tuple[str, str]:
-    """What a browser here can open: `0.0.0.0` and `::` are all addresses of this machine, and none that one visits."""
-    for wildcard, loopback in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
+    """What a browser here can open: `0.0.0.0` and `::` are all addresses of their kind, and none that one visits."""
+    for wildcard, loopback, kind in (("//0.0.0.0:", "//127.0.0.1:", "IPv4"), ("//[::]:", "//[::1]:", "IPv6")):
         if wildcard in url:
-            return url.replace(wildcard, loopback), "; others reach it at any address of this machine"
+            return url.replace(wildcard, loopback), f"; others reach it at any {kind} address of this machine"
     return url, ""

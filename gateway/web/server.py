@@ -15,6 +15,7 @@ from aiohttp import web
 
 from ..authenticators import credential_of
 from ..events import (
+    CertificateOutOfDate,
     ConnectionClosed,
     ConnectionRefused,
     DevelopmentExposed,
@@ -43,7 +44,7 @@ from .http import EverythingElse
 from .listener import Listener
 from .origin import is_local_name, is_same_origin
 from .server_log import ServerLog
-from .tls import server_context
+from .tls import out_of_date, server_context
 from .unix_socket import UnixSocket
 from .upgrade import Handshake, Upgrader, listed
 from .wires import NotSpoken, Spoken, wire_of
@@ -55,13 +56,15 @@ if TYPE_CHECKING:
     from ..app import Gateway
     from ..node import Node
     from ..routes import Route
-    from .listener import Answer
 
 DECIDE_WITHIN = 10.0
 """Seconds app code may take to answer an upgrade; browsers give up after 20 or more."""
 
 CONNECTION_HEADER = "Hubbub-Connection"
 """In the 101: a user can paste it, and whoever is on call finds the connection by it."""
+
+NO_FILES = "too_many_open_files"
+"""The reason of a refusal without an answer: the process may open no more (`open_files`), and every client is one."""
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -101,7 +104,9 @@ class WebServer:
             tls = server_context(listen.tls)  # before anything listens: it may be refused
             file = UnixSocket(listen.uds, int(listen.uds_mode, 8)) if listen.uds else None
             gets = None if self._app.has_http else self._page_or_endpoint
-            self._public = await self._listen(self._public_app(), listen.host, listen.port, file, tls, gets)
+            self._public = await self._listen(
+                self._public_app(), listen.host, listen.port, file=file, tls=tls, gets=gets, keeps_files=True
+            )
             self.url = self._public.url
         address = listen.admin_address
         if address is not None:
@@ -113,7 +118,14 @@ class WebServer:
         if development and listens and not listen.uds and not is_loopback(listen.host):
             self._node.events.publish(DevelopmentExposed(listen.host))
         self._name_open_topics()
+        if listens and tls is not None:
+            self._look_at_dates(tls, listen.tls.certificate)
         self.started = self._node.now()
+
+    def _look_at_dates(self, tls: SSLContext, certificate: str) -> None:
+        problem = out_of_date(tls, certificate)
+        if problem is not None:
+            self._node.events.publish(CertificateOutOfDate(certificate, problem))
 
     def _name_open_topics(self) -> None:
         node, declared = self._node, self._app.topics
@@ -145,20 +157,15 @@ class WebServer:
             await listener.end()
         self._listeners.clear()
 
-    async def _listen(
-        self,
-        application: web.Application,
-        host: str,
-        port: int,
-        file: UnixSocket | None = None,
-        tls: SSLContext | None = None,
-        gets: Answer | None = None,
-    ) -> Listener:
+    async def _listen(self, application: web.Application, host: str, port: int, **options: Any) -> Listener:
         log = ServerLog(self._node.events.publish)
-        listener = Listener(application, host, port, log, file=file, tls=tls, gets=gets)
+        listener = Listener(application, host, port, log, refused=self._no_files, **options)
         self._listeners.append(listener)
         await listener.start()
         return listener
+
+    def _no_files(self, address: str) -> None:
+        self._node.events.publish(ConnectionRefused(address, "", 503, NO_FILES))
 
     def _public_app(self) -> web.Application:
         application = web.Application()

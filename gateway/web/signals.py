@@ -1,5 +1,5 @@
 """
-SIGTERM and SIGINT of a process that serves: the first asks it to drain, the second ends it at once.
+SIGTERM, SIGINT and SIGHUP of a process that serves: the first asks it to drain, the second ends it at once.
 
 They are handled where they arrive, between two instructions of Python, and not in a turn of the loop: app code may
 have blocked that. The loop hears of them when it can.
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     from .guard import Guard
 
 NUMBERS = (signal.SIGTERM, signal.SIGINT)
+HANGUP: int | None = getattr(signal, "SIGHUP", None)
+"""Its terminal was closed, or somebody hopes that it reads its settings anew; Windows has none."""
 
 AT_ONCE = 1.0
 """Seconds from the second signal to the end: the tree is killed meanwhile, and sockets are closed."""
+
+
+def heard() -> tuple[int, ...]:
+    """What ends a process: a hang-up too, unless it was started to ignore that, as `nohup` does."""
+    if HANGUP is None or signal.getsignal(HANGUP) is signal.SIG_IGN:
+        return NUMBERS
+    return (*NUMBERS, HANGUP)
 
 
 class Signals:
@@ -42,7 +51,7 @@ class Signals:
         """Set by the second."""
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._heard) for number in NUMBERS}
+        self._before = {number: signal.signal(number, self._heard) for number in heard()}
         return self
 
     def __exit__(self, *_: object) -> None:

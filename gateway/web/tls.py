@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..listen_settings import TlsSettings
+
+
+DATES = frozenset({9, 10})
+"""X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED: openssl-verification-options(1)."""
 
 
 class CannotUseCertificate(Exception):
@@ -44,6 +49,27 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext | None:
     except ssl.SSLError as error:
         raise _unusable(certificate, key, error) from error
     return context
+
+
+def out_of_date(context: ssl.SSLContext, certificate: str) -> str | None:
+    """
+    Why every client refuses a certificate for its dates, such as "certificate has expired"; None if they do not.
+
+    Asks OpenSSL, which looks at them in a handshake only: one in memory, by a client that trusts what is in the file.
+    """
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname = False
+    trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    trusting.load_verify_locations(certificate)
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client, server = trusting.wrap_bio(down, up), context.wrap_bio(up, down, server_side=True)
+    try:
+        for side in (client, server, client):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message if error.verify_code in DATES else None
+    return None
 
 
 def _check(file: str, kind: str, hint: str) -> str:

@@ -206,6 +206,16 @@ def test_sigterm_is_passed_on_and_the_exit_code_is_the_server_s(start: Callable[
 
 
 @pytest.mark.slow
+def test_a_terminal_that_is_closed_leaves_no_server_behind(start: Callable[..., Running]) -> None:
+    """The hang-up reaches the group of the parent, which the server is not in: it would keep its port for ever."""
+    running = start(SERVER.replace("signal.SIGTERM", "signal.SIGHUP"))
+    assert running.lines(1) == ["up"]
+    os.killpg(running.process.pid, signal.SIGHUP)
+    assert running.lines(1) == ["drained"]
+    assert running.ended() == 7
+
+
+@pytest.mark.slow
 def test_each_signal_reaches_the_server_once(start: Callable[..., Running]) -> None:
     """One Ctrl-C, which a terminal sends to the whole group, drains; only a second one would mean now."""
     count = 'signal.signal(signal.SIGINT, lambda *_: (seen.append(1), print("interrupt")))'

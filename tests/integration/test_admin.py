@@ -77,12 +77,13 @@ async def test_a_part_that_restarted_is_live_and_one_that_is_gone_is_not(serve: 
 
 
 async def test_readiness_goes_with_the_connection_limit_and_comes_back(serve: Serve) -> None:
-    """Full is not ready, and live."""
+    """Full is not ready, and live; the metrics say so as well."""
     server = await serve(settings=settings(LIMITS__MAX_CONNECTIONS="1"))
     async with connect(server.ws()):
         status, said = await get(server.admin_url + "/ready")
         assert status == 503
         assert said["problems"] == ["connection limit of 1 reached"]
+        assert (await samples(server))["hubbub_ready", ()] == 0
         assert (await get(server.admin_url + "/live"))[0] == 200
     await when(lambda: len(server.app.node.directory) == 0)
     assert (await get(server.admin_url + "/ready"))[0] == 200

@@ -87,7 +87,7 @@ async def test_it_prints_where_it_listens_and_serves_the_page(tmp_path: Path) ->
             assert (await client.join("public:lobby"))["epoch"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_drains_and_ends_with_0(tmp_path: Path, number: signal.Signals) -> None:
     """Native clients see 3001, raw ones 1012, all within the drain time; what was sent before arrives; exit code 0."""
     (tmp_path / "mine.py").write_text(APP)
@@ -320,7 +320,7 @@ async def test_development_mode_that_others_reach_is_warned_of(tmp_path: Path) -
     async with serving("--host", "0.0.0.0", directory=tmp_path, environ=environ) as process:
         line = await process.line_with("is listening at")
         assert f"http://127.0.0.1:{process.port}: open it" in line
-        assert "any address of this machine" in line
+        assert "any IPv4 address of this machine" in line
         assert '"level":"warning"' in await process.line_with("development.exposed")
         process.send(signal.SIGTERM)
         assert await process.exit_code() == 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +14,30 @@ import trustme
 
 from gateway import Gateway, WebSocket
 from gateway.events import ConnectionClosed
+from gateway.listen_settings import TlsSettings
 from gateway.settings_sources import load_settings
-from gateway.web.tls import CannotUseCertificate, server_context
+from gateway.web.tls import CannotUseCertificate, out_of_date, server_context
 from tests.support.client import connect, refused, when
+from tests.support.command import invoke
 from tests.support.process import serving
 
 Serve = Any
 AUTHORITY = trustme.CA()
 
 
-def files(directory: Path, name: str = "127.0.0.1") -> tuple[Path, Path]:
+def files(directory: Path, name: str = "127.0.0.1", **dates: datetime) -> tuple[Path, Path]:
     """The certificate with its chain, and its key."""
-    leaf = AUTHORITY.issue_cert(name)
+    leaf = AUTHORITY.issue_cert(name, **dates)
     certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
     certificate.write_bytes(b"".join(one.bytes() for one in leaf.cert_chain_pems))
     key.write_bytes(leaf.private_key_pem.bytes())
     return certificate, key
+
+
+def configured(directory: Path, certificate: Path, key: Path) -> Path:
+    file = directory / "hubbub.toml"
+    file.write_text(f"development = true\n[gateway.tls]\ncertificate = '{certificate}'\nkey = '{key}'\n")
+    return file
 
 
 def client_context() -> ssl.SSLContext:
@@ -170,12 +180,41 @@ def test_files_that_are_of_no_use_are_named_with_what_is_wrong(tmp_path: Path) -
             server_context(pair(tmp_path, one, two))
 
 
+YEARS = [datetime(year, 1, 1, tzinfo=UTC) for year in (2001, 2002, 2100, 2101)]
+
+
+@pytest.mark.parametrize(
+    ("dates", "problem"),
+    [(YEARS[:2], "certificate has expired"), (YEARS[2:], "certificate is not yet valid"), (YEARS[::3], None)],
+)
+def test_a_certificate_that_clients_refuse_for_its_dates_is_said(
+    tmp_path: Path, dates: list[datetime], problem: str | None
+) -> None:
+    """In OpenSSL's words, as a warning of `check`: it can be served, and a test of somebody may want to."""
+    certificate, key = files(tmp_path, not_before=dates[0], not_after=dates[1])
+    context = server_context(TlsSettings(certificate=str(certificate), key=str(key)))
+    assert context is not None
+    assert out_of_date(context, str(certificate)) == problem
+    file = configured(tmp_path, certificate, key)
+    said = invoke("check", str(file))
+    assert said.exit_code == 0
+    assert (f"warning of gateway.tls.certificate: {problem}" in said.stderr) is (problem is not None)
+
+
+@pytest.mark.slow
+async def test_a_process_with_an_expired_certificate_says_so_as_it_starts(tmp_path: Path) -> None:
+    """Once, with the file; nothing else would tell why nobody comes, for such clients leave before they ask."""
+    certificate, key = files(tmp_path, not_before=YEARS[0], not_after=YEARS[1])
+    async with serving("--config", str(configured(tmp_path, certificate, key)), directory=tmp_path) as process:
+        line = json.loads(await process.line_with("certificate.out_of_date"))
+    assert (line["level"], line["file"], line["problem"]) == ("warning", str(certificate), "certificate has expired")
+
+
 @pytest.mark.slow
 async def test_a_process_speaks_tls_or_says_why_it_cannot(tmp_path: Path) -> None:
     """On the loop it runs on in production; exit code 1 and one line without a traceback."""
     certificate, key = files(tmp_path)
-    file = tmp_path / "hubbub.toml"
-    file.write_text(f"development = true\n[gateway.tls]\ncertificate = '{certificate}'\nkey = '{key}'\n")
+    file = configured(tmp_path, certificate, key)
     async with serving("--config", str(file), directory=tmp_path) as process:
         assert f"https://127.0.0.1:{process.port}" in await process.line_with("is listening at")
         url = process.ws.replace("ws:", "wss:")

@@ -89,11 +89,11 @@ async def test_what_is_no_url_is_a_letter(url: str) -> None:
 
 
 class Screen:
-    """`hubbub top` on a pseudo-terminal of 80x24."""
+    """`hubbub top` on a pseudo-terminal, of 80x24 unless said otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: int = 80, rows: int = 24) -> None:
         self.ours, self.theirs = pty.openpty()
-        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.modes = termios.tcgetattr(self.theirs)
         self.shown = b""
         self._more = asyncio.Event()
@@ -144,6 +144,17 @@ async def test_the_terminal_is_left_as_it_was_found(demo_server: Any, way_out: s
         assert termios.tcgetattr(screen.theirs) == screen.modes
     finally:
         screen.close()
+
+
+async def test_a_terminal_that_does_not_know_its_size_shows_something(demo_server: Any) -> None:
+    """A serial console says 0x0, and so do containers whose window nobody has told them of: then it is 80x24."""
+    screen = Screen(0, 0)
+    await screen.start(demo_server.admin_url)
+    try:
+        await screen.shows(b"heartbeat")
+    finally:
+        screen.close()
+        await screen.ended()
 
 
 async def test_a_gateway_that_went_away_is_said_and_does_not_end_the_view(serve: Any) -> None:

@@ -65,6 +65,10 @@ class Process:
         self._reading = asyncio.create_task(self._read())
 
     @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 

@@ -1,0 +1,79 @@
+"""Where clients are accepted: a process without files lets them go, one by one, and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from gateway.web.listening_socket import SHED_AT_ONCE, ListeningSocket, bound_to
+
+
+@contextmanager
+def without_files() -> Iterator[None]:
+    """This process may open no more than it has open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as lowest:
+        limit = lowest.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextmanager
+def listening() -> Iterator[tuple[ListeningSocket, list[str]]]:
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    shed: list[str] = []
+    with ListeningSocket(bound, shed.append) as found:
+        found.listen(2 * SHED_AT_ONCE)
+        yield found, shed
+
+
+def connected(stack: ExitStack, address: tuple[str, int]) -> socket.socket:
+    client = stack.enter_context(socket.create_connection(address, timeout=10))
+    client.settimeout(10)
+    return client
+
+
+def test_clients_for_whom_there_is_no_file_are_let_go_and_told_of() -> None:
+    """Each is closed; then nobody waits, which is no failure, and the next is taken once there are files again."""
+    with ExitStack() as stack, listening() as (found, shed):
+        clients = [connected(stack, found.getsockname()) for _ in range(3)]
+        with without_files(), pytest.raises(BlockingIOError):
+            found.accept()
+        assert shed == ["127.0.0.1"] * 3
+        assert [client.recv(1) for client in clients] == [b""] * 3
+        connected(stack, found.getsockname())
+        found.setblocking(True)
+        found.accept()[0].close()
+
+
+def test_a_crowd_is_let_go_in_portions() -> None:
+    """What else the loop has to do comes in between; nobody is forgotten."""
+    crowd = SHED_AT_ONCE + 5
+    with ExitStack() as stack, listening() as (found, shed):
+        for _ in range(crowd):
+            connected(stack, found.getsockname())
+        with without_files():
+            for portion in (SHED_AT_ONCE, crowd):
+                with pytest.raises(BlockingIOError):
+                    found.accept()
+                assert len(shed) == portion
+
+
+def test_a_name_is_bound_at_its_addresses_and_one_that_is_not_to_be_had_leaves_none() -> None:
+    """They do not listen yet, so that the first of them takes nobody while the next may fail."""
+    (bound,) = asyncio.run(bound_to("127.0.0.1", 0))
+    with bound, socket.socket() as early:
+        with pytest.raises(ConnectionRefusedError):
+            early.connect(bound.getsockname())
+        bound.listen()
+        with pytest.raises(OSError, match="in use"):
+            asyncio.run(bound_to(*bound.getsockname()))

@@ -1,0 +1,59 @@
+"""A process that may open few files, and clients that have all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.support.process import ROOT, Process, serving
+
+FILES = 64
+CLIENTS = 3 * FILES
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """With the one loop or the other; accepting is theirs."""
+    if request.param == "uvloop":
+        return {}
+    (tmp_path / "uvloop.py").write_text("raise ImportError('not installed')")
+    return {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+
+
+async def asked(process: Process, path: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(process.admin_url + path) as response:
+        return response.status, await response.text()
+
+
+async def test_clients_that_have_all_files_keep_nobody_from_the_admin_listener(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """It says why nobody new comes in, as the metrics and the log do; there is no traceback; it ends with them."""
+    async with serving(directory=tmp_path, environ=environ) as process, AsyncExitStack() as stack:
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
+        silent = [await asyncio.open_connection("127.0.0.1", process.port) for _ in range(CLIENTS)]
+        for _, writer in silent:
+            stack.callback(writer.close)
+        line = json.loads(await process.line_with("connection.refused"))
+        assert (line["reason"], line["status"], line["address"]) == ("too_many_open_files", 503, "127.0.0.1")
+        status, text = await asked(process, "/ready")
+        assert (status, "files are open" in text) == (503, True)
+        assert (await asked(process, "/live"))[0] == 200
+        _, numbers = await asked(process, "/metrics")
+        assert "hubbub_ready 0.0" in numbers
+        for _, writer in silent:
+            writer.close()
+        async with asyncio.timeout(20):
+            while (await asked(process, "/ready"))[0] != 200:
+                continue
+        async with aiohttp.ClientSession() as session, session.ws_connect(process.ws) as ws:
+            await ws.send_json({"action": "join_room", "room": "lobby"})
+            assert (await ws.receive_json(timeout=10))["status"] == "joined"
+    assert "Traceback" not in process.output
+    assert "exception" not in process.output

@@ -17,10 +17,14 @@ class Subscription:
     generation: int
     join: Join
     is_live: bool = False
-    is_leaving: bool = False
-    """Whether its client asked to leave: it may join again at once, what the topic answers comes in that order."""
+    leaving: Reply | None = None
+    """Of the first leave that was asked for: it may join again at once, what the topic answers comes in that order."""
     expires: float | None = None
     """Wall-clock seconds at which the permission to be here ends."""
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.leaving is not None
 
     @property
     def reply(self) -> Reply:

@@ -124,11 +124,11 @@ class TopicRequests:
 
     def _replace(self, earlier: Subscription) -> None:
         """Its client learns the end of the earlier membership after what that was answered, and once."""
-        if earlier.is_leaving:  # the answer to that says so
+        if earlier.leaving is not None and not earlier.leaving.is_of_app:  # the answer to that says so
             return
         if earlier.is_live:
             self._outlet.put(self._wire.replaced(earlier.reply))
-        else:
+        elif earlier.leaving is None:
             self._members.subscriptions.supersede(earlier.reply)
 
     def leave(self, command: Leave) -> None:
@@ -142,7 +142,7 @@ class TopicRequests:
             self._replies.answer(command.reply, Done())
         else:
             self._node.live.tell(command.topic, Submit(self.origin, command, subscription.generation))
-            subscription.is_leaving = True
+            subscription.leaving = subscription.leaving or command.reply
 
     def renew(self, command: Renew, topic: str) -> None:
         """A newer permission to be there. Raises Refused, InvalidToken."""

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.behaviour import Room
+from gateway.commands import Leave, Reply
 from gateway.reasons import Refused
-from tests.support.peer import KEPT, passes, settings, settle, start_node
+from gateway.receipts import Receipt
+from tests.support.peer import KEPT, Peer, passes, settings, settle, start_node
 from tests.support.wire_peers import Centrifuge, Phoenix
 
 if TYPE_CHECKING:
@@ -36,6 +38,12 @@ async def answers(client: Centrifuge, *commands: dict[str, Any]) -> list[Any]:
     client.socket.feed("\n".join(map(json.dumps, commands)))
     await settle()
     return [frame for frame in client.heard() if "push" not in frame]
+
+
+def is_put_out(client: Peer) -> None:
+    """As the HTTP API does it; nothing has run yet."""
+    receipt: Receipt[Any] = Receipt("unsubscribe kept", client.node.receipt_lost)
+    client.ref.tell(Leave("kept", Reply("unsubscribe", topic="kept", receipt=receipt, is_by_server=True)))
 
 
 @pytest.mark.parametrize("times", [1, 2, 20])
@@ -94,6 +102,21 @@ async def test_a_leave_closes_once_also_if_a_join_follows_at_once(system: ActorS
     )
     assert told(frames, "1") == [("1", "phx_reply"), ("2", "phx_reply"), ("1", "phx_close")]
     assert told(frames, "3") == [("3", "phx_reply")]
+
+
+async def test_a_back_end_that_ends_a_membership_does_not_end_the_one_behind_it(system: ActorSystem) -> None:
+    """Its client joins again in the same moment: it is a member, and takes the end of the earlier one for nothing."""
+    node = await start_node(system)
+    ada, bob = Phoenix(node, "ada"), Peer(node, "bob")
+    await ada.pushes(["1", "1", "kept", "phx_join", {}])
+    await bob.joins("kept")
+    is_put_out(ada)
+    frames = await ada.pushes(["2", "2", "kept", "phx_join", {}])
+    is_put_out(bob)
+    heard = await bob.says("join_room", room="kept", ref=2)
+    assert (told(frames, "1"), told(frames, "2")) == ([("1", "phx_close")], [("2", "phx_reply")])
+    assert [one["action"] for one in heard] == ["join_room"]
+    assert node.live.size("kept") == 2
 
 
 async def test_who_leaves_makes_room_at_once(system: ActorSystem) -> None:

@@ -130,7 +130,7 @@ class Identification:
             self._found_at_upgrade(principal)
             return
         if self._opening is None or self._opening.command is not command:
-            return  # it was closed meanwhile
+            return  # its connection ends
         try:
             self._welcome(self._opening, self._decide(principal, command.token))
         except InvalidToken:
@@ -142,7 +142,9 @@ class Identification:
         """On a wire that begins with a token nothing more can be done; elsewhere the client goes on as whom it was."""
         self._opening = None
         self._replies.answer(opening.command.reply, error)
-        if not self._wire.identifies_first:
+        if self._wire.identifies_first:
+            self._give_back(opening.held)
+        else:
             self._go_on(opening)
 
     def _go_on(self, opening: Opening) -> None:
@@ -150,6 +152,16 @@ class Identification:
         for command in opening.held:
             if not self.holds(command):
                 self._host.carry_out(command)
+
+    def drop(self) -> None:
+        """The connection ends: whoever is being found out comes in no more, and what waits behind that is not done."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            self._give_back([opening.command, *opening.held])
+
+    def _give_back(self, commands: list[Command]) -> None:
+        for command in commands:
+            self._replies.give(command.reply.size_bytes)
 
     def _found_at_upgrade(self, found: Principal | Refused | InvalidToken | None) -> None:
         try:
@@ -238,7 +250,6 @@ class Identification:
         except InvalidToken:
             self._invalid(reply)
             return
-        self._has_warned = False
         self._adopt(principal)
         self._watch_expiry()
         self._replies.answer(reply, Renewed(self._ticket.client, self._expires_in()))
@@ -247,7 +258,6 @@ class Identification:
         """A wire that begins with a token ends with a bad one."""
         error = Refused("unauthorized", "invalid token")
         if self._wire.identifies_first:
-            self._opening = None
             self._host.end(Close("invalid_token", ended_by="auth"))
         elif self._opening is not None:
             self._refuse(self._opening, error)
@@ -283,6 +293,8 @@ class Identification:
         return None if expires is None else max(0.0, expires - self._node.wall())
 
     def _adopt(self, principal: Principal) -> None:
+        if principal.expires != self.principal.expires:
+            self._has_warned = False
         self.principal = principal
         self._host.adopt(principal)
 

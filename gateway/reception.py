@@ -212,6 +212,7 @@ class Reception:
 
     def drop_waiting(self) -> None:
         """The connection ends: what was not answered is not done."""
+        self._who.drop()
         for command in () if self._clearance is None else self._clearance.give_up():
             self._replies.give(command.reply.size_bytes)
 

@@ -9,14 +9,17 @@ import jwt
 import pytest
 
 from gateway import WebSocket, WebSocketEndpoint
-from gateway.events import ConnectionIdentified
-from gateway.identity import Principal
+from gateway.connection_messages import Adopt
+from gateway.events import ConnectionIdentified, RoomJoined
+from gateway.identity import ANONYMOUS, Principal
 from gateway.passage import Passage
+from gateway.protocols.centrifuge import CentrifugeWire
 from gateway.topic_settings import TopicSettings
 from tests.support.endpoint_peer import endpoint_peer, opened
+from tests.support.fake_socket import FakeSocket
 from tests.support.issuer import token, with_auth
 from tests.support.late_engine import LateEngine
-from tests.support.peer import KEPT, PLAIN, Peer, passes, settings, settle, start_node
+from tests.support.peer import KEPT, PLAIN, Peer, facts_of, passes, settings, settle, start_node
 from tests.support.wire_peers import Centrifuge
 
 if TYPE_CHECKING:
@@ -26,6 +29,18 @@ if TYPE_CHECKING:
 
 CLOSED = TopicSettings(join="nobody", publish="nobody")
 MEMBERS = TopicSettings(join="authenticated", publish="authenticated")
+
+
+class Later:
+    """Knows nobody, after half a second."""
+
+    async def __call__(self, handshake: Any) -> None:
+        await passes(0.5)
+
+
+def warnings(one: Peer) -> int:
+    """How often it was told that its identity ends, since the last look."""
+    return sum(frame.get("action") == "expiring" for frame in one.heard())
 
 
 # --- the first command
@@ -98,6 +113,21 @@ async def test_a_bad_token_closes_for_good_and_an_expired_one_asks_for_another(s
     await late.asks(subscribe={"channel": "kept"})
     assert late.socket.sent_close is not None
     assert late.socket.sent_close[0] == 3501
+
+
+async def test_what_was_said_behind_a_login_that_was_refused_takes_no_credit(system: ActorSystem) -> None:
+    """It is not done, and the socket is read on: the client may close it."""
+    node = await start_node(system, with_auth())
+    one = Centrifuge(node)
+    commands = [{"id": 2 + number, "subscribe": {"channel": f"c{number}"}} for number in range(99)]
+    old = {"id": 1, "connect": {"token": token(node, lasts=-5, channels=["kept"])}}
+    node.authenticators = (Later(),)
+    one.socket.feed(json.dumps(old), *map(json.dumps, commands))
+    await settle()
+    assert not one.socket.is_reading
+    await passes(1.0)
+    assert one.socket.is_reading
+    assert [frame["error"]["code"] for frame in one.heard()] == [109]
 
 
 async def test_who_does_not_say_in_time_who_it_is_is_closed(system: ActorSystem) -> None:
@@ -272,6 +302,23 @@ async def test_a_native_client_is_warned_before_its_token_ends(system: ActorSyst
     assert ada.socket.sent_close is None
 
 
+async def test_each_identity_is_warned_of_anew(system: ActorSystem) -> None:
+    """Who logged in once more, or whom app code told a later end, is told when that one comes near."""
+    node = await start_node(system, with_auth())
+    again, told = Peer(node, "again"), Peer(node, "told")
+    for one in (again, told):
+        await one.says("auth", token=token(node, lasts=100))
+    await passes(42.0)
+    assert [warnings(one) for one in (again, told)] == [1, 1]
+    again.ref.tell(Adopt(ANONYMOUS))
+    await again.says("auth", token=token(node, lasts=1000))
+    told.ref.tell(Adopt(Principal("ada", expires=node.wall() + 1000)))
+    await passes(900.0)
+    assert [warnings(one) for one in (again, told)] == [0, 0]
+    await passes(45.0)
+    assert [warnings(one) for one in (again, told)] == [1, 1]
+
+
 async def test_nobody_becomes_somebody_else(system: ActorSystem) -> None:
     """A newer token of another user ends the connection: its memberships are those of the first."""
     node = await start_node(system, with_auth())
@@ -317,3 +364,31 @@ async def test_an_authenticator_that_fails_is_answered_and_harms_nobody_else(
     one = Centrifuge(node)
     (reply,) = await one.asks(connect={"token": "x"})
     assert reply["error"] == {"code": 100, "message": "internal server error", "temporary": True}
+
+
+async def test_who_is_closed_while_it_logs_in_does_not_come_in_any_more(system: ActorSystem) -> None:
+    """Its peer may take its time over the close; until then it is nobody, in no topic, and owes no credit."""
+    moves = facts_of(system, ConnectionIdentified, RoomJoined)
+
+    async def knows(handshake: Any) -> Principal:
+        await passes(2.0)
+        return Principal("grace", topics=("kept",))
+
+    node = await start_node(system)
+    node.authenticators = (knows,)
+    one = Peer(node, wire=CentrifugeWire(), socket=FakeSocket(answers_close=False))
+    two = Peer(node, socket=FakeSocket(answers_close=False))
+    one.socket.feed('{"id":1,"connect":{"token":"x"}}\n{"id":2,"subscribe":{"channel":"kept"}}')
+    two.socket.feed('{"action":"auth","token":"x"}', '{"action":"join_room","room":"kept"}')
+    await settle()
+    for peer in (one, two):
+        node.directory.close(peer.client, "disconnected")
+    await passes(5.0)
+    assert [peer.socket.sent_close[0] for peer in (one, two) if peer.socket.sent_close] == [3503, 3503]
+    assert moves == []
+    assert node.directory.of("grace") == ()
+    for peer in (one, two):
+        credit = peer.ref._actor._gate.credit
+        assert (credit.commands, credit.bytes) == (0, 0)
+        peer.socket.end()
+    await settle()

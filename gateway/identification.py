@@ -3,8 +3,9 @@ Who the client of one connection is: not known yet, being found out, known, and 
 
 Theory of operation. An identity comes at one of two moments: with the upgrade request, or by the first command of a
 client whose wire has one. Either way the application's authenticators are asked first, in the session, and then the
-configured secret, here. While that is under way the client's commands are held, in order; the answer to the first
-command leaves before anything else, and carries the topics that the server has joined the client to.
+configured secret, here. While that is under way the client's commands are held, in order. On a wire that begins with it
+the answer leaves before anything else, and carries the topics that the server has joined the client to; elsewhere the
+client may be in topics already, so that it is answered at once and told of each topic as any that the server joins.
 
     UNKNOWN --first command--> OPENING --found, joined--> KNOWN --token ends, grace over--> closed
        `--------deadline-------> closed as `stale`
@@ -199,10 +200,10 @@ class Identification:
         self._adopt(principal)
         self._watch_expiry()
         joins = [self._join_of(opening, topic) for topic in dict.fromkeys(principal.topics)]
-        if joins:
+        if joins and self._wire.identifies_first:
             self._outlet.hold()
-        for join in joins:
-            opening.expect(join.reply)
+            for join in joins:
+                opening.expect(join.reply)
         for join in joins:
             self._host.join_for_server(join)
         self._finish_if_complete()

@@ -9,6 +9,7 @@ import jwt
 import pytest
 
 from gateway import WebSocket, WebSocketEndpoint
+from gateway.behaviour import Room
 from gateway.connection_messages import Adopt
 from gateway.events import ConnectionIdentified, RoomJoined
 from gateway.identity import ANONYMOUS, Principal
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 CLOSED = TopicSettings(join="nobody", publish="nobody")
 MEMBERS = TopicSettings(join="authenticated", publish="authenticated")
+
+
+class Doorman(Room):
+    """Thinks for a second before it lets anybody in."""
+
+    async def on_join(self, member: Any, params: object) -> None:
+        await passes(1.0)
 
 
 class Later:
@@ -240,6 +248,39 @@ async def test_commands_wait_in_order_while_the_client_is_being_found_out(system
     one.socket.feed("\n".join(map(json.dumps, said)))
     await settle()
     assert [frame["id"] for frame in one.heard() if "id" in frame] == [1, 2, 3, 4]
+
+
+async def test_a_login_in_mid_session_holds_nothing_up(system: ActorSystem) -> None:
+    """Its answer comes at once; topics of the token follow when they have let it in, and the others go on."""
+    node = await start_node(system, with_auth(), behaviour=Doorman)
+    ada = Peer(node, "ada")
+    await ada.joins("kept")
+    (welcome,) = await ada.says("auth", token=token(node, channels=["room"]), ref=1)
+    assert (welcome["ref"], welcome["status"]) == (1, "authenticated")
+    node.commands.publish("kept", "meanwhile", "message")
+    await settle()
+    assert ada.events() == [(1, "meanwhile")]
+    await passes(2.0)
+    (subscribed,) = ada.heard()
+    assert (subscribed["action"], subscribed["channel"]) == ("subscribed", "room")
+
+
+async def test_what_was_said_before_a_login_is_answered_before_what_comes_of_it(system: ActorSystem) -> None:
+    """Who leaves a topic and is joined to it by its token hears both, in this order, and is a member."""
+    node = await start_node(system, with_auth())
+    ada = Peer(node, "ada")
+    await ada.joins("kept")
+    ada.socket.feed(
+        json.dumps({"action": "leave_room", "room": "kept"}),
+        json.dumps({"action": "auth", "token": token(node, channels=["kept"])}),
+    )
+    await settle()
+    node.commands.publish("kept", 1, "message")
+    await settle()
+    heard = [one.get("action") or one["status"] for one in ada.heard()]
+    assert sorted(heard[:2]) == ["authenticated", "left"]
+    assert heard[2:] == ["subscribed", "event"]
+    assert node.live.size("kept") == 1
 
 
 @pytest.mark.parametrize("first", ["nobody's", "a guest's"])

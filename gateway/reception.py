@@ -117,6 +117,8 @@ class Reception:
             wait = self._gate.wait_to_join(now) if is_join else self._gate.wait(now)
         if wait > 0:
             self._too_fast(command.reply, wait, limit)
+            if isinstance(command, Join):
+                self._topics.give_up(command)
         elif not self._who.holds(command) and not (self._clearance is not None and self._clearance.holds(command)):
             self._act(command)
         return self._ending.closing is None
@@ -152,6 +154,8 @@ class Reception:
                 _ACTS[type(command)](self, command)
         except Refused as error:
             self._refuse(command.reply, error)
+            if isinstance(command, Join):
+                self._topics.give_up(command)
         except Unanswered as unanswered:
             self._wait(command, unanswered.action)
         except InvalidToken:

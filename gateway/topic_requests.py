@@ -18,7 +18,7 @@ from .limits import check_event_name, check_topic_name
 from .presence import MAX_INFO
 from .reasons import Refused
 from .shared_buckets import NOBODY
-from .topic_messages import Answer, Origin, Submit
+from .topic_messages import Answer, Depart, Origin, Submit
 
 if TYPE_CHECKING:
     from actors import ActorRef
@@ -130,6 +130,18 @@ class TopicRequests:
             self._outlet.put(self._wire.replaced(earlier.reply))
         elif earlier.leaving is None:
             self._members.subscriptions.supersede(earlier.reply)
+
+    def give_up(self, command: Join) -> None:
+        """
+        A join that was refused before it came to its topic.
+
+        Where joins have names (Phoenix) its client goes by the later one: it has given up the membership before it, and
+        could not even leave that any more. Elsewhere that stays.
+        """
+        earlier = self._members.subscriptions.get(command.topic)
+        if earlier is not None and _is_stale(command.join_ref, earlier):
+            departs = Depart(self._client, earlier.generation, "rejoined", lives_on=True, may_return=False)
+            self._node.live.tell_if_live(command.topic, departs)
 
     def leave(self, command: Leave) -> None:
         """Also of a gateway that is about to stop: endpoints clean up after themselves. Raises Refused."""

@@ -93,6 +93,31 @@ async def test_a_replaced_join_that_was_refused_is_not_closed(system: ActorSyste
     assert told(frames, "2") == [("2", "phx_reply")]
 
 
+@pytest.mark.parametrize("burst", [100, 1])
+async def test_a_join_that_comes_to_no_topic_ends_the_one_before_it_too(system: ActorSystem, burst: int) -> None:
+    """Its client goes by the name of the later one: under that it could not even leave."""
+    node = await start_node(system, settings(burst=burst, max_topics_per_connection=burst))
+    ada = Phoenix(node)
+    await ada.pushes(["1", "1", "kept", "phx_join", {}])
+    if burst == 1:
+        await ada.pushes(["1", "2", "kept", "said", {}])
+    frames = await ada.pushes(["3", "3", "kept", "phx_join", {"gw": {"info": "x" * 5000}}])
+    assert (told(frames, "3"), told(frames, "1")) == ([("3", "phx_reply")], [("1", "phx_close")])
+    assert node.live.size("kept") == 0
+
+
+async def test_a_join_that_comes_to_no_topic_ends_one_that_is_on_its_way(system: ActorSystem) -> None:
+    """It is answered as one that has left."""
+    node = await start_node(system, settings({"*": KEPT}), behaviour=Doorman)
+    ada = Phoenix(node)
+    too_much = {"gw": {"info": "x" * 5000}}
+    frames = await ada.pushes(["1", "1", "room", "phx_join", {}], ["2", "2", "room", "phx_join", too_much])
+    await passes(3.0)
+    frames += ada.heard()
+    assert [(ref, payload["status"]) for _, ref, _, _, payload in frames] == [("2", "error"), ("1", "error")]
+    assert node.live.size("room") == 0
+
+
 async def test_a_leave_closes_once_also_if_a_join_follows_at_once(system: ActorSystem) -> None:
     """The answer to the leave says it; the join behind it has nothing to replace."""
     node = await start_node(system)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from . import expiry
-from .commands import Identified, Identify, Join, Renew, Renewed, Reply
+from .commands import Identified, Identify, Join, Renewed, Reply
 from .connection_messages import Close
 from .identity import Principal
 from .opening import Opening
@@ -54,8 +54,8 @@ class Identification:
     """One per connection."""
 
     __slots__ = (
-        "_has_warned", "_host", "_login_until", "_node", "_opening", "_outlet", "_replies", "_ticket", "_wire",
-        "is_known", "principal",
+        "_host", "_login_until", "_node", "_opening", "_outlet", "_replies", "_ticket", "_warn_at", "_wire", "is_known",
+        "principal",
     )  # fmt: skip
 
     def __init__(self, node: Node, ticket: Ticket, host: Host, outlet: Outlet, replies: Replies) -> None:
@@ -66,9 +66,10 @@ class Identification:
         self._outlet = outlet
         self._replies = replies
         self._opening: Opening | None = None
-        self._has_warned = False
+        self._warn_at = expiry.warn_at(node.wall(), ticket.principal.expires)
+        """When to tell the client that its identity ends; None: it was told, or need not be."""
         self._login_until = 0.0
-        """Until when it has time to say who it is, as long as that is not known."""
+        """Until when it has time to say who it is."""
         self.principal = ticket.principal
         self.is_known = not wire.identifies_first and self._may_stay(ticket.principal)
 
@@ -117,7 +118,7 @@ class Identification:
     def begin(self, command: Identify) -> None:
         """The client says who it is."""
         if self.is_known and self.principal.is_authenticated:
-            self._again(command.reply, command.token)
+            self.renew(command.reply, command.token)
             return
         self._opening = Opening(command)
         if self._node.authenticators and (command.token or command.data):
@@ -141,12 +142,13 @@ class Identification:
 
     def _refuse(self, opening: Opening, error: Refused) -> None:
         """On a wire that begins with a token nothing more can be done; elsewhere the client goes on as whom it was."""
-        self._opening = None
         self._replies.answer(opening.command.reply, error)
-        if self._wire.identifies_first:
-            self._give_back(opening.held)
-        else:
+        self._opening = None
+        if not self._wire.identifies_first:
             self._go_on(opening)
+            return
+        for command in opening.held:
+            self._replies.give(command.reply.size_bytes)
 
     def _go_on(self, opening: Opening) -> None:
         """With what was held behind it, as far as to the next one that says who the client is: that holds the rest."""
@@ -157,11 +159,7 @@ class Identification:
     def drop(self) -> None:
         """The connection ends: whoever is being found out comes in no more, and what waits behind that is not done."""
         opening, self._opening = self._opening, None
-        if opening is not None:
-            self._give_back([opening.command, *opening.held])
-
-    def _give_back(self, commands: list[Command]) -> None:
-        for command in commands:
+        for command in () if opening is None else (opening.command, *opening.held):
             self._replies.give(command.reply.size_bytes)
 
     def _found_at_upgrade(self, found: Principal | Refused | InvalidToken | None) -> None:
@@ -239,13 +237,10 @@ class Identification:
 
     # --- a newer token
 
-    def renew(self, command: Renew) -> None:
+    def renew(self, reply: Reply, token: str | None) -> None:
         """Of the connection."""
-        self._again(command.reply, command.token)
-
-    def _again(self, reply: Reply, token: str | None) -> None:
         try:
-            principal = self._from_token(token or "")
+            principal = self._from_token(token)
             if principal.id != self.principal.id:
                 raise InvalidToken("it is of another user; open another connection")
         except InvalidToken:
@@ -272,10 +267,10 @@ class Identification:
         wall, hard, expires = self._node.wall(), self._ticket.expires_at, self.principal.expires
         ends = [hard] if hard is not None else []
         if expires is not None:
-            grace = self._node.auth.refresh_grace if self._wire.renews else 0.0
-            decision = expiry.after(wall, expires, grace=grace, warned=self._has_warned)
+            grace, warn_at = (self._node.auth.refresh_grace, self._warn_at) if self._wire.renews else (0.0, None)
+            decision = expiry.after(wall, expires, grace=grace, warn_at=warn_at)
             if isinstance(decision, expiry.Warn):
-                self._has_warned = True
+                self._warn_at = None
                 self._outlet.put(self._wire.expiring(decision.seconds))
             ends.append(wall if isinstance(decision, expiry.Over) else decision.at)
         if not ends:
@@ -295,7 +290,7 @@ class Identification:
 
     def _adopt(self, principal: Principal) -> None:
         if principal.expires != self.principal.expires:
-            self._has_warned = False
+            self._warn_at = expiry.warn_at(self._node.wall(), principal.expires)
         self.principal = principal
         self._host.adopt(principal)
 

@@ -243,7 +243,7 @@ class Reception:
     def _renew(self, command: Renew) -> None:
         self._who.check_known()
         if command.topic is None:
-            self._who.renew(command)
+            self._who.renew(command.reply, command.token)
         else:
             self._topics.renew(command, command.topic)
 

@@ -332,9 +332,9 @@ async def test_a_native_client_is_warned_before_its_token_ends(system: ActorSyst
     """A minute before; then it brings a newer one."""
     node = await start_node(system, with_auth())
     ada = Peer(node, "ada")
-    (welcome,) = await ada.says("auth", token=token(node, lasts=100))
-    assert 99 <= welcome["expires_in"] <= 100
-    await passes(42.0)
+    (welcome,) = await ada.says("auth", token=token(node, lasts=150))
+    assert 149 <= welcome["expires_in"] <= 150
+    await passes(92.0)
     (warning,) = [one for one in ada.heard() if one.get("action") == "expiring"]
     assert 50 <= warning["in"] <= 60
     (renewed,) = await ada.says("auth", token=token(node, lasts=1000))
@@ -343,13 +343,39 @@ async def test_a_native_client_is_warned_before_its_token_ends(system: ActorSyst
     assert ada.socket.sent_close is None
 
 
+async def test_a_client_without_a_grace_is_warned_as_well(system: ActorSystem) -> None:
+    """It has until the end of its token for a newer one, so that it has to hear of it before."""
+    node = await start_node(system, with_auth(refresh_grace=0.0))
+    ada, lazy = Peer(node, "ada"), Peer(node, "lazy")
+    for one in (ada, lazy):
+        await one.says("auth", token=token(node, lasts=150))
+    await passes(92.0)
+    assert [warnings(one) for one in (ada, lazy)] == [1, 1]
+    await ada.says("auth", token=token(node, lasts=1000))
+    await passes(60.0)
+    assert [one.socket.sent_close for one in (ada, lazy)] == [None, (3005, "connection expired")]
+
+
+async def test_who_renews_when_warned_does_not_renew_without_end(system: ActorSystem) -> None:
+    """A token that lives for less than a minute is half used up before its client hears of it."""
+    node = await start_node(system, with_auth())
+    ada = Peer(node, "ada")
+    for _ in range(3):
+        (welcome,) = await ada.says("auth", token=token(node, lasts=40))
+        assert welcome["status"] == "authenticated"
+        await passes(17.0)
+        assert warnings(ada) == 0
+        await passes(5.0)
+        assert warnings(ada) == 1
+
+
 async def test_each_identity_is_warned_of_anew(system: ActorSystem) -> None:
     """Who logged in once more, or whom app code told a later end, is told when that one comes near."""
     node = await start_node(system, with_auth())
     again, told = Peer(node, "again"), Peer(node, "told")
     for one in (again, told):
-        await one.says("auth", token=token(node, lasts=100))
-    await passes(42.0)
+        await one.says("auth", token=token(node, lasts=150))
+    await passes(92.0)
     assert [warnings(one) for one in (again, told)] == [1, 1]
     again.ref.tell(Adopt(ANONYMOUS))
     await again.says("auth", token=token(node, lasts=1000))

@@ -106,7 +106,11 @@ class Reception:
             self._sessions.feed(data)
 
     def admit(self, command: Command) -> bool:
-        """Each command takes a token, however many came in one message; whether the next may come."""
+        """
+        Each command takes a token, however many came in one message; whether the next may come.
+
+        The end of a membership needs none: its join has, and who is refused it hears of a topic that it has left.
+        """
         node, limit = self._node, None
         now, is_join = node.now(), isinstance(command, Join)
         if isinstance(command, Publish) and command.event in node.limited_events:
@@ -115,7 +119,7 @@ class Reception:
             wait = self._gate.wait_for(limit, now)
         else:
             wait = self._gate.wait_to_join(now) if is_join else self._gate.wait(now)
-        if wait > 0:
+        if wait > 0 and not self._topics.ends_one(command):
             self._too_fast(command.reply, wait, limit)
             if isinstance(command, Join):
                 self._topics.give_up(command)

@@ -143,6 +143,13 @@ class TopicRequests:
             departs = Depart(self._client, earlier.generation, "rejoined", lives_on=True, may_return=False)
             self._node.live.tell_if_live(command.topic, departs)
 
+    def ends_one(self, command: Command) -> bool:
+        """Whether it asks for the end of a membership, and is the first to."""
+        if not isinstance(command, Leave):
+            return False
+        subscription = self._members.subscriptions.get(command.topic)
+        return subscription is not None and not subscription.is_leaving
+
     def leave(self, command: Leave) -> None:
         """Also of a gateway that is about to stop: endpoints clean up after themselves. Raises Refused."""
         self._who.check_known()

@@ -77,8 +77,8 @@ class Memberships:
         if isinstance(result, Joined):
             self._outlet.put(self._wire.joined(reply.topic, result))
         elif isinstance(result, Left) and result.was_member and subscription is not None:
-            if subscription.leaving is not reply:  # its client has joined again since
-                return
+            if subscription.leaving is not reply and not subscription.is_by_server:
+                return  # its client has joined again since
             self._outlet.put(self._wire.removed(subscription.reply, "unsubscribed", may_return=False))
 
     # --- what ends them

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.behaviour import Room
-from gateway.commands import Leave, Reply
+from gateway.commands import Join, Leave, Reply
 from gateway.reasons import Refused
 from gateway.receipts import Receipt
 from tests.support.peer import KEPT, Peer, passes, settings, settle, start_node
@@ -91,6 +91,22 @@ async def test_a_replaced_join_that_was_refused_is_not_closed(system: ActorSyste
     frames = ada.heard()
     assert told(frames, "1") == [("1", "phx_reply")]
     assert told(frames, "2") == [("2", "phx_reply")]
+
+
+async def test_a_back_end_that_changes_its_mind_twice_is_heard(system: ActorSystem) -> None:
+    """Out, in and out again, before anything has run: its client learns that it is out."""
+    node = await start_node(system, settings({"*": KEPT}), behaviour=Doorman)
+    bob = Peer(node, "bob")
+    await bob.says("join_room", room="room")
+    await passes(1.0)
+    assert [one["status"] for one in bob.heard()] == ["joined"]
+    for make in (Leave, Join, Leave):
+        receipt: Receipt[Any] = Receipt("change room", node.receipt_lost)
+        receipt.then(lambda _: None)
+        bob.ref.tell(make("room", Reply("change", topic="room", receipt=receipt, is_by_server=True)))
+    await passes(5.0)
+    assert [one["action"] for one in bob.heard()] == ["unsubscribed"]
+    assert node.live.size("room") == 0
 
 
 @pytest.mark.parametrize("burst", [100, 1])

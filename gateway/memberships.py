@@ -67,8 +67,11 @@ class Memberships:
         if reply.is_of_app:
             self._tell_client(reply, result, subscription)
         self._replies.answer(reply, result)
-        if self.subscriptions.is_superseded(reply) and isinstance(result, Joined):
-            self._outlet.put(self._wire.replaced(reply))
+        superseded = self.subscriptions.superseded(reply)
+        if superseded is not None:
+            self._outlet.unmute(superseded.join.topic, superseded.generation)
+            if superseded.leaving is None and isinstance(result, Joined):
+                self._outlet.put(self._wire.replaced(reply))
 
     def _tell_client(self, reply: Reply, result: Result, subscription: Subscription | None) -> None:
         """The client learns what the server, or app code, did with its memberships."""

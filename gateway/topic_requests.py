@@ -124,12 +124,10 @@ class TopicRequests:
 
     def _replace(self, earlier: Subscription) -> None:
         """Its client learns the end of the earlier membership after what that was answered, and once."""
-        if earlier.leaving is not None and not earlier.leaving.is_of_app:  # the answer to that says so
-            return
-        if earlier.is_live:
+        if not earlier.is_live:
+            self._members.subscriptions.supersede(earlier)
+        elif earlier.leaving is None or earlier.leaving.is_of_app:  # else the answer to that says so
             self._outlet.put(self._wire.replaced(earlier.reply))
-        elif earlier.leaving is None:
-            self._members.subscriptions.supersede(earlier.reply)
 
     def give_up(self, command: Join) -> None:
         """

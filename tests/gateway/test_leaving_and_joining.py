@@ -109,6 +109,22 @@ async def test_a_back_end_that_changes_its_mind_twice_is_heard(system: ActorSyst
     assert node.live.size("room") == 0
 
 
+@pytest.mark.parametrize("between", [[], ["leave_room"], ["leave_room", "join_room", "leave_room"]])
+async def test_who_changes_its_mind_about_what_it_missed_still_hears(system: ActorSystem, between: list[str]) -> None:
+    """A join with a position and one without behind it, in one breath: everything that is said later arrives."""
+    node = await start_node(system)
+    bob = Peer(node, "bob")
+    await bob.joins("kept")
+    words = [("join_room", {"since": {"offset": 0}}), *((word, {}) for word in between), ("join_room", {})]
+    bob.socket.feed(*(json.dumps({"action": word, "room": "kept", **keys}) for word, keys in words))
+    await settle()
+    bob.heard()
+    for number in range(3):
+        node.commands.publish("kept", number, "message")
+    await settle()
+    assert bob.events() == [(1, 0), (2, 1), (3, 2)]
+
+
 @pytest.mark.parametrize("burst", [100, 1])
 async def test_a_join_that_comes_to_no_topic_ends_the_one_before_it_too(system: ActorSystem, burst: int) -> None:
     """Its client goes by the name of the later one: under that it could not even leave."""

@@ -186,7 +186,7 @@ class Identified:
     expires_in: float | None = None
     """Seconds until it has to come with a newer token; None: never."""
     joined: Mapping[str, Joined] = MappingProxyType({})
-    """The topics that the server joined it to."""
+    """The topics that the server joined it to, where the answer waits for them."""
 
 
 @attrs.frozen(eq=False)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import attrs
 
 WARN_BEFORE = 60.0
-"""Seconds: long enough for a page to ask its back end for a token twice."""
+"""Seconds: long enough for a page to ask its back end for a token twice. Of one that lives shorter it is half its life:
+a client that was warned at once would renew as fast as it can."""
 
 
 @attrs.frozen
@@ -36,18 +37,23 @@ class Over:
 Decision = LookAgain | Warn | Over
 
 
-def after(wall: float, expires: float, *, grace: float, warned: bool) -> Decision:
+def warn_at(wall: float, expires: float | None) -> float | None:
+    """When to warn of the end of an identity that is taken now; None if it has none."""
+    return None if expires is None else max(expires - WARN_BEFORE, (wall + expires) / 2)
+
+
+def after(wall: float, expires: float, *, grace: float, warn_at: float | None) -> Decision:
     """
     Decides about an identity that ends at `expires`.
 
     Args:
         grace: Seconds after `expires` in which a newer token is still taken; 0 where none can come.
-        warned: Whether the client was told.
+        warn_at: When to tell the client; None: it was told, or could not do anything about it.
     """
     if wall >= expires + grace:
         return Over()
-    if not grace or warned:
+    if warn_at is None:
         return LookAgain(expires + grace)
-    if wall >= expires - WARN_BEFORE:
+    if wall >= warn_at:
         return Warn(max(0.0, expires - wall), expires + grace)
-    return LookAgain(expires - WARN_BEFORE)
+    return LookAgain(warn_at)

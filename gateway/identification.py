@@ -3,8 +3,9 @@ Who the client of one connection is: not known yet, being found out, known, and 
 
 Theory of operation. An identity comes at one of two moments: with the upgrade request, or by the first command of a
 client whose wire has one. Either way the application's authenticators are asked first, in the session, and then the
-configured secret, here. While that is under way the client's commands are held, in order; the answer to the first
-command leaves before anything else, and carries the topics that the server has joined the client to.
+configured secret, here. While that is under way the client's commands are held, in order. On a wire that begins with it
+the answer leaves before anything else, and carries the topics that the server has joined the client to; elsewhere the
+client may be in topics already, so that it is answered at once and told of each topic as any that the server joins.
 
     UNKNOWN --first command--> OPENING --found, joined--> KNOWN --token ends, grace over--> closed
        `--------deadline-------> closed as `stale`
@@ -17,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from . import expiry
-from .commands import Identified, Identify, Join, Renew, Renewed, Reply
+from .commands import Identified, Identify, Join, Renewed, Reply
 from .connection_messages import Close
 from .identity import Principal
 from .opening import Opening
@@ -53,8 +54,8 @@ class Identification:
     """One per connection."""
 
     __slots__ = (
-        "_has_warned", "_host", "_login_until", "_node", "_opening", "_outlet", "_replies", "_ticket", "_wire",
-        "is_known", "principal",
+        "_host", "_login_until", "_node", "_opening", "_outlet", "_replies", "_ticket", "_warn_at", "_wire", "is_known",
+        "principal",
     )  # fmt: skip
 
     def __init__(self, node: Node, ticket: Ticket, host: Host, outlet: Outlet, replies: Replies) -> None:
@@ -65,9 +66,10 @@ class Identification:
         self._outlet = outlet
         self._replies = replies
         self._opening: Opening | None = None
-        self._has_warned = False
+        self._warn_at = expiry.warn_at(node.wall(), ticket.principal.expires)
+        """When to tell the client that its identity ends; None: it was told, or need not be."""
         self._login_until = 0.0
-        """Until when it has time to say who it is, as long as that is not known."""
+        """Until when it has time to say who it is."""
         self.principal = ticket.principal
         self.is_known = not wire.identifies_first and self._may_stay(ticket.principal)
 
@@ -116,7 +118,7 @@ class Identification:
     def begin(self, command: Identify) -> None:
         """The client says who it is."""
         if self.is_known and self.principal.is_authenticated:
-            self._again(command.reply, command.token)
+            self.renew(command.reply, command.token)
             return
         self._opening = Opening(command)
         if self._node.authenticators and (command.token or command.data):
@@ -130,7 +132,7 @@ class Identification:
             self._found_at_upgrade(principal)
             return
         if self._opening is None or self._opening.command is not command:
-            return  # it was closed meanwhile
+            return  # its connection ends
         try:
             self._welcome(self._opening, self._decide(principal, command.token))
         except InvalidToken:
@@ -140,16 +142,25 @@ class Identification:
 
     def _refuse(self, opening: Opening, error: Refused) -> None:
         """On a wire that begins with a token nothing more can be done; elsewhere the client goes on as whom it was."""
-        self._opening = None
         self._replies.answer(opening.command.reply, error)
+        self._opening = None
         if not self._wire.identifies_first:
             self._go_on(opening)
+            return
+        for command in opening.held:
+            self._replies.give(command.reply.size_bytes)
 
     def _go_on(self, opening: Opening) -> None:
         """With what was held behind it, as far as to the next one that says who the client is: that holds the rest."""
         for command in opening.held:
             if not self.holds(command):
                 self._host.carry_out(command)
+
+    def drop(self) -> None:
+        """The connection ends: whoever is being found out comes in no more, and what waits behind that is not done."""
+        opening, self._opening = self._opening, None
+        for command in () if opening is None else (opening.command, *opening.held):
+            self._replies.give(command.reply.size_bytes)
 
     def _found_at_upgrade(self, found: Principal | Refused | InvalidToken | None) -> None:
         try:
@@ -187,10 +198,10 @@ class Identification:
         self._adopt(principal)
         self._watch_expiry()
         joins = [self._join_of(opening, topic) for topic in dict.fromkeys(principal.topics)]
-        if joins:
+        if joins and self._wire.identifies_first:
             self._outlet.hold()
-        for join in joins:
-            opening.expect(join.reply)
+            for join in joins:
+                opening.expect(join.reply)
         for join in joins:
             self._host.join_for_server(join)
         self._finish_if_complete()
@@ -226,19 +237,15 @@ class Identification:
 
     # --- a newer token
 
-    def renew(self, command: Renew) -> None:
+    def renew(self, reply: Reply, token: str | None) -> None:
         """Of the connection."""
-        self._again(command.reply, command.token)
-
-    def _again(self, reply: Reply, token: str | None) -> None:
         try:
-            principal = self._from_token(token or "")
+            principal = self._from_token(token)
             if principal.id != self.principal.id:
                 raise InvalidToken("it is of another user; open another connection")
         except InvalidToken:
             self._invalid(reply)
             return
-        self._has_warned = False
         self._adopt(principal)
         self._watch_expiry()
         self._replies.answer(reply, Renewed(self._ticket.client, self._expires_in()))
@@ -247,7 +254,6 @@ class Identification:
         """A wire that begins with a token ends with a bad one."""
         error = Refused("unauthorized", "invalid token")
         if self._wire.identifies_first:
-            self._opening = None
             self._host.end(Close("invalid_token", ended_by="auth"))
         elif self._opening is not None:
             self._refuse(self._opening, error)
@@ -261,10 +267,10 @@ class Identification:
         wall, hard, expires = self._node.wall(), self._ticket.expires_at, self.principal.expires
         ends = [hard] if hard is not None else []
         if expires is not None:
-            grace = self._node.auth.refresh_grace if self._wire.renews else 0.0
-            decision = expiry.after(wall, expires, grace=grace, warned=self._has_warned)
+            grace, warn_at = (self._node.auth.refresh_grace, self._warn_at) if self._wire.renews else (0.0, None)
+            decision = expiry.after(wall, expires, grace=grace, warn_at=warn_at)
             if isinstance(decision, expiry.Warn):
-                self._has_warned = True
+                self._warn_at = None
                 self._outlet.put(self._wire.expiring(decision.seconds))
             ends.append(wall if isinstance(decision, expiry.Over) else decision.at)
         if not ends:
@@ -283,6 +289,8 @@ class Identification:
         return None if expires is None else max(0.0, expires - self._node.wall())
 
     def _adopt(self, principal: Principal) -> None:
+        if principal.expires != self.principal.expires:
+            self._warn_at = expiry.warn_at(self._node.wall(), principal.expires)
         self.principal = principal
         self._host.adopt(principal)
 

@@ -67,8 +67,11 @@ class Memberships:
         if reply.is_of_app:
             self._tell_client(reply, result, subscription)
         self._replies.answer(reply, result)
-        if self.subscriptions.is_superseded(reply) and isinstance(result, Joined):
-            self._outlet.put(self._wire.replaced(reply))
+        superseded = self.subscriptions.superseded(reply)
+        if superseded is not None:
+            self._outlet.unmute(superseded.join.topic, superseded.generation)
+            if superseded.leaving is None and isinstance(result, Joined):
+                self._outlet.put(self._wire.replaced(reply))
 
     def _tell_client(self, reply: Reply, result: Result, subscription: Subscription | None) -> None:
         """The client learns what the server, or app code, did with its memberships."""
@@ -77,6 +80,8 @@ class Memberships:
         if isinstance(result, Joined):
             self._outlet.put(self._wire.joined(reply.topic, result))
         elif isinstance(result, Left) and result.was_member and subscription is not None:
+            if subscription.leaving is not reply and not subscription.is_by_server:
+                return  # its client has joined again since
             self._outlet.put(self._wire.removed(subscription.reply, "unsubscribed", may_return=False))
 
     # --- what ends them

@@ -106,7 +106,11 @@ class Reception:
             self._sessions.feed(data)
 
     def admit(self, command: Command) -> bool:
-        """Each command takes a token, however many came in one message; whether the next may come."""
+        """
+        Each command takes a token, however many came in one message; whether the next may come.
+
+        The end of a membership needs none: its join has, and who is refused it hears of a topic that it has left.
+        """
         node, limit = self._node, None
         now, is_join = node.now(), isinstance(command, Join)
         if isinstance(command, Publish) and command.event in node.limited_events:
@@ -115,8 +119,10 @@ class Reception:
             wait = self._gate.wait_for(limit, now)
         else:
             wait = self._gate.wait_to_join(now) if is_join else self._gate.wait(now)
-        if wait > 0:
+        if wait > 0 and not self._topics.ends_one(command):
             self._too_fast(command.reply, wait, limit)
+            if isinstance(command, Join):
+                self._topics.give_up(command)
         elif not self._who.holds(command) and not (self._clearance is not None and self._clearance.holds(command)):
             self._act(command)
         return self._ending.closing is None
@@ -152,6 +158,8 @@ class Reception:
                 _ACTS[type(command)](self, command)
         except Refused as error:
             self._refuse(command.reply, error)
+            if isinstance(command, Join):
+                self._topics.give_up(command)
         except Unanswered as unanswered:
             self._wait(command, unanswered.action)
         except InvalidToken:
@@ -212,6 +220,7 @@ class Reception:
 
     def drop_waiting(self) -> None:
         """The connection ends: what was not answered is not done."""
+        self._who.drop()
         for command in () if self._clearance is None else self._clearance.give_up():
             self._replies.give(command.reply.size_bytes)
 
@@ -238,7 +247,7 @@ class Reception:
     def _renew(self, command: Renew) -> None:
         self._who.check_known()
         if command.topic is None:
-            self._who.renew(command)
+            self._who.renew(command.reply, command.token)
         else:
             self._topics.renew(command, command.topic)
 

@@ -17,10 +17,14 @@ class Subscription:
     generation: int
     join: Join
     is_live: bool = False
-    is_leaving: bool = False
-    """Whether its client asked to leave: it may join again at once, what the topic answers comes in that order."""
+    leaving: Reply | None = None
+    """Of the first leave that was asked for: it may join again at once, what the topic answers comes in that order."""
     expires: float | None = None
     """Wall-clock seconds at which the permission to be here ends."""
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.leaving is not None
 
     @property
     def reply(self) -> Reply:
@@ -41,7 +45,7 @@ class Subscriptions:
         self._max_topics = max_topics
         self._generation = 0
         self._by_topic: dict[str, Subscription] = {}
-        self._superseded: tuple[Reply, ...] = ()
+        self._superseded: tuple[Subscription, ...] = ()
 
     def get(self, topic: str) -> Subscription | None:
         return self._by_topic.get(topic)
@@ -68,16 +72,16 @@ class Subscriptions:
             return False
         return sum(not one.is_leaving for one in self._by_topic.values()) >= self._max_topics
 
-    def supersede(self, reply: Reply) -> None:
+    def supersede(self, subscription: Subscription) -> None:
         """Another join of the same topic came before this one was answered."""
-        self._superseded = (*self._superseded, reply)
+        self._superseded = (*self._superseded, subscription)
 
-    def is_superseded(self, reply: Reply) -> bool:
-        """Whether that happened to the join that is answered now; asked once."""
-        if reply not in self._superseded:
-            return False
-        self._superseded = tuple(one for one in self._superseded if one is not reply)
-        return True
+    def superseded(self, reply: Reply) -> Subscription | None:
+        """What is answered now, if that has happened to it; asked once."""
+        found = next((one for one in self._superseded if one.reply is reply), None)
+        if found is not None:
+            self._superseded = tuple(one for one in self._superseded if one is not found)
+        return found
 
     def find(self, reply: Reply) -> Subscription | None:
         """The subscription that this reply's join began, if it is still that one."""

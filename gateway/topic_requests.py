@@ -18,7 +18,7 @@ from .limits import check_event_name, check_topic_name
 from .presence import MAX_INFO
 from .reasons import Refused
 from .shared_buckets import NOBODY
-from .topic_messages import Answer, Origin, Submit
+from .topic_messages import Answer, Depart, Origin, Submit
 
 if TYPE_CHECKING:
     from actors import ActorRef
@@ -124,12 +124,29 @@ class TopicRequests:
 
     def _replace(self, earlier: Subscription) -> None:
         """Its client learns the end of the earlier membership after what that was answered, and once."""
-        if earlier.is_leaving:  # the answer to that says so
-            return
-        if earlier.is_live:
+        if not earlier.is_live:
+            self._members.subscriptions.supersede(earlier)
+        elif earlier.leaving is None or earlier.leaving.is_of_app:  # else the answer to that says so
             self._outlet.put(self._wire.replaced(earlier.reply))
-        else:
-            self._members.subscriptions.supersede(earlier.reply)
+
+    def give_up(self, command: Join) -> None:
+        """
+        A join that was refused before it came to its topic.
+
+        Where joins have names (Phoenix) its client goes by the later one: it has given up the membership before it, and
+        could not even leave that any more. Elsewhere that stays.
+        """
+        earlier = self._members.subscriptions.get(command.topic)
+        if earlier is not None and _is_stale(command.join_ref, earlier):
+            departs = Depart(self._client, earlier.generation, "rejoined", lives_on=True, may_return=False)
+            self._node.live.tell_if_live(command.topic, departs)
+
+    def ends_one(self, command: Command) -> bool:
+        """Whether it asks for the end of a membership, and is the first to."""
+        if not isinstance(command, Leave):
+            return False
+        subscription = self._members.subscriptions.get(command.topic)
+        return subscription is not None and not subscription.is_leaving
 
     def leave(self, command: Leave) -> None:
         """Also of a gateway that is about to stop: endpoints clean up after themselves. Raises Refused."""
@@ -142,7 +159,7 @@ class TopicRequests:
             self._replies.answer(command.reply, Done())
         else:
             self._node.live.tell(command.topic, Submit(self.origin, command, subscription.generation))
-            subscription.is_leaving = True
+            subscription.leaving = subscription.leaving or command.reply
 
     def renew(self, command: Renew, topic: str) -> None:
         """A newer permission to be there. Raises Refused, InvalidToken."""

@@ -126,11 +126,7 @@ def _handled_body(reply: Reply, result: Handled) -> Shape:
 
 
 def _identified_body(reply: Reply, result: Identified) -> Shape:
-    body: Shape = {"status": "authenticated", "user": result.principal.id, **_expiry(result.expires_in)}
-    if result.joined:
-        joins = result.joined.items()
-        body["subscribed"] = {topic: _join_body(Reply("subscribe", topic=topic), one) for topic, one in joins}
-    return body
+    return {"status": "authenticated", "user": result.principal.id, **_expiry(result.expires_in)}
 
 
 def _renewed_body(reply: Reply, result: Renewed) -> Shape:

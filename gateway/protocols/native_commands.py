@@ -126,6 +126,8 @@ def _pong(frame: Frame, reply: Reply) -> Command:
 
 
 def _auth(frame: Frame, reply: Reply) -> Command:
+    if not frame.token and not frame.data:  # a page that has lost its token would be told that it is logged in
+        return Invalid(reply, Refused("bad_request", "'auth' needs a \"token\""), counts=False)
     return Identify(reply, frame.token, bytes(frame.data) or None)
 
 

@@ -9,14 +9,18 @@ import jwt
 import pytest
 
 from gateway import WebSocket, WebSocketEndpoint
-from gateway.events import ConnectionIdentified
-from gateway.identity import Principal
+from gateway.behaviour import Room
+from gateway.connection_messages import Adopt
+from gateway.events import ConnectionIdentified, RoomJoined
+from gateway.identity import ANONYMOUS, Principal
 from gateway.passage import Passage
+from gateway.protocols.centrifuge import CentrifugeWire
 from gateway.topic_settings import TopicSettings
 from tests.support.endpoint_peer import endpoint_peer, opened
+from tests.support.fake_socket import FakeSocket
 from tests.support.issuer import token, with_auth
 from tests.support.late_engine import LateEngine
-from tests.support.peer import KEPT, PLAIN, Peer, passes, settings, settle, start_node
+from tests.support.peer import KEPT, PLAIN, Peer, facts_of, passes, settings, settle, start_node
 from tests.support.wire_peers import Centrifuge
 
 if TYPE_CHECKING:
@@ -26,6 +30,25 @@ if TYPE_CHECKING:
 
 CLOSED = TopicSettings(join="nobody", publish="nobody")
 MEMBERS = TopicSettings(join="authenticated", publish="authenticated")
+
+
+class Doorman(Room):
+    """Thinks for a second before it lets anybody in."""
+
+    async def on_join(self, member: Any, params: object) -> None:
+        await passes(1.0)
+
+
+class Later:
+    """Knows nobody, after half a second."""
+
+    async def __call__(self, handshake: Any) -> None:
+        await passes(0.5)
+
+
+def warnings(one: Peer) -> int:
+    """How often it was told that its identity ends, since the last look."""
+    return sum(frame.get("action") == "expiring" for frame in one.heard())
 
 
 # --- the first command
@@ -98,6 +121,21 @@ async def test_a_bad_token_closes_for_good_and_an_expired_one_asks_for_another(s
     await late.asks(subscribe={"channel": "kept"})
     assert late.socket.sent_close is not None
     assert late.socket.sent_close[0] == 3501
+
+
+async def test_what_was_said_behind_a_login_that_was_refused_takes_no_credit(system: ActorSystem) -> None:
+    """It is not done, and the socket is read on: the client may close it."""
+    node = await start_node(system, with_auth())
+    one = Centrifuge(node)
+    commands = [{"id": 2 + number, "subscribe": {"channel": f"c{number}"}} for number in range(99)]
+    old = {"id": 1, "connect": {"token": token(node, lasts=-5, channels=["kept"])}}
+    node.authenticators = (Later(),)
+    one.socket.feed(json.dumps(old), *map(json.dumps, commands))
+    await settle()
+    assert not one.socket.is_reading
+    await passes(1.0)
+    assert one.socket.is_reading
+    assert [frame["error"]["code"] for frame in one.heard()] == [109]
 
 
 async def test_who_does_not_say_in_time_who_it_is_is_closed(system: ActorSystem) -> None:
@@ -212,6 +250,39 @@ async def test_commands_wait_in_order_while_the_client_is_being_found_out(system
     assert [frame["id"] for frame in one.heard() if "id" in frame] == [1, 2, 3, 4]
 
 
+async def test_a_login_in_mid_session_holds_nothing_up(system: ActorSystem) -> None:
+    """Its answer comes at once; topics of the token follow when they have let it in, and the others go on."""
+    node = await start_node(system, with_auth(), behaviour=Doorman)
+    ada = Peer(node, "ada")
+    await ada.joins("kept")
+    (welcome,) = await ada.says("auth", token=token(node, channels=["room"]), ref=1)
+    assert (welcome["ref"], welcome["status"]) == (1, "authenticated")
+    node.commands.publish("kept", "meanwhile", "message")
+    await settle()
+    assert ada.events() == [(1, "meanwhile")]
+    await passes(2.0)
+    (subscribed,) = ada.heard()
+    assert (subscribed["action"], subscribed["channel"]) == ("subscribed", "room")
+
+
+async def test_what_was_said_before_a_login_is_answered_before_what_comes_of_it(system: ActorSystem) -> None:
+    """Who leaves a topic and is joined to it by its token hears both, in this order, and is a member."""
+    node = await start_node(system, with_auth())
+    ada = Peer(node, "ada")
+    await ada.joins("kept")
+    ada.socket.feed(
+        json.dumps({"action": "leave_room", "room": "kept"}),
+        json.dumps({"action": "auth", "token": token(node, channels=["kept"])}),
+    )
+    await settle()
+    node.commands.publish("kept", 1, "message")
+    await settle()
+    heard = [one.get("action") or one["status"] for one in ada.heard()]
+    assert sorted(heard[:2]) == ["authenticated", "left"]
+    assert heard[2:] == ["subscribed", "event"]
+    assert node.live.size("kept") == 1
+
+
 @pytest.mark.parametrize("first", ["nobody's", "a guest's"])
 async def test_what_waits_behind_a_second_attempt_goes_on_waiting(system: ActorSystem, first: str) -> None:
     """A first token that is not taken, or makes nobody of its client, lets go on until the next one and no further."""
@@ -261,15 +332,58 @@ async def test_a_native_client_is_warned_before_its_token_ends(system: ActorSyst
     """A minute before; then it brings a newer one."""
     node = await start_node(system, with_auth())
     ada = Peer(node, "ada")
-    (welcome,) = await ada.says("auth", token=token(node, lasts=100))
-    assert 99 <= welcome["expires_in"] <= 100
-    await passes(42.0)
+    (welcome,) = await ada.says("auth", token=token(node, lasts=150))
+    assert 149 <= welcome["expires_in"] <= 150
+    await passes(92.0)
     (warning,) = [one for one in ada.heard() if one.get("action") == "expiring"]
     assert 50 <= warning["in"] <= 60
     (renewed,) = await ada.says("auth", token=token(node, lasts=1000))
     assert renewed["status"] == "authenticated"
     await passes(200.0)
     assert ada.socket.sent_close is None
+
+
+async def test_a_client_without_a_grace_is_warned_as_well(system: ActorSystem) -> None:
+    """It has until the end of its token for a newer one, so that it has to hear of it before."""
+    node = await start_node(system, with_auth(refresh_grace=0.0))
+    ada, lazy = Peer(node, "ada"), Peer(node, "lazy")
+    for one in (ada, lazy):
+        await one.says("auth", token=token(node, lasts=150))
+    await passes(92.0)
+    assert [warnings(one) for one in (ada, lazy)] == [1, 1]
+    await ada.says("auth", token=token(node, lasts=1000))
+    await passes(60.0)
+    assert [one.socket.sent_close for one in (ada, lazy)] == [None, (3005, "connection expired")]
+
+
+async def test_who_renews_when_warned_does_not_renew_without_end(system: ActorSystem) -> None:
+    """A token that lives for less than a minute is half used up before its client hears of it."""
+    node = await start_node(system, with_auth())
+    ada = Peer(node, "ada")
+    for _ in range(3):
+        (welcome,) = await ada.says("auth", token=token(node, lasts=40))
+        assert welcome["status"] == "authenticated"
+        await passes(17.0)
+        assert warnings(ada) == 0
+        await passes(5.0)
+        assert warnings(ada) == 1
+
+
+async def test_each_identity_is_warned_of_anew(system: ActorSystem) -> None:
+    """Who logged in once more, or whom app code told a later end, is told when that one comes near."""
+    node = await start_node(system, with_auth())
+    again, told = Peer(node, "again"), Peer(node, "told")
+    for one in (again, told):
+        await one.says("auth", token=token(node, lasts=150))
+    await passes(92.0)
+    assert [warnings(one) for one in (again, told)] == [1, 1]
+    again.ref.tell(Adopt(ANONYMOUS))
+    await again.says("auth", token=token(node, lasts=1000))
+    told.ref.tell(Adopt(Principal("ada", expires=node.wall() + 1000)))
+    await passes(900.0)
+    assert [warnings(one) for one in (again, told)] == [0, 0]
+    await passes(45.0)
+    assert [warnings(one) for one in (again, told)] == [1, 1]
 
 
 async def test_nobody_becomes_somebody_else(system: ActorSystem) -> None:
@@ -317,3 +431,31 @@ async def test_an_authenticator_that_fails_is_answered_and_harms_nobody_else(
     one = Centrifuge(node)
     (reply,) = await one.asks(connect={"token": "x"})
     assert reply["error"] == {"code": 100, "message": "internal server error", "temporary": True}
+
+
+async def test_who_is_closed_while_it_logs_in_does_not_come_in_any_more(system: ActorSystem) -> None:
+    """Its peer may take its time over the close; until then it is nobody, in no topic, and owes no credit."""
+    moves = facts_of(system, ConnectionIdentified, RoomJoined)
+
+    async def knows(handshake: Any) -> Principal:
+        await passes(2.0)
+        return Principal("grace", topics=("kept",))
+
+    node = await start_node(system)
+    node.authenticators = (knows,)
+    one = Peer(node, wire=CentrifugeWire(), socket=FakeSocket(answers_close=False))
+    two = Peer(node, socket=FakeSocket(answers_close=False))
+    one.socket.feed('{"id":1,"connect":{"token":"x"}}\n{"id":2,"subscribe":{"channel":"kept"}}')
+    two.socket.feed('{"action":"auth","token":"x"}', '{"action":"join_room","room":"kept"}')
+    await settle()
+    for peer in (one, two):
+        node.directory.close(peer.client, "disconnected")
+    await passes(5.0)
+    assert [peer.socket.sent_close[0] for peer in (one, two) if peer.socket.sent_close] == [3503, 3503]
+    assert moves == []
+    assert node.directory.of("grace") == ()
+    for peer in (one, two):
+        credit = peer.ref._actor._gate.credit
+        assert (credit.commands, credit.bytes) == (0, 0)
+        peer.socket.end()
+    await settle()

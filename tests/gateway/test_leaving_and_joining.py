@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.behaviour import Room
+from gateway.commands import Join, Leave, Reply
 from gateway.reasons import Refused
-from tests.support.peer import KEPT, passes, settings, settle, start_node
+from gateway.receipts import Receipt
+from tests.support.peer import KEPT, Peer, passes, settings, settle, start_node
 from tests.support.wire_peers import Centrifuge, Phoenix
 
 if TYPE_CHECKING:
@@ -36,6 +38,12 @@ async def answers(client: Centrifuge, *commands: dict[str, Any]) -> list[Any]:
     client.socket.feed("\n".join(map(json.dumps, commands)))
     await settle()
     return [frame for frame in client.heard() if "push" not in frame]
+
+
+def is_put_out(client: Peer) -> None:
+    """As the HTTP API does it; nothing has run yet."""
+    receipt: Receipt[Any] = Receipt("unsubscribe kept", client.node.receipt_lost)
+    client.ref.tell(Leave("kept", Reply("unsubscribe", topic="kept", receipt=receipt, is_by_server=True)))
 
 
 @pytest.mark.parametrize("times", [1, 2, 20])
@@ -85,6 +93,63 @@ async def test_a_replaced_join_that_was_refused_is_not_closed(system: ActorSyste
     assert told(frames, "2") == [("2", "phx_reply")]
 
 
+async def test_a_back_end_that_changes_its_mind_twice_is_heard(system: ActorSystem) -> None:
+    """Out, in and out again, before anything has run: its client learns that it is out."""
+    node = await start_node(system, settings({"*": KEPT}), behaviour=Doorman)
+    bob = Peer(node, "bob")
+    await bob.says("join_room", room="room")
+    await passes(1.0)
+    assert [one["status"] for one in bob.heard()] == ["joined"]
+    for make in (Leave, Join, Leave):
+        receipt: Receipt[Any] = Receipt("change room", node.receipt_lost)
+        receipt.then(lambda _: None)
+        bob.ref.tell(make("room", Reply("change", topic="room", receipt=receipt, is_by_server=True)))
+    await passes(5.0)
+    assert [one["action"] for one in bob.heard()] == ["unsubscribed"]
+    assert node.live.size("room") == 0
+
+
+@pytest.mark.parametrize("between", [[], ["leave_room"], ["leave_room", "join_room", "leave_room"]])
+async def test_who_changes_its_mind_about_what_it_missed_still_hears(system: ActorSystem, between: list[str]) -> None:
+    """A join with a position and one without behind it, in one breath: everything that is said later arrives."""
+    node = await start_node(system)
+    bob = Peer(node, "bob")
+    await bob.joins("kept")
+    words = [("join_room", {"since": {"offset": 0}}), *((word, {}) for word in between), ("join_room", {})]
+    bob.socket.feed(*(json.dumps({"action": word, "room": "kept", **keys}) for word, keys in words))
+    await settle()
+    bob.heard()
+    for number in range(3):
+        node.commands.publish("kept", number, "message")
+    await settle()
+    assert bob.events() == [(1, 0), (2, 1), (3, 2)]
+
+
+@pytest.mark.parametrize("burst", [100, 1])
+async def test_a_join_that_comes_to_no_topic_ends_the_one_before_it_too(system: ActorSystem, burst: int) -> None:
+    """Its client goes by the name of the later one: under that it could not even leave."""
+    node = await start_node(system, settings(burst=burst, max_topics_per_connection=burst))
+    ada = Phoenix(node)
+    await ada.pushes(["1", "1", "kept", "phx_join", {}])
+    if burst == 1:
+        await ada.pushes(["1", "2", "kept", "said", {}])
+    frames = await ada.pushes(["3", "3", "kept", "phx_join", {"gw": {"info": "x" * 5000}}])
+    assert (told(frames, "3"), told(frames, "1")) == ([("3", "phx_reply")], [("1", "phx_close")])
+    assert node.live.size("kept") == 0
+
+
+async def test_a_join_that_comes_to_no_topic_ends_one_that_is_on_its_way(system: ActorSystem) -> None:
+    """It is answered as one that has left."""
+    node = await start_node(system, settings({"*": KEPT}), behaviour=Doorman)
+    ada = Phoenix(node)
+    too_much = {"gw": {"info": "x" * 5000}}
+    frames = await ada.pushes(["1", "1", "room", "phx_join", {}], ["2", "2", "room", "phx_join", too_much])
+    await passes(3.0)
+    frames += ada.heard()
+    assert [(ref, payload["status"]) for _, ref, _, _, payload in frames] == [("2", "error"), ("1", "error")]
+    assert node.live.size("room") == 0
+
+
 async def test_a_leave_closes_once_also_if_a_join_follows_at_once(system: ActorSystem) -> None:
     """The answer to the leave says it; the join behind it has nothing to replace."""
     node = await start_node(system)
@@ -94,6 +159,21 @@ async def test_a_leave_closes_once_also_if_a_join_follows_at_once(system: ActorS
     )
     assert told(frames, "1") == [("1", "phx_reply"), ("2", "phx_reply"), ("1", "phx_close")]
     assert told(frames, "3") == [("3", "phx_reply")]
+
+
+async def test_a_back_end_that_ends_a_membership_does_not_end_the_one_behind_it(system: ActorSystem) -> None:
+    """Its client joins again in the same moment: it is a member, and takes the end of the earlier one for nothing."""
+    node = await start_node(system)
+    ada, bob = Phoenix(node, "ada"), Peer(node, "bob")
+    await ada.pushes(["1", "1", "kept", "phx_join", {}])
+    await bob.joins("kept")
+    is_put_out(ada)
+    frames = await ada.pushes(["2", "2", "kept", "phx_join", {}])
+    is_put_out(bob)
+    heard = await bob.says("join_room", room="kept", ref=2)
+    assert (told(frames, "1"), told(frames, "2")) == ([("1", "phx_close")], [("2", "phx_reply")])
+    assert [one["action"] for one in heard] == ["join_room"]
+    assert node.live.size("kept") == 2
 
 
 async def test_who_leaves_makes_room_at_once(system: ActorSystem) -> None:

@@ -206,3 +206,22 @@ async def test_a_page_may_join_all_its_topics_at_once_and_no_more(system: ActorS
         await one.asks(unsubscribe={"channel": f"c{number + 2}"})
     (refused,) = await one.asks(subscribe={"channel": "c2"})
     assert refused["error"]["code"] == 111
+
+
+async def test_a_page_may_leave_all_its_topics_at_once_and_no_more(system: ActorSystem) -> None:
+    """Who is refused that would hear of what it has left, and phoenix.js does not ask again; no other leave is free."""
+    node = await start_node(system, settings(messages_per_second=1.0, burst=5, max_topics_per_connection=50))
+    one, ada = Centrifuge(node), Phoenix(node)
+    await one.connects()
+    names = [f"c{number}" for number in range(2, 52)]
+    await ada.pushes(*(["1", name, name, "phx_join", {}] for name in names))
+    frames = await ada.pushes(*(["1", name, name, "phx_leave", {}] for name in names))
+    assert {frame[4]["status"] for frame in frames if frame[3] == "phx_reply"} == {"ok"}
+    one.socket.feed(*(f'{{"id":{n},"subscribe":{{"channel":"c{n}"}}}}' for n in range(2, 52)))
+    one.socket.feed(*(f'{{"id":{n},"unsubscribe":{{"channel":"c{n}"}}}}' for n in range(2, 52)))
+    await settle()
+    assert sum("unsubscribe" in frame for frame in one.heard()) == 50
+    assert [node.live.size(name) for name in names] == [0] * 50
+    one.socket.feed(*(f'{{"id":{n},"unsubscribe":{{"channel":"c{n}"}}}}' for n in range(2, 9)))
+    await settle()
+    assert [frame["error"]["code"] for frame in one.heard() if "error" in frame] == [111] * 7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import attrs
 
@@ -21,7 +21,7 @@ class Mailbox:
     capacity: int | None = None
     """Messages that may wait. None: no bound, right for trusted senders; `high_water` makes a backlog seen."""
 
-    overflow: Overflow = "unbounded"
+    overflow: Overflow = attrs.field(default="unbounded", validator=attrs.validators.in_(get_args(Overflow)))
     """What a full mailbox does: `fail` raises MailboxFull in the sender; the drops make dead letters, never silence."""
 
     high_water: int | None = 10_000

@@ -1,4 +1,4 @@
-"""What says how actors are kept is refused where it is written when it cannot be meant; a type checker says the same."""
+"""What says how actors are kept is refused where it is written if it cannot be meant, as a type checker would."""
 
 from __future__ import annotations
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import attrs
+
+from .words import one_of
 
 Overflow = Literal["unbounded", "fail", "drop_newest", "drop_oldest"]
 
@@ -21,7 +23,7 @@ class Mailbox:
     capacity: int | None = None
     """Messages that may wait. None: no bound, right for trusted senders; `high_water` makes a backlog seen."""
 
-    overflow: Overflow = attrs.field(default="unbounded", validator=attrs.validators.in_(get_args(Overflow)))
+    overflow: Overflow = attrs.field(default="unbounded", validator=one_of(Overflow))
     """What a full mailbox does: `fail` raises MailboxFull in the sender; the drops make dead letters, never silence."""
 
     high_water: int | None = 10_000

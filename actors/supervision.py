@@ -7,10 +7,12 @@ supervisor's budget whether it may be mended once more, the back-off when. Nobod
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
-from attrs.validators import ge, gt, in_, le, optional
+from attrs.validators import ge, gt, le, optional
+
+from .words import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +40,7 @@ ExitReason = Literal["stopped", "failed", "killed", "shutdown", "gave_up"]
 class ChildSpec:
     """How a supervisor treats one child."""
 
-    restart: RestartType = attrs.field(default="transient", validator=in_(get_args(RestartType)))
+    restart: RestartType = attrs.field(default="transient", validator=one_of(RestartType))
 
     shutdown: float | None = attrs.field(default=None, validator=optional(ge(0)))
     """Seconds it may take to stop before its handler is cancelled. None: 5 s for a worker; no limit for a supervisor
@@ -103,15 +105,15 @@ class Backoff:
 class SupervisorSpec:
     """How an actor supervises its children; a class attribute `supervision` of the parent."""
 
-    strategy: Strategy = attrs.field(default="one_for_one", validator=in_(get_args(Strategy)))
+    strategy: Strategy = attrs.field(default="one_for_one", validator=one_of(Strategy))
     intensity: int = attrs.field(default=5, validator=ge(0))
     """Restarts within `period` that are forgiven; 0 forgives none."""
     period: float = attrs.field(default=30.0, validator=gt(0))
-    scope: Scope = attrs.field(default="supervisor", validator=in_(get_args(Scope)))
+    scope: Scope = attrs.field(default="supervisor", validator=one_of(Scope))
     """Whose budget a restart is charged to. `child` for dynamic supervisors: else two crashing children stop all."""
-    on_exceeded: OnExceeded = attrs.field(default="escalate", validator=in_(get_args(OnExceeded)))
+    on_exceeded: OnExceeded = attrs.field(default="escalate", validator=one_of(OnExceeded))
     backoff: Backoff = Backoff()
-    auto_shutdown: AutoShutdown = attrs.field(default="never", validator=in_(get_args(AutoShutdown)))
+    auto_shutdown: AutoShutdown = attrs.field(default="never", validator=one_of(AutoShutdown))
 
 
 ONE_FOR_ONE = SupervisorSpec()

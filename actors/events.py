@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pykka
 
@@ -143,8 +143,17 @@ class EventStream:
     actor whose bounded mailbox refuses a `DeadLetter` would be told of that one, and so on. `withheld` counts those.
     """
 
-    def __init__(self, on_error: Callable[[BaseException, object], None]) -> None:
+    def __init__(
+        self,
+        on_error: Callable[[BaseException, object], None],
+        unheard: Mapping[type, Callable[[Any], object]] | None = None,
+    ) -> None:
+        """
+        Args:
+            unheard: By class of fact, what is called while nobody subscribes to it.
+        """
         self._subscriptions: dict[type, tuple[Subscription, ...]] = {}
+        self._unheard = {fact: (Subscription(call, False),) for fact, call in (unheard or {}).items()}
         self._on_error = on_error
         self._on_stack: set[tuple[int, object]] = set()
         self.withheld: Counter[str] = Counter()
@@ -170,7 +179,8 @@ class EventStream:
         return fact in self._subscriptions
 
     def publish(self, fact: object) -> None:
-        for one in self._subscriptions.get(type(fact), ()):
+        kind = type(fact)
+        for one in self._subscriptions.get(kind, ()) or self._unheard.get(kind, ()):
             self._tell(one, fact)
 
     def _tell(self, one: Subscription, fact: object) -> None:

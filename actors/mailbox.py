@@ -6,6 +6,8 @@ from typing import Literal
 
 import attrs
 
+from .words import one_of
+
 Overflow = Literal["unbounded", "fail", "drop_newest", "drop_oldest"]
 
 
@@ -21,7 +23,7 @@ class Mailbox:
     capacity: int | None = None
     """Messages that may wait. None: no bound, right for trusted senders; `high_water` makes a backlog seen."""
 
-    overflow: Overflow = "unbounded"
+    overflow: Overflow = attrs.field(default="unbounded", validator=one_of(Overflow))
     """What a full mailbox does: `fail` raises MailboxFull in the sender; the drops make dead letters, never silence."""
 
     high_water: int | None = 10_000

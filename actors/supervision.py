@@ -10,6 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
+from attrs.validators import ge, gt, le, optional
+
+from .words import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,9 +40,9 @@ ExitReason = Literal["stopped", "failed", "killed", "shutdown", "gave_up"]
 class ChildSpec:
     """How a supervisor treats one child."""
 
-    restart: RestartType = "transient"
+    restart: RestartType = attrs.field(default="transient", validator=one_of(RestartType))
 
-    shutdown: float | None = None
+    shutdown: float | None = attrs.field(default=None, validator=optional(ge(0)))
     """Seconds it may take to stop before its handler is cancelled. None: 5 s for a worker; no limit for a supervisor
     (`Actor.is_supervisor`) or while it waits for its children, who bring their own. 0 kills at once. However it ends,
     each hook of its end, such as `on_stop`, has as long: None is 5 s there, and less than a second is one."""
@@ -75,18 +78,18 @@ TRANSIENT = ChildSpec()
 class Backoff:
     """Seconds before a restart: at once the first time, then doubling, forgotten after a while of health."""
 
-    initial: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    initial: float = attrs.field(default=0.0, validator=ge(0))
     """Seconds before the first restart. A single crash is most often a bad message: mended without delay."""
-    min: float = attrs.field(default=0.1, validator=attrs.validators.ge(0))
+    min: float = attrs.field(default=0.1, validator=ge(0))
     """Seconds before the second. 100 ms: a dependency that blinked is back, and a person has not noticed."""
-    max: float = attrs.field(default=10.0, validator=attrs.validators.ge(0))
+    max: float = attrs.field(default=10.0, validator=ge(0))
     """Seconds at most. 10: whoever mends the cause sees the effect at once."""
-    factor: float = attrs.field(default=2.0, validator=attrs.validators.ge(1))
+    factor: float = attrs.field(default=2.0, validator=ge(1))
     """By which each further delay is longer. 2 as everywhere: ten failures reach any limit one wants."""
-    jitter: float = attrs.field(default=0.2, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
+    jitter: float = attrs.field(default=0.2, validator=[ge(0), le(1)])
     """Fraction by which a delay is spread both ways, so that many children do not come back in step. The longest are
     spread below `max`."""
-    reset_after: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
+    reset_after: float = attrs.field(default=30.0, validator=ge(0))
     """Seconds of health after which the next failure counts as the first again; a back-off is none."""
 
     def delay(self, failures: int, random: Callable[[], float]) -> float:
@@ -102,15 +105,15 @@ class Backoff:
 class SupervisorSpec:
     """How an actor supervises its children; a class attribute `supervision` of the parent."""
 
-    strategy: Strategy = "one_for_one"
-    intensity: int = 5
+    strategy: Strategy = attrs.field(default="one_for_one", validator=one_of(Strategy))
+    intensity: int = attrs.field(default=5, validator=ge(0))
     """Restarts within `period` that are forgiven; 0 forgives none."""
-    period: float = 30.0
-    scope: Scope = "supervisor"
+    period: float = attrs.field(default=30.0, validator=gt(0))
+    scope: Scope = attrs.field(default="supervisor", validator=one_of(Scope))
     """Whose budget a restart is charged to. `child` for dynamic supervisors: else two crashing children stop all."""
-    on_exceeded: OnExceeded = "escalate"
+    on_exceeded: OnExceeded = attrs.field(default="escalate", validator=one_of(OnExceeded))
     backoff: Backoff = Backoff()
-    auto_shutdown: AutoShutdown = "never"
+    auto_shutdown: AutoShutdown = attrs.field(default="never", validator=one_of(AutoShutdown))
 
 
 ONE_FOR_ONE = SupervisorSpec()

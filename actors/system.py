@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import pykka_words
+from . import pykka_words, unheard
 from .actor import Actor
 from .clock import Clock, LoopClock, VirtualClock
 from .config import ConfigError
@@ -108,7 +108,7 @@ class ActorSystem:
         clock = self._clock or LoopClock(loop)
         order = random.Random(self._seed) if self._seed is not None else None
         runner = Dispatcher(clock, take_turn, self._dispatcher, order=order, in_place=self._in_place)
-        events = EventStream(partial(_report, loop))
+        events = EventStream(partial(_report, loop), unheard.WORDS)
         chance = order or random.Random()
         letters = DeadLetters(events)
         self._env = Environment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from .messages import Tick
@@ -44,11 +45,15 @@ class Timers:
         self._timers: dict[object, Timer] = {}
 
     def once(self, key: object, message: object, delay: float) -> None:
-        """Tells this actor `message` in `delay` seconds."""
+        """Tells this actor `message` in `delay` seconds, at once if that is below 0. ValueError: it is no number."""
         self._start(Timer(self, key, message, delay, repeats=False))
 
     def fixed_delay(self, key: object, message: object, delay: float) -> None:
-        """Tells it every `delay` seconds, counted from when the last tick was taken: a slow actor gets fewer."""
+        """
+        Tells it every `delay` seconds, counted from when the last tick was taken: a slow actor gets fewer.
+
+        ValueError: `delay` is no number, or not more than 0.
+        """
         self._start(Timer(self, key, message, delay, repeats=True))
 
     def cancel(self, key: object) -> bool:
@@ -78,6 +83,11 @@ class Timers:
         return True
 
     def _start(self, timer: Timer) -> None:
+        delay: object = timer.delay
+        if not isinstance(delay, Real) or delay != delay:  # one nan in the loop's heap, and other timers never come due
+            raise self._refused(timer.key, f"with a delay of {delay!r}: give a number of seconds")
+        if timer.repeats and timer.delay <= 0:
+            raise self._refused(timer.key, f"every {timer.delay:g} s: it would tick without end; give more than 0")
         self.cancel(timer.key)
         if len(self._timers) >= MAX_TIMERS:
             raise RuntimeError(
@@ -92,6 +102,9 @@ class Timers:
     def _fire(self, timer: Timer) -> None:
         if timer.is_live:
             self._ref._put_tick(Tick(timer.message, timer))
+
+    def _refused(self, key: object, why: str) -> ValueError:
+        return ValueError(f"{self._ref} cannot start timer {key!r} {why}")
 
     @staticmethod
     def _end(timer: Timer) -> None:

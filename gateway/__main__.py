@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.cli import main
+from hubbub import main
 
 if __name__ == "__main__":
-    main(prog_name="hubbub")
+    main()

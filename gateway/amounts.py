@@ -1,5 +1,5 @@
 """
-Numbers and truth values that app code gives, as validators of attrs: what cannot be meant is refused in a letter.
+Numbers, truth values and words that app code gives, as validators of attrs: what cannot be meant is refused by letter.
 
 In code a time is a number of seconds; texts such as "1h" are for files.
 """
@@ -55,6 +55,17 @@ def truth(made: Any, field: attrs.Attribute[Any], value: Any) -> None:
     """A validator: a bool."""
     if not isinstance(value, bool):
         raise _bad(made, field, f"{shown(value)} is refused", "write True or False")
+
+
+def choice(*words: str) -> Validator:
+    """One of a few words."""
+
+    def validate(made: Any, field: attrs.Attribute[Any], value: Any) -> None:
+        if value not in words:
+            said = ", ".join(map(shown, words))
+            raise _bad(made, field, f"{shown(value)} is no choice here", f"write one of {said}")
+
+    return validate
 
 
 def is_time(value: object) -> bool:

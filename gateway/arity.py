@@ -44,11 +44,17 @@ def check_hooks(owner: type, base: type, names: Iterable[str]) -> None:
     Of a class, those of these methods that it has written itself; the base has them as they are called.
 
     Raises:
-        TypeError: One takes other arguments.
+        TypeError: One takes other arguments, or is a list or a text.
     """
     for name in names:
         method = vars(owner).get(name)
         wanted = inspect.signature(getattr(base, name))
+        if isinstance(method, (str, list, tuple, set, dict)):
+            words = ", ".join(wanted.parameters)
+            raise TypeError(
+                f"could not make {owner.__name__}: its {name} is {method!r}, which cannot be called; "
+                f"write def {name}({words})"
+            )
         if inspect.isfunction(method) and not takes(method, len(wanted.parameters)):
             words = ", ".join(wanted.parameters)
             raise TypeError(

@@ -1,14 +1,12 @@
 """
-The command `hubbub`: reads the settings, says what is wrong with them, and starts a gateway.
+What the command `hubbub` does: reads the settings, says what is wrong with them, and starts a gateway.
 
-Sets up logging, and the import path as only this does. What needs the gateway itself is imported by the command
-that needs it, so `--help` and `check` answer at once and work while an application is broken.
+Sets up logging, and the import path as only this does. How the commands are given, and their help, is in `hubbub.py`.
 """
 
 from __future__ import annotations
 
 import errno
-import importlib.metadata
 import os
 import sys
 import traceback
@@ -40,100 +38,17 @@ STOP_MARGIN = 5.0
 """Seconds a reloading parent waits beyond the drain before it kills: interpreters need a moment to go."""
 
 
-def _version() -> str:
+def serve(app: str | None, file: Path | None, flags: Mapping[str, object], *, reload: bool) -> None:
+    """Ends the process with its exit code."""
     try:
-        return importlib.metadata.version("hubbub")
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout that was never installed
-        return "(not installed)"
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(_version(), prog_name="hubbub")
-def main() -> None:
-    """
-    Real-time WebSocket gateway on supervised actors.
-
-    \b
-    hubbub serve                      try it: loopback, open topics, a chat page
-    hubbub serve chat:app --reload    develop an application
-    hubbub check hubbub.toml          see what a configuration means
-    hubbub why ID                     why a connection ended
-    """
-
-
-@main.command()
-@click.argument("app", required=False, metavar="[MODULE:APP]")
-@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=int, metavar="NUMBER", help="Port to listen on, 0 for any.  [default: 8000]")
-@click.option("--config", "file", type=click.Path(path_type=Path), metavar="FILE", help="Settings, as TOML.")
-@click.option("--reload", is_flag=True, help="Start again whenever a source file changes. For development.")
-@click.option("--log-format", type=click.Choice(["auto", "console", "json"]), help="auto: console on a terminal.")
-@click.pass_context
-def serve(
-    ctx: click.Context,
-    app: str | None,
-    host: str | None,
-    port: int | None,
-    file: Path | None,
-    reload: bool,
-    log_format: str | None,
-) -> None:
-    """
-    Serves an application, or a pub/sub service that needs none.
-
-    \b
-    hubbub serve
-    hubbub serve chat:app --port 9000
-    hubbub serve --config hubbub.toml --log-format json
-
-    MODULE:APP is an importable module, the working directory included, and the name of a Gateway in it.
-
-    Without --config, hubbub.toml of the working directory is read if there is one. Without any file and without an
-    application it runs in development mode: topics are open to anyone, and on loopback only, unless HUBBUB_DEVELOPMENT
-    says that this is meant.
-
-    Settings come from flags, then the environment, then the file, then the defaults. A variable is HUBBUB_ and the
-    path of the setting, in capitals, with two underscores for each dot; its value is written as in the file, and
-    texts, durations and sizes need no quotes:
-
-    \b
-    HUBBUB_GATEWAY__LIMITS__MAX_MESSAGE=128KiB    gateway.limits.max_message
-    HUBBUB_GATEWAY__ALLOWED_ORIGINS='["https://example.org"]'
-    HUBBUB_HOST, HUBBUB_PORT                      short for gateway.host, gateway.port
-
-    It ends on SIGINT, SIGTERM or SIGHUP after draining; a second signal ends it now. Exit code 2: a setting or
-    MODULE:APP is wrong.
-    """
-    flags = {"--host": host, "--port": port, "--log-format": log_format}
-    try:
-        if reload:
-            ctx.exit(_reload(app, file, flags))
-        ctx.exit(_serve(app, file, flags))
+        sys.exit(_reload(app, file, flags) if reload else _serve(app, file, flags))
     except KeyboardInterrupt:  # while the application is imported; later it is a signal that drains
         sys.exit(INTERRUPTED)
     except (ConfigError, CannotServe) as error:
         _refuse(error)
 
 
-@main.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--app", "target", metavar="MODULE:APP", help="An application, whose code says more of topics.")
-@click.option("--print-defaults", is_flag=True, help="Print a file of every setting, with unit and reason.")
-def check(file: Path | None, target: str | None, print_defaults: bool) -> None:
-    """
-    Prints the effective settings, their origin, and the tree.
-
-    Of each setting where it comes from; of the tree what stops when, and the worst case of restarts.
-
-    \b
-    hubbub check                                    hubbub.toml, or development mode
-    hubbub check production.toml
-    hubbub check --app chat:app                     with what its code declares
-    hubbub check --print-defaults > hubbub.toml     a file to start from
-
-    The actors that it names are imported, and the application if one is given. The environment counts as it would for
-    serve. Exit code 2: something is wrong, and said on standard error.
-    """
+def check(file: Path | None, target: str | None, *, print_defaults: bool) -> None:
     if print_defaults:
         _print(default_lines())
         return
@@ -155,25 +70,7 @@ def check(file: Path | None, target: str | None, print_defaults: bool) -> None:
         )
 
 
-@main.command()
-@click.option("--url", default="http://127.0.0.1:8001", show_default=True, help="The gateway's admin listener.")
-@click.option("--interval", type=click.FloatRange(min=0.1), default=1.0, show_default=True, help="Seconds.")
-@click.option("--once", is_flag=True, help="Print one frame as plain text and end.")
-def top(url: str, interval: float, once: bool) -> None:
-    """
-    Shows a running gateway: tree, mailboxes, restarts, who is busy.
-
-    \b
-    hubbub top
-    hubbub top --url http://10.0.0.5:8001 --interval 5
-    hubbub top --once | less
-
-    MAILBOX is what waits and what is in hand, LEFT how many restarts the supervisor would still grant, IN HAND the
-    message whose handler waits and since when. q or Ctrl-C leaves. Without a terminal to draw on it is --once.
-
-    COLUMNS and LINES set the size of what --once prints, NO_COLOR=1 switches colours off. Exit code 2: there is no
-    gateway at --url.
-    """
+def top(url: str, interval: float, *, once: bool) -> None:
     from .live import one_frame, watch
     from .web.admin_client import CannotWatch
 
@@ -187,25 +84,7 @@ def top(url: str, interval: float, once: bool) -> None:
         sys.exit(BAD_INPUT)
 
 
-@main.command()
-@click.argument("connection", required=False, metavar="[ID]")
-@click.option("--principal", metavar="NAME", help="The connections of this principal, without an ID.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Lines of such a list.")
-@click.option("--url", default="http://127.0.0.1:8001", show_default=True, help="The gateway's admin listener.")
 def why(connection: str | None, principal: str | None, limit: int, url: str) -> None:
-    """
-    Tells why a connection ended, or how an open one is.
-
-    In sentences, with what to do about it.
-
-    \b
-    hubbub why 6f1f7f8e-3a0c-4f7e-9d0a-0c7d8a5b1e11
-    hubbub why --principal ada
-    hubbub why                                         everybody who left lately
-
-    The ID is what the upgrade was answered with (Hubbub-Connection), and what the log calls connection. The last 1,000
-    connections that ended are known. Exit code 1: nothing is known of that ID. 2: there is no gateway at --url.
-    """
     from .inquiry import about, about_all
     from .web.admin_client import CannotWatch
     from .why import UNKNOWN, plain

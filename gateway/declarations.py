@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from actors import ChildSpec
+from actors import Actor, ChildSpec
 from actors.config import ConfigError
 
 from .arity import refusal
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aiohttp.web import RouteTableDef
-
-    from actors import Actor
 
     from .behaviour import Room
     from .heartbeat import HeartbeatConfig
@@ -202,7 +200,15 @@ class Declarations(Hooked):
     def actor(
         self, actor_class: type[Actor], /, *args: Any, name: str | None = None, restart: str = "permanent"
     ) -> None:
-        """An actor of the app, started under /app with the gateway."""
+        """
+        An actor of the app, started under /app with the gateway.
+
+        Raises:
+            TypeError: It is no class of Actor. ValueError: `restart` is no restart type.
+        """
+        given: object = actor_class
+        if not (isinstance(given, type) and issubclass(given, Actor)):
+            raise TypeError(f"could not declare the actor {given!r}: it is no class of Actor")
         spec = ChildSpec(restart=restart)  # type: ignore[arg-type]
         self._actors.append((actor_class, args, {"name": name, "spec": spec}))
 
@@ -215,6 +221,9 @@ class Declarations(Hooked):
         Raises:
             ValueError: The name is empty, or has a handler already. TypeError: It cannot be called so.
         """
+        given: object = method
+        if not isinstance(given, str):
+            raise TypeError(f'{given!r} is no name of a call; write it, as @app.rpc("call")')
         if not method:
             raise ValueError("could not declare a call without a name: `@app.on_send` is for what needs no answer")
         return lambda handler: self._declare_call(method, handler)
@@ -262,6 +271,9 @@ class Declarations(Hooked):
 
 
 def _pattern(text: str) -> TopicPattern:
+    given: object = text
+    if not isinstance(given, str):  # a decorator without parentheses is given what stands below it
+        raise TypeError(f'{given!r} is no pattern of topics; write one, as "game:{{game_id}}"')
     try:
         return TopicPattern(text)
     except ConfigError as error:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-from .amounts import seconds, whole
+from .amounts import choice, seconds, whole
 from .limits import TokenBucket
 
 DROPPED = 10
@@ -34,9 +34,7 @@ class Limit:
 
     messages: int = attrs.field(validator=whole(1))
     per: float = attrs.field(default=1.0, validator=seconds)
-    on_excess: Literal["refuse", "drop"] = attrs.field(
-        default="refuse", validator=attrs.validators.in_(("refuse", "drop"))
-    )
+    on_excess: Literal["refuse", "drop"] = attrs.field(default="refuse", validator=choice("refuse", "drop"))
 
 
 class Meter:

@@ -48,7 +48,14 @@ class WebSocketRouter(Hooked):
     # --- routes
 
     def route(self, path: str, **options: Any) -> Callable[[Any], Any]:
-        """`@router.route("/chat/{room}")`, or with `:room`; the options are those of `add_route`."""
+        """
+        `@router.route("/chat/{room}")`, or with `:room`; the options are those of `add_route`.
+
+        TypeError: The path is no text, as for `@router.route` without it.
+        """
+        given: object = path
+        if not isinstance(given, str):
+            raise TypeError(f'could not route {given!r}: write the path, @app.ws("/chat")')
 
         def add(endpoint: Any) -> Any:
             self.add_route(path, endpoint, **options)
@@ -132,7 +139,11 @@ class WebSocketRouter(Hooked):
         Raises:
             ValueError: The prefix is no path without its last slash; the routers would contain each other; or a path
                 has an endpoint already.
+            TypeError: It is no router.
         """
+        given: object = router
+        if not isinstance(given, WebSocketRouter):
+            raise TypeError(f"could not mount {given!r}: it is no WebSocketRouter")
         if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
             raise ValueError(f'could not mount at {prefix!r}: write it with a slash before and none behind, as "/v1"')
         if router is self or self._is_in(router):

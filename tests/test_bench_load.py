@@ -238,6 +238,7 @@ class Listening(asyncio.Protocol):
         self.heard = b""
         self._ws = ws
         ws.transport.set_protocol(self)
+        ws.transport.resume_reading()  # a full queue of messages has paused it
 
     def data_received(self, data: bytes) -> None:
         self.heard += data

@@ -167,6 +167,26 @@ async def test_its_page_talks(tmp_path: Path) -> None:
             assert (ada.errors, bob.errors) == ([], [])
 
 
+@pytest.mark.browser
+@pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium")
+@pytest.mark.actors(real_time=True)
+async def test_a_page_with_our_client_talks(tmp_path: Path) -> None:
+    """What one writes both read, also after a loss, and the console is silent."""
+    WIRES.write_files(tmp_path, settings=False)
+    with serving("hubbub serve board:app", tmp_path) as served:
+        async with Browser() as browser:
+            ada, bob = [await browser.open(served.url, isolated=True) for _ in range(2)]
+            for tab in (ada, bob):
+                await tab.wait_for("document.querySelector('p').textContent === 'connected'")
+            await bob.set_offline(True)
+            await ada.type("input", "Is anybody here?")
+            await ada.press("Enter")
+            await bob.set_offline(False)
+            for tab in (ada, bob):
+                await tab.wait_for("document.querySelector('ul').innerText === 'Is anybody here?'", timeout=BOUND)
+            assert (ada.errors, bob.errors) == ([], [])
+
+
 @pytest.mark.parametrize(("page", "block"), CONVERSATIONS)
 def test_a_conversation_goes_as_the_page_says(page: Page, block: Block, tmp_path: Path) -> None:
     """Frame by frame, in this order and with these keys; where the page shows "…", any value will do."""

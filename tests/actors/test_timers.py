@@ -115,3 +115,26 @@ async def test_an_hour_of_heartbeats_takes_no_time(timed: tuple[Any, TestProbe])
     await asyncio.sleep(3600.5)
     beats = [await probe.receive() for _ in range(3600)]
     assert beats[-1] == ("beat", 3600.0)
+
+
+@pytest.mark.parametrize("delay", [float("nan"), "soon", None])
+async def test_a_delay_that_is_none_starts_nothing(timed: tuple[Any, TestProbe], delay: Any) -> None:
+    """It is refused where it is given, what ran under the key runs on, and every other timer comes due in time."""
+    ref, probe = timed
+    await ref.request(lambda self: self.timers.once("key", "tick", 1.0))
+    for start in ("once", "fixed_delay"):
+        with pytest.raises((TypeError, ValueError), match=r"cannot start timer 'key'.*number of seconds"):
+            await ref.request(lambda self, start=start: getattr(self.timers, start)("key", "never", delay))
+    await ref.request(lambda self: self.timers.once("other", "tock", 2.0))
+    await probe.expect(("tick", 1.0))
+    await probe.expect(("tock", 2.0))
+
+
+@pytest.mark.parametrize("delay", [0, -1.0])
+async def test_a_timer_without_a_delay_does_not_repeat(timed: tuple[Any, TestProbe], delay: float) -> None:
+    """It would tick for as long as the process lives, and do nothing else; once, it is due at once."""
+    ref, probe = timed
+    with pytest.raises(ValueError, match=r"cannot start timer 'key'.*more than 0"):
+        await ref.request(lambda self: self.timers.fixed_delay("key", "never", delay))
+    await ref.request(lambda self: self.timers.once("key", "now", delay))
+    await probe.expect(("now", 0.0))

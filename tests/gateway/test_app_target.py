@@ -50,7 +50,7 @@ def test_what_cannot_be_imported_is_a_letter(
 def test_serve_finds_modules_of_the_working_directory_and_exits_with_2(tmp_path: Path) -> None:
     """The module was found there, or the letter would say that there is none."""
     (tmp_path / "cli_app.py").write_text("gateway = 1\n")
-    done = run("-c", "from gateway.cli import main; import sys; sys.path.remove(''); main()", "serve", "cli_app:app")
+    done = run("-c", "from hubbub import main; import sys; sys.path.remove(''); main()", "serve", "cli_app:app")
     assert done.stderr == 'cannot serve cli_app:app: module cli_app has no app; write one of "gateway"\n'
     assert done.returncode == 2
 

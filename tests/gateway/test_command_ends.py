@@ -66,6 +66,18 @@ def test_the_version_needs_nothing_of_the_gateway(tmp_path: Path) -> None:
     assert said == invoke("--version").output
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["why", "--nonsense"]])
+def test_help_needs_nothing_of_the_gateway(tmp_path: Path, arguments: list[str]) -> None:
+    """Who asks how a command is given does not wait until all of it is imported; nor who gave it wrongly."""
+    (tmp_path / "gateway.py").write_text("raise ImportError('broken')\n")
+    environ = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    command = [sys.executable, "-m", "hubbub", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
+    said = invoke(*arguments)
+    assert (done.stdout + done.stderr).split() == said.output.split()  # lines are as long as a terminal is wide
+    assert done.returncode == said.exit_code
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 @pytest.mark.parametrize("arguments", [["check"], ["check", "--print-defaults"]])
 def test_a_full_disk_is_a_letter(arguments: list[str]) -> None:

@@ -134,6 +134,23 @@ async def test_people_are_listed_by_name_and_their_tabs_are_counted(demo_server:
         assert await ada.evaluate(f"{HERE}.innerText.match(/Grace joined/g).length") == 1
 
 
+async def test_a_name_is_to_its_owner_what_it_is_to_others(demo_server: DemoServer) -> None:
+    """Marks that would turn round what stands behind them are in nobody's name, and people find themselves."""
+    async with people(demo_server, "\u202eada") as [ada]:
+        await ada.wait_for("document.querySelector('#people li[data-name=ada] .you')")
+        await say(ada, "hello")
+        assert await ada.evaluate("document.getElementById('my-name').textContent") == "ada"
+        assert await ada.evaluate(f"{HERE}.querySelector('.author').textContent") == "ada"
+
+
+async def test_a_long_name_keeps_no_button_off_a_phone(demo_server: DemoServer) -> None:
+    """The strip of rooms scrolls; one's own name takes a part of it, however long it is."""
+    async with people(demo_server, "W" * 40) as [ada]:
+        await ada.resize(360, 640, mobile=True)
+        width = "document.querySelector('.me').getBoundingClientRect().width"
+        assert await ada.evaluate(width) < 360
+
+
 async def test_who_comes_and_who_goes_is_told(demo_server: DemoServer) -> None:
     """Joining and closing the tab are each one line for the others, and change who is here."""
     async with people(demo_server, "Ada", "Grace") as (ada, grace):

@@ -105,3 +105,37 @@ async def test_a_watcher_whose_name_is_no_text_stops_no_game(serve: Serve) -> No
         await eve.join(room, info={"name": {"toString": 1, "valueOf": 1}})
         await ada.wait_for("document.body.dataset.watching === '1'")
         assert await ada.evaluate("document.getElementById('watching').innerText.trim()") == "somebody"
+
+
+@browser
+@needs_chromium
+async def test_who_watches_has_the_name_of_now_and_takes_no_seat_of_players_who_are_away(serve: Serve) -> None:
+    """A watcher's new name is seen by all; after a restart of the server the seats wait for those who had them."""
+    server = await serve(create_app, as_served())
+    async with pages(server, 3) as (ada, bob, eve):
+        await eve.type("#name-field", "W" * 24)
+        await eve.press("Enter")
+        for tab in (ada, eve):
+            await tab.wait_for(f"document.getElementById('watching').innerText.trim() === '{'W' * 24}'")
+        for tab in (ada, bob):
+            await tab.set_offline(True)
+            await tab.wait_for("document.body.dataset.state === 'offline'")
+        await server.restart()
+        await eve.wait_for("document.body.dataset.state === 'connected' && !document.body.dataset.turn", timeout=30)
+        for tab in (ada, bob):
+            await tab.set_offline(False)
+            await tab.wait_for("document.body.dataset.state === 'connected' && document.body.dataset.seat", timeout=30)
+        assert await eve.evaluate("document.body.dataset.seat") == ""
+
+
+@browser
+@needs_chromium
+async def test_a_long_name_fits_on_a_phone(serve: Serve) -> None:
+    """Nothing is wider than the page, whoever is to move."""
+    server = await serve(create_app, as_served())
+    async with pages(server, 2) as (ada, bob):
+        await bob.resize(360, 640, mobile=True)
+        await ada.type("#name-field", "W" * 24)
+        await ada.press("Enter")
+        await bob.wait_for("document.getElementById('verdict').textContent.startsWith('WW')")
+        assert await bob.evaluate("document.documentElement.scrollWidth") == 360

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from gateway import Gateway, Refused, Room
+from gateway import Gateway, Refused, Room, on
 from gateway.web.demo import create_demo_app
 from tests.support.browser import Browser, find_chromium
-from tests.support.client import settings
+from tests.support.client import connect, settings
 from tests.support.tab import Tab
 
 pytestmark = [
@@ -101,6 +101,30 @@ async def test_who_was_told_to_come_back_later_does(serve: Serve) -> None:
         await tab.evaluate("hub.join('door:a').catch(() => {})")
         await tab.wait_for(told("joined", room="door:a"))
         assert door.asked == 2
+
+
+async def test_the_members_of_a_room_that_ended_do_not_come_back_in_step(serve: Serve) -> None:
+    """All of them are told at once that they may return; each takes its own time for it, and is in again by itself."""
+    app = create_demo_app()
+
+    @app.topic("fragile:*")
+    class Fragile(Room):
+        @on("crash")
+        def crash(self, member: Any, data: Any) -> None:
+            raise ValueError(data)
+
+    server = await serve(app)
+    async with page(server) as tab:
+        await tab.evaluate("hub.join('fragile:a')")
+        await tab.evaluate(f"told.length = 0, Math.random = () => 0.5, {HELD % 2250}")
+        for _ in range(8):  # its budget, by as many principals
+            async with connect(server.ws()) as somebody:
+                await somebody.say(action="publish", room="fragile:a", event="crash", payload=None)
+                await somebody.next()
+        await tab.wait_for("held.size === 1")
+        assert await tab.evaluate("told") == []
+        await tab.evaluate(FIRE)
+        await tab.wait_for(told("joined", room="fragile:a"))
 
 
 async def test_a_room_that_was_left_is_not_joined_by_the_next_connection(serve: Serve) -> None:

@@ -77,7 +77,7 @@ async def test_a_reader_that_is_slow_for_a_while_loses_nothing(serve: Serve) -> 
         client.read_on()
         await read(client, wanted)
         wanted = b""
-    assert [type(fact) for fact in facts] == [ConsumerSlowed] * 3
+    assert {type(fact) for fact in facts} == {ConsumerSlowed}  # how often is up to the kernel, which may take some more
     client.abort()
 
 

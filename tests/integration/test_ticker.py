@@ -244,3 +244,16 @@ async def test_a_cut_leaves_no_hole(serve: Serve) -> None:
         await tab.wait_for("document.body.dataset.recovered > 0", timeout=BACK)
         await tab.wait_for("document.getElementById('cut-outcome').textContent.includes('recovered')")
         assert await tab.evaluate("document.body.dataset.points === document.body.dataset.offset")
+
+
+@browser
+@needs_chromium
+async def test_the_page_does_not_say_of_a_feed_what_it_cannot_know(serve: Serve) -> None:
+    """Without a connection it does not call it running; the first price says so again."""
+    server = await serve(lambda: ticker(Pace(interval=0.05, connect=0.0, lasts=ENDLESS)), as_served())
+    async with page(server.url) as tab:
+        await tab.set_offline(True)
+        await tab.wait_for("document.body.dataset.state === 'offline'")
+        assert await tab.evaluate("document.getElementById('feed-state').textContent") == "not known while offline"
+        await tab.set_offline(False)
+        await tab.wait_for("document.getElementById('feed-state').textContent === 'running'", timeout=BACK)

@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 from click.testing import CliRunner, Result
 
-from gateway.cli import main
 from gateway.events import ConnectionClosed
 from gateway.identity import Principal
+from hubbub import command as commands
 from tests.support.client import connect, settings, when
 
 Serve = Any
@@ -19,7 +19,7 @@ Serve = Any
 async def hubbub(server: Any, *arguments: str) -> Result:
     """The command, in a thread of its own: it has a loop of its own."""
     command = ["why", *arguments, "--url", server.admin_url]
-    return await asyncio.to_thread(CliRunner().invoke, main, command)
+    return await asyncio.to_thread(CliRunner().invoke, commands(), command)
 
 
 async def closed(facts: list[Any], count: int) -> None:
@@ -98,7 +98,7 @@ async def test_without_a_gateway_it_says_so(serve: Serve) -> None:
     assert (await hubbub(server, "x", "--principal", "ada")).exit_code == 2
     url = server.admin_url
     await server.stop()
-    result = await asyncio.to_thread(CliRunner().invoke, main, ["why", "x", "--url", url])
+    result = await asyncio.to_thread(CliRunner().invoke, commands(), ["why", "x", "--url", url])
     assert result.exit_code == 2
     assert "nothing listens there" in result.stderr
 

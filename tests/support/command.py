@@ -9,14 +9,14 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from gateway import cli
+from hubbub import command
 
 ROOT = Path(__file__).parents[2]
 
 
 def invoke(*arguments: str, **environ: str) -> Result:
     """Runs `hubbub` in this process; `environ` is laid over the environment."""
-    return CliRunner().invoke(cli.main, arguments, env=environ, prog_name="hubbub")
+    return CliRunner().invoke(command(), arguments, env=environ, prog_name="hubbub")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -60,7 +60,12 @@ async function ask(event, payload = {}) {
 }
 
 const drop = (column) => ask('move', { column });
-const sit = () => ask('sit', { key, name });
+
+/** Who sat is wanted back in a seat after a loss; who was told to watch leaves the seats to those who had them. */
+async function sit() {
+  const reply = await ask('sit', { key, name });
+  if (reply) page.sat = reply.payload.seat ?? '';
+}
 
 async function crash() {
   $('crash-outcome').textContent = '';
@@ -77,6 +82,7 @@ function takeName() {
   try { localStorage['hubbub.game.name'] = name; } catch { /* full or forbidden */ }
   $('name-field').value = name;
   if (mySide()) sit();
+  else hub.join(room, { info: { name } }).catch(() => {}); // a watcher's name is that of the join
 }
 
 async function copyLink() {
@@ -191,7 +197,7 @@ function onState({ state, reason }) {
 }
 
 hub.on('state', onState)
-  .on('joined', ({ reply, again }) => { onTable(reply.response); if (!again || page.seat || page.sat) { page.sat = 'yes'; sit(); } })
+  .on('joined', ({ reply }) => { onTable(reply.response); if (page.sat !== '') sit(); })
   .on('event', ({ event, payload, sender }) => event === 'table' && !sender && onTable(payload))
   .on('presence', (presence) => { members = presence.members; drawWatching(); })
   .on('refused', ({ error }) => { $('verdict').textContent = `This table cannot be joined: ${error.message}`; });

@@ -125,6 +125,10 @@ function onState(detail) {
   connection = detail;
   page.state = detail.state;
   $('crash').disabled = $('cut').disabled = detail.state !== 'connected';
+  if (detail.state !== 'connected' && page.feed !== 'unknown') {
+    page.feed = 'unknown';
+    $('feed-state').textContent = 'not known while offline';
+  }
   drawAges();
 }
 

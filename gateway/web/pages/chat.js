@@ -337,7 +337,7 @@ function joinTyped() {
 }
 
 function takeName() {
-  const chosen = $('name-field').value.trim().replace(/\s+/g, ' ');
+  const chosen = shown($('name-field').value.replace(/\s+/g, ' '));
   if (!chosen) return;
   $('name-dialog').close();
   const before = name;
@@ -435,9 +435,9 @@ function open() {
   const wished = [...FIRST_ROOMS, ...(Array.isArray(known) ? known : []), linked].filter((room) => /^public:[^\s,"]{1,100}$/.test(room));
   for (const roomName of [...new Set(wished)].slice(0, MAX_ROOMS)) addRoom(roomName);
   show(rooms.get(linked) ?? rooms.get(FIRST_ROOMS[0]));
-  const lastName = remembered('name');
-  if (typeof lastName !== 'string' || !lastName) return askName();
-  setName(lastName.slice(0, 40));
+  const lastName = shown(remembered('name'));
+  if (!lastName) return askName();
+  setName(lastName);
   start();
 }
 

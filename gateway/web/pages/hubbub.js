@@ -204,7 +204,7 @@ export class Hubbub {
     const known = this.#rooms.get(room);
     if (!known) return;
     known.joined = false;
-    if (retry && known.wished) return void this.#enter(known).catch(() => {});
+    if (retry && known.wished) return this.#enterAfter(known, this.#jitter(3)); // all who were in it are told at once
     this.#rooms.delete(room);
     this.#emit('removed', { room, code, reason });
   }
@@ -225,14 +225,16 @@ export class Hubbub {
 
   #onRefused(known, error) {
     if (this.#rooms.get(known.room) !== known || !known.wished) return;
-    if (error.temporary) {
-      const again = () => this.#state === 'connected' && !known.joined && this.#enter(known).catch(() => {});
-      clearTimeout(known.retry);
-      known.retry = setTimeout(again, 1000 * (error.retryAfter ?? this.#jitter(3)));
-    } else {
-      this.#rooms.delete(known.room);
-      this.#emit('refused', { room: known.room, error });
-    }
+    if (error.temporary) return this.#enterAfter(known, error.retryAfter ?? this.#jitter(3));
+    this.#rooms.delete(known.room);
+    this.#emit('refused', { room: known.room, error });
+  }
+
+  /** Joins in so many seconds, if it is still to be joined then. */
+  #enterAfter(known, seconds) {
+    const again = () => this.#state === 'connected' && !known.joined && this.#enter(known).catch(() => {});
+    clearTimeout(known.retry);
+    known.retry = setTimeout(again, 1000 * seconds);
   }
 
   #onJoined(reply) {

@@ -191,6 +191,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
                 dropped before it is handled, and counted.
 
         Raises:
+            ValueError: `timeout` is nan.
             AskTimeout: No answer within `timeout`.
             ActorDeadError: The actor was gone, or stopped before answering.
             MailboxFull: The mailbox refused the message.
@@ -199,6 +200,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """
         env = self._env
         timeout = env.ask_timeout if timeout is None else timeout
+        if timeout != timeout:  # one nan in the loop's heap, and other timers never come due
+            raise ValueError(f"cannot ask {self} with a timeout of {timeout!r}: give seconds, or None")
         loop = asyncio.get_running_loop()
         asker = env.dispatcher.hosted(asyncio.current_task()) if loop is env.dispatcher.loop else None
         if asker is not None:

@@ -179,6 +179,8 @@ class EntityRef:
         """As `ActorRef.request`; a message that waits for the next instance stays, and its deadline runs on."""
         env = self.region._env
         timeout = env.ask_timeout if timeout is None else timeout
+        if timeout != timeout:  # as of `ActorRef.request`
+            raise ValueError(f"cannot ask entity {self.key!r} with a timeout of {timeout!r}: give seconds, or None")
         reply: LoopFuture[Any] = LoopFuture()
         self.tell(Ask(message, reply, env.clock.now() + timeout))
         error = AskTimeout(f"entity {self.key!r}", type(message).__name__, timeout, "busy, or ending")

@@ -50,6 +50,15 @@ async def test_a_request_gets_the_answer(system: ActorSystem) -> None:
     assert await ref.request(2.0) == 2.0
 
 
+@pytest.mark.parametrize("kind", [Answering, Keyed])
+async def test_a_deadline_that_is_no_number_is_refused(system: ActorSystem, kind: type[Actor]) -> None:
+    """One nan in the heap of the loop, and timers of others never come due; nothing was sent."""
+    ref = system.entity(Keyed, "1") if kind is Keyed else system.spawn(Answering)
+    with pytest.raises(ValueError, match="a timeout of nan: give seconds"):
+        await ref.request("a", timeout=float("nan"))
+    assert await ref.request("b") == "b"
+
+
 async def test_an_error_answers_the_ask_and_the_actor_runs_on(system: ActorSystem, facts: list[Any]) -> None:
     """pykka's default: the exception goes to the asker, and is a fact."""
     ref = system.spawn(Answering)

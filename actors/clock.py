@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -33,12 +34,25 @@ class LoopClock:
 
 
 class VirtualClock(LoopClock):
-    """For a loop whose time jumps (`actors.testkit.virtual_time`): slices never end, wall time follows the loop's."""
+    """
+    For a loop whose time jumps (`actors.testkit.virtual_time`): slices end when they are told to, wall time follows the
+    loop's.
+
+    Args:
+        slice_ends: Asked at each look at the clock whether the slice under way is over, so that the loop serves others
+            before the next actor has its turn, as it does under load. None: it never is.
+    """
 
     EPOCH = 1_795_219_200.0
     """2026-11-21 00:00 UTC: any fixed day will do, so that recorded facts are the same in every run."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, slice_ends: Callable[[], bool] | None = None) -> None:
         super().__init__(loop)
         self.wall = lambda: self.EPOCH + loop.time()
-        self.tick = lambda: 0.0
+        self._slices = 0
+        self.tick = (lambda: 0.0) if slice_ends is None else partial(self._look, slice_ends)
+
+    def _look(self, slice_ends: Callable[[], bool]) -> float:
+        """Real time stands still, and is a second later when a slice is over."""
+        self._slices += slice_ends()
+        return float(self._slices)

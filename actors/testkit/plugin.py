@@ -48,6 +48,11 @@ LEFT_TASKS_GRACE = 5.0
 """Seconds of the loop's time that cancelled left-overs of a failed test may take to end."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    words = "in virtual time, let the loop serve others after each turn of an actor, as it does under load"
+    parser.getgroup("actors").addoption("--turns-apart", action="store_true", help=words)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS.strip().splitlines():
         config.addinivalue_line("markers", marker)
@@ -147,7 +152,8 @@ def system(
     settings = _settings(request)
     settings.pop("loop", None)
     if not settings.pop("real_time", False):
-        settings.setdefault("clock", VirtualClock(actor_loop))
+        apart = request.config.getoption("--turns-apart")
+        settings.setdefault("clock", VirtualClock(actor_loop, (lambda: True) if apart else None))
     system = ActorSystem(request.node.name, **settings)
     gc.freeze()  # what exists now is not this test's: looking through what it leaves is quick
     try:

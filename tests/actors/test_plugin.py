@@ -156,3 +156,27 @@ async def test_it(system):
     system.spawn(Doing)
 """
     outcome(pytester, body).assert_outcomes(passed=1)
+
+
+def test_turns_may_be_apart(pytester: pytest.Pytester) -> None:
+    """With the option a task has its step between the turns of two actors; without it behind both."""
+    body = """
+async def test_it(system):
+    order = []
+
+    class Last(Actor):
+        def on_receive(self, message):
+            order.append("last")
+
+    class First(Actor):
+        def on_receive(self, message):
+            asyncio.get_running_loop().call_soon(order.append, "loop")
+            last.tell("go on")
+
+    last = system.spawn(Last)
+    system.spawn(First).tell("begin")
+    await asyncio.sleep(1)
+    assert order == ["loop", "last"]
+"""
+    outcome(pytester, body).assert_outcomes(failed=1)
+    outcome(pytester, body, "--turns-apart").assert_outcomes(passed=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors import Actor, ActorDeadError, ActorSystem, BlockingActor, ChildSpec, Mailbox, Terminated, handles
+from actors import Actor, ActorDeadError, ActorRef, ActorSystem, BlockingActor, ChildSpec, Mailbox, Terminated, handles
 from actors.testkit import (
     ExplorationFailed,
     Injected,
@@ -314,6 +314,30 @@ def test_exploration_finds_an_order_that_fails_and_replays_it() -> None:
         with pytest.raises(ExplorationFailed) as again:
             explore(racy, replay=failure.seed, in_place=(failure.in_place,))
         assert again.value.seed == failure.seed
+
+
+def test_exploration_lets_the_loop_have_its_turn_between_two_actors() -> None:
+    """As under load: a callback that an actor asked for comes before the turn of the next one, or behind it."""
+    seen: set[tuple[str, ...]] = set()
+
+    async def scenario(system: ActorSystem) -> None:
+        order: list[str] = []
+
+        class Asking(Actor):
+            def on_receive(self, message: ActorRef[Any]) -> None:
+                asyncio.get_running_loop().call_soon(order.append, "callback")
+                message.tell("turn")
+
+        class Told(Actor):
+            def on_receive(self, message: str) -> None:
+                order.append(message)
+
+        system.spawn(Asking).tell(system.spawn(Told))
+        await asyncio.sleep(1)
+        seen.add(tuple(order))
+
+    explore(scenario)
+    assert seen == {("turn", "callback"), ("callback", "turn")}
 
 
 def test_exploration_runs_each_seed_in_each_way() -> None:

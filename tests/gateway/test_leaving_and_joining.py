@@ -206,6 +206,8 @@ async def test_leaves_of_what_is_long_over_take_tokens(system: ActorSystem) -> N
     ada = Phoenix(node)
     await ada.pushes(["2", "2", "kept", "phx_join", {}])
     frames = await ada.pushes(*(["1", str(number), "kept", "phx_leave", {}] for number in range(9)))
-    assert [payload["status"] for *_, payload in frames] == ["error"] * 6  # the others crossed a close, and need no answer
+    assert [payload["status"] for *_, payload in frames] == [
+        "error"
+    ] * 6  # the others crossed a close, and need no answer
     await ada.pushes(["2", "3", "kept", "phx_leave", {}])
     assert node.live.size("kept") == 0

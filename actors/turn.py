@@ -173,6 +173,8 @@ def _message_ended(cell: Cell, message: object, value: object, error: BaseExcept
     """A suspended handler has returned or raised. Runs in its host, which ends after this."""
     cell._suspension = None
     note_activity(cell)
+    if cell._above_water:  # its turn has not come to its end
+        _watch_water(cell, cell._table.high_water)
     if error is None:
         _answer(cell, message, value)
     else:

@@ -80,8 +80,7 @@ class Identification:
         if not self.is_known:
             self._watch_login()
             return
-        self._watch_expiry()
-        if self._wire.can_be_joined:
+        if self._watch_expiry() and self._wire.can_be_joined:
             for topic in self.principal.topics:
                 self._host.join_for_server(Join(topic, Reply("subscribe", topic=topic, is_by_server=True)))
 
@@ -196,7 +195,8 @@ class Identification:
             raise Refused("unauthorized", "log in first: this server is for the authenticated")
         self.is_known = True
         self._adopt(principal)
-        self._watch_expiry()
+        if not self._watch_expiry():
+            return
         joins = [self._join_of(opening, topic) for topic in dict.fromkeys(principal.topics)]
         if joins and self._wire.identifies_first:
             self._outlet.hold()
@@ -262,8 +262,8 @@ class Identification:
 
     # --- the end of it
 
-    def look(self) -> None:
-        """The wheel says that it is time to."""
+    def look(self) -> bool:
+        """The wheel says that it is time to. Returns whether it may stay for now; else it is closed."""
         wall, hard, expires = self._node.wall(), self._ticket.expires_at, self.principal.expires
         ends = [hard] if hard is not None else []
         if expires is not None:
@@ -274,15 +274,16 @@ class Identification:
                 self._outlet.put(self._wire.expiring(decision.seconds))
             ends.append(wall if isinstance(decision, expiry.Over) else decision.at)
         if not ends:
-            return
+            return True
         if min(ends) <= wall:
             self._host.end(Close("expired", ended_by="expired"))
-        else:
-            self._host.call_at("expiry", self._node.now() + min(ends) - wall)
+            return False
+        self._host.call_at("expiry", self._node.now() + min(ends) - wall)
+        return True
 
-    def _watch_expiry(self) -> None:
-        if self.principal.expires is not None or self._ticket.expires_at is not None:
-            self.look()
+    def _watch_expiry(self) -> bool:
+        """As `look`, of an identity that is taken now."""
+        return (self.principal.expires is None and self._ticket.expires_at is None) or self.look()
 
     def _expires_in(self) -> float | None:
         expires = self.principal.expires

@@ -35,7 +35,7 @@ def is_reserved(number: int) -> bool:
 def are_spent() -> bool:
     """Whether the next client would get none."""
     try:
-        number = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        number = os.open(os.devnull, os.O_RDONLY)
     except OSError:
         return True
     os.close(number)

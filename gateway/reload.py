@@ -14,6 +14,7 @@ import signal
 import subprocess  # the command is this very interpreter and module
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -153,7 +154,7 @@ class Reloader:
     def _run(self) -> int:
         snapshot = self._look()
         if not snapshot.is_complete:
-            self._report(
+            self._say(
                 f"cannot watch every file below {self._root}: more than {MAX_FILES:,} sources or {MAX_ENTRIES:,} "
                 "entries; changes in the rest go unnoticed, start in a smaller directory"
             )
@@ -166,7 +167,12 @@ class Reloader:
             self._stop(child)
             if self._is_ending:
                 return _exit_code(child)
-            self._report(f"restarting: {self._short(changed)} changed")
+            self._say(f"restarting: {self._short(changed)} changed")
+
+    def _say(self, line: str) -> None:
+        """Where that is to be had: a terminal that is gone, or a full disk, leaves no server behind."""
+        with suppress(OSError):
+            self._report(line)
 
     def _look(self) -> Snapshot:
         return take_snapshot(self._root, self._files)
@@ -186,7 +192,7 @@ class Reloader:
                 return None
             if child.poll() is not None and not is_reported:
                 is_reported = True
-                self._report(f"the server ended with exit code {_exit_code(child)}; waiting for a change")
+                self._say(f"the server ended with exit code {_exit_code(child)}; waiting for a change")
             changed = first_change(before, self._look())
             if changed is not None:
                 return changed
@@ -209,7 +215,7 @@ class Reloader:
                 break
             self._wait(child, LOOK_AT_CHILD_EVERY)
         if child.poll() is None:
-            self._report(f"the server did not stop within {self._patience:g} s; it is killed")
+            self._say(f"the server did not stop within {self._patience:g} s; it is killed")
             child.kill()
             child.wait()
         return _exit_code(child)

@@ -146,7 +146,9 @@ class TopicRequests:
         if not isinstance(command, Leave):
             return False
         subscription = self._members.subscriptions.get(command.topic)
-        return subscription is not None and not subscription.is_leaving
+        if subscription is None or subscription.is_leaving:
+            return False
+        return not _is_stale(command.join_ref, subscription)
 
     def leave(self, command: Leave) -> None:
         """Also of a gateway that is about to stop: endpoints clean up after themselves. Raises Refused."""

@@ -26,7 +26,8 @@ SHED_AT_ONCE = 64
 
 async def bound_to(host: str, port: int) -> list[socket.socket]:
     """
-    One socket for each address of that name, not yet listening.
+    One socket for each address of that name, not yet listening. A family that is switched off has none, as IPv6 in many
+    containers, where `localhost` is `::1` all the same.
 
     Raises:
         OSError: There is no such name, or one of its addresses is not to be had.
@@ -34,16 +35,38 @@ async def bound_to(host: str, port: int) -> list[socket.socket]:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
+    switched_off: list[OSError] = []
     with ExitStack() as made:
         for family, kind, protocol, _, address in dict.fromkeys(found):
-            bound = made.enter_context(socket.socket(family, kind, protocol))
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # those of before may linger in TIME_WAIT
-            if family == socket.AF_INET6:
-                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # so that each family has a socket
-            bound.bind(address)
-            sockets.append(bound)
+            try:
+                sockets.append(made.enter_context(_bound(family, kind, protocol, address)))
+            except OSError as error:
+                if not _is_switched_off(family, error):
+                    raise
+                switched_off.append(error)
+        if switched_off and not sockets:
+            raise switched_off[0]
         made.pop_all()
     return sockets
+
+
+def _bound(family: int, kind: int, protocol: int, address: Any) -> socket.socket:
+    bound = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere that would take the address of another process
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # those of before may linger in TIME_WAIT
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # so that each family has a socket
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _is_switched_off(family: int, error: OSError) -> bool:
+    """Of the kernel, or of each interface, which is said of IPv6 only."""
+    return error.errno == errno.EAFNOSUPPORT or (family == socket.AF_INET6 and error.errno == errno.EADDRNOTAVAIL)
 
 
 class ListeningSocket(socket.socket):

@@ -53,7 +53,8 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext | None:
 
 def out_of_date(context: ssl.SSLContext, certificate: str) -> str | None:
     """
-    Why every client refuses a certificate for its dates, such as "certificate has expired"; None if they do not.
+    Why every client refuses a certificate for its dates, such as "certificate has expired"; None if they do not, or
+    if a client as Python's own refuses its kind before it looks.
 
     Asks OpenSSL, which looks at them in a handshake only: one in memory, by a client that trusts what is in the file.
     """
@@ -69,6 +70,8 @@ def out_of_date(context: ssl.SSLContext, certificate: str) -> str | None:
                 side.do_handshake()
     except ssl.SSLCertVerificationError as error:
         return error.verify_message if error.verify_code in DATES else None
+    except ssl.SSLError:  # this client has not its curve, or has no hash so old: others may
+        return None
     return None
 
 

@@ -154,6 +154,21 @@ async def test_each_burst_that_is_handled_in_one_turn_is_a_crossing(system: Acto
     assert [(fact.queued, fact.policy) for fact in facts] == [(30, "high_water")] * 3
 
 
+async def test_one_that_is_never_done_crosses_its_mark_again(system: ActorSystem, facts: list[Any]) -> None:
+    """Each of its messages waits for something, and the last of them is always another: below half is enough."""
+
+    class Watched(Slow):
+        mailbox = Mailbox(high_water=10)
+
+    ref = system.spawn(Watched)
+    for _ in range(3):
+        for _ in range(20):
+            ref.tell(1.0)
+        await asyncio.sleep(18.5)  # a few are left
+    told = [fact.policy for fact in facts if type(fact).__name__ == "MailboxOverflowed"]
+    assert told == ["high_water"] * 3
+
+
 @pytest.mark.parametrize(
     "settings", [{"capacity": 3}, {"overflow": "fail"}, {"capacity": 0, "overflow": "fail"}], ids=str
 )

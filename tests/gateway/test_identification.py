@@ -459,3 +459,30 @@ async def test_who_is_closed_while_it_logs_in_does_not_come_in_any_more(system: 
         assert (credit.commands, credit.bytes) == (0, 0)
         peer.socket.end()
     await settle()
+
+
+@pytest.mark.parametrize("wire", [CentrifugeWire, None])
+async def test_an_authenticator_whose_identity_is_over_lets_nobody_in(system: ActorSystem, wire: Any) -> None:
+    """It is closed as expired, and joined to nothing before its peer has answered the close."""
+    moves = facts_of(system, RoomJoined)
+    node = await start_node(system, with_auth(refresh_grace=0.0))
+
+    async def knows(handshake: Any) -> Principal:
+        return Principal("grace", expires=node.wall() - 5, topics=("kept",))
+
+    node.authenticators = (knows,)
+    socket = FakeSocket(answers_close=False)
+    if wire is None:
+        one = Peer(node, socket=socket)
+        one.socket.feed('{"action":"auth","token":"x"}')
+    else:
+        one = Peer(node, wire=wire(), socket=socket)
+        one.socket.feed('{"id":1,"connect":{"token":"x"}}')
+    await settle()
+    assert one.socket.sent_close is not None
+    assert one.socket.sent_close[0] == 3005
+    assert moves == []
+    credit = one.ref._actor._gate.credit
+    assert (credit.commands, credit.bytes) == (0, 0)
+    one.socket.end()
+    await settle()

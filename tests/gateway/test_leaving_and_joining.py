@@ -198,3 +198,16 @@ async def test_whoever_drains_lets_people_leave(system: ActorSystem) -> None:
     frames = await ada.pushes(["1", "2", "kept", "phx_leave", {}], ["3", "3", "kept", "phx_join", {}])
     answers = {frame[1]: frame[4]["status"] for frame in frames if frame[3] == "phx_reply"}
     assert answers == {"2": "ok", "3": "error"}
+
+
+async def test_leaves_of_what_is_long_over_take_tokens(system: ActorSystem) -> None:
+    """The end of a membership is free above the burst; words to one that has ended are as any others."""
+    node = await start_node(system, settings(burst=3))
+    ada = Phoenix(node)
+    await ada.pushes(["2", "2", "kept", "phx_join", {}])
+    frames = await ada.pushes(*(["1", str(number), "kept", "phx_leave", {}] for number in range(9)))
+    assert [payload["status"] for *_, payload in frames] == [
+        "error"
+    ] * 6  # the others crossed a close, and need no answer
+    await ada.pushes(["2", "3", "kept", "phx_leave", {}])
+    assert node.live.size("kept") == 0

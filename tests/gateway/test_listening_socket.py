@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from gateway.open_files import are_spent
 from gateway.web.listening_socket import SHED_AT_ONCE, ListeningSocket, bound_to
 
 
@@ -77,3 +79,28 @@ def test_a_name_is_bound_at_its_addresses_and_one_that_is_not_to_be_had_leaves_n
         bound.listen()
         with pytest.raises(OSError, match="in use"):
             asyncio.run(bound_to(*bound.getsockname()))
+
+
+NOT_HERE = 12
+"""DECnet, which no kernel of today has: as IPv6 where it is switched off."""
+
+
+def test_a_name_with_a_family_that_is_switched_off_is_bound_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`localhost` is `::1` too, also in a container without IPv6; a name without any other is not to be had."""
+    ours = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 0))
+    off = (NOT_HERE, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 0))
+    strange = (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("2001:db8::1", 0, 0, 0))
+    found = [off, strange, ours]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    (bound,) = asyncio.run(bound_to("localhost", 0))
+    with bound:
+        assert bound.family == socket.AF_INET
+    found.remove(ours)
+    with pytest.raises(OSError, match=r"not supported|assign requested"):
+        asyncio.run(bound_to("localhost", 0))
+
+
+def test_whether_files_are_left_is_known_without_what_windows_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`/ready` and `/metrics` ask, on every system."""
+    monkeypatch.delattr(os, "O_CLOEXEC")
+    assert not are_spent()

@@ -270,6 +270,18 @@ def test_a_server_that_does_not_stop_is_killed(start: Callable[..., Running]) ->
 
 
 @pytest.mark.slow
+def test_a_server_that_does_not_stop_is_killed_also_where_nobody_can_be_told(start: Callable[..., Running]) -> None:
+    """A terminal that is gone takes no line of the parent either; nor does a full disk."""
+    mute = PARENT.replace("print(line, flush=True)", 'open("/dev/full", "wb", 0).write(b"x")')
+    assert mute != PARENT
+    running = start(SERVER.replace("sys.exit(7)", "None"), arguments=["-c", mute, "0.2"])
+    assert running.lines(1) == ["up"]
+    running.process.send_signal(signal.SIGTERM)
+    assert running.lines(1) == ["drained"]
+    assert running.ended() == 128 + signal.SIGKILL
+
+
+@pytest.mark.slow
 def test_the_command_reloads_and_says_why_the_server_did_not_start(start: Callable[..., Running]) -> None:
     """The letter is the server's; the parent adds that it waits, and ends at Ctrl-C with the same exit code."""
     running = start(arguments=["-m", "gateway", "serve", "app:gatway", "--reload"], server="gateway = 1")

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import Gateway, WebSocket
 from gateway.events import ConnectionClosed
@@ -23,6 +26,7 @@ from tests.support.process import serving
 
 Serve = Any
 AUTHORITY = trustme.CA()
+PEM = serialization.Encoding.PEM
 
 
 def files(directory: Path, name: str = "127.0.0.1", **dates: datetime) -> tuple[Path, Path]:
@@ -199,6 +203,19 @@ def test_a_certificate_that_clients_refuse_for_its_dates_is_said(
     said = invoke("check", str(file))
     assert said.exit_code == 0
     assert (f"warning of gateway.tls.certificate: {problem}" in said.stderr) is (problem is not None)
+
+
+def test_a_certificate_of_a_kind_that_not_every_client_has_can_be_served(tmp_path: Path) -> None:
+    """Whether its dates are right cannot be asked by a client as ours then; that keeps nobody from starting."""
+    key = ec.generate_private_key(ec.SECP256K1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "here")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, YEARS[0], YEARS[3]).sign(key, hashes.SHA256())
+    file = tmp_path / "both.pem"
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(key.private_bytes(PEM, *plain) + made.public_bytes(PEM))
+    context = server_context(TlsSettings(certificate=str(file), key=str(file)))
+    assert context is not None
+    assert out_of_date(context, str(file)) is None
 
 
 @pytest.mark.slow

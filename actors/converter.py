@@ -65,7 +65,7 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(content.decode("utf-8-sig"))  # TOML has no byte order mark; some editors write one
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(str(path), f"line {line} is not UTF-8", "save the file as UTF-8") from error

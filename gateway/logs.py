@@ -1,21 +1,29 @@
-"""How a process writes its log: one line for each thing, for people or for machines, all to standard error."""
+"""
+How a process writes its log: one line for each thing, for people or for machines, all to standard error.
+
+Who does not read it keeps nobody waiting: see `log_output`.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 from . import wire_json
+from .log_output import log_output
 
 _exceptions = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 """Tracebacks as data, without local variables: payloads are never logged."""
+
+LINES_DROPPED = "lines.dropped"
+"""The event of the line that says how many there would have been, had anybody read them."""
 
 
 class Lines(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]  # a class, made when asked for
@@ -39,20 +47,18 @@ def configure_logging(format_: str, *, keeps: bool = False) -> None:
         keeps: Whether what a program has set up itself stays, of structlog and of the standard library each.
     """
     is_console = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    plain = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    shared: list[Any] = [structlog.contextvars.merge_contextvars, *plain]
     final = _console_processors() if is_console else _json_processors()
+    output = cast("TextIO", log_output(sys.stderr, _says_dropped([*plain, *final])))  # as much of one as they use
     if not (keeps and logging.getLogger().handlers):
-        _configure_standard_library(shared, final)
+        _configure_standard_library(output, shared, final)
     if keeps and structlog.is_configured():
         return
     structlog.configure(
         processors=[*shared, *final] if is_console else [_json_line],
         wrapper_class=Lines,
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
 
@@ -84,9 +90,21 @@ def _as_json(value: object, **options: Any) -> str:
         return json.dumps(value, **{"default": str, **options})
 
 
-def _configure_standard_library(shared: Sequence[Any], final: Sequence[Any]) -> None:
+def _says_dropped(steps: Sequence[Any]) -> Callable[[int], str]:
+    """A line like any other, but made by its own steps: it is said in the midst of another one."""
+
+    def line(count: int) -> str:
+        said: Any = {"event": LINES_DROPPED, "count": count}
+        for step in steps:
+            said = step(None, "warning", said)
+        return f"{said}\n"
+
+    return line
+
+
+def _configure_standard_library(output: TextIO, shared: Sequence[Any], final: Sequence[Any]) -> None:
     """Lines of asyncio and aiohttp look like ours; from warnings on, since ours already tell the ordinary."""
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *final]))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from math import inf
 
 if sys.platform != "win32":
@@ -17,6 +18,20 @@ if sys.platform != "win32":
 
 RESERVED = 64
 """Files that clients do not get: an idle gateway has 17 open. Of a small limit it is a quarter instead."""
+
+
+def raise_limit() -> None:
+    """
+    To what this process may raise it to by itself; those that it starts have it as well. Where the system refuses, as
+    macOS does for a limit without end, it stays.
+
+    What a shell gives is 1,024 for programs that use select(2), which knows no higher numbers. Nothing here does.
+    """
+    if sys.platform == "win32":
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def most_for_clients() -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from .log_output import LogOutput
 from .readiness import is_ready
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Readings:
         yield _gauge("hubbub_loop_lag_seconds", "Worst lateness of a timer in the last 15 s.", self._lag.worst)
         yield _gauge("hubbub_gc_pause_worst_seconds", "The longest pause to look for garbage.", self._pauses.worst)
         yield CounterMetricFamily("hubbub_gc_pause_seconds", "In pauses to look for garbage.", self._pauses.total)
+        yield CounterMetricFamily("hubbub_log_lines_dropped", "That nobody read in time.", LogOutput.dropped)
         for field in PER_CLASS:
             yield _per_class(field, classes)
 

@@ -57,11 +57,14 @@ Read when asked for, and kept by nobody:
     loop_lag_seconds                      worst of the last 15 seconds, of ten samples each
     gc_pause_seconds_total                in which the process stood still to look for garbage
     gc_pause_worst_seconds                the longest of these pauses so far
+    log_lines_dropped_total               because the pipe or terminal they go to is full: of the whole process
     actors{class}                         living actors
     actor_messages_queued{class}          messages in their mailboxes
     actor_messages_handled_total{class}   by the living and by those that are gone
     actor_messages_failed_total{class}    the same
     actor_restarts_total{class}           the same
+
+Dropped lines are told of in the log as well, once it goes on: `lines.dropped`, a warning, with `count`.
 
 And what `prometheus_client` knows of the process: `process_cpu_seconds_total`, `process_resident_memory_bytes`,
 `process_open_fds` and others, on Linux.

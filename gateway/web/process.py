@@ -12,6 +12,7 @@ import structlog
 
 from actors import SystemFailed
 
+from .. import open_files
 from .collector import Collector
 from .guard import Guard
 from .listener import CannotListen
@@ -35,7 +36,7 @@ def run(app: Gateway, settings: GatewaySettings) -> int:
     Serves until SIGTERM, SIGINT or SIGHUP, drains, and returns 0; a second signal ends it now. 1 if it failed.
 
     Within `gateway.drain.timeout` of the signal it returns, or the process ends without it: app code that swallows its
-    cancellation, or blocks the loop, is not waited for.
+    cancellation, or blocks the loop, is not waited for. The limit of open files is raised as far as it may be.
 
     Raises:
         RuntimeError: Not on the main thread, the only one that hears of signals.
@@ -43,6 +44,7 @@ def run(app: Gateway, settings: GatewaySettings) -> int:
     if threading.current_thread() is not threading.main_thread():
         fact = f"signals come to the main thread, and this is {threading.current_thread().name}"
         raise RuntimeError(f"could not run: {fact}; call it there, or `await app.start()` in a loop of this thread")
+    open_files.raise_limit()
     patience = max(settings.gateway.drain.timeout, SHORTEST_DRAIN)
     with (
         Guard(_cut_short) as guard,

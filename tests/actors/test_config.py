@@ -298,6 +298,13 @@ def test_a_toml_file_is_loaded(tmp_path: Path) -> None:
     assert load_toml(file) == {"a": {"b": 1}}
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    """Some editors write one before the text."""
+    file = tmp_path / "a.toml"
+    file.write_text("[a]\nb = 1\n", encoding="utf-8-sig")
+    assert load_toml(file) == {"a": {"b": 1}}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -87,6 +87,7 @@ async def test_a_conversation_is_counted_and_its_end_remembered(system: ActorSys
         "hubbub_publications_total 1.0",
         'hubbub_commands_refused_total{reason="unknown_action"} 1.0',
         "hubbub_connections_open 0.0",
+        "hubbub_log_lines_dropped_total ",
     ):
         assert wanted in text
     assert listener.recent["ada"] is ada.closed

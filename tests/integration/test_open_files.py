@@ -11,7 +11,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.support.process import ROOT, Process, serving
+from gateway import Gateway
+from gateway.config import GatewaySettings
+from gateway.listen_settings import ListenSettings
+from tests.support.process import ROOT, Process, free_ports, serving
 
 FILES = 64
 CLIENTS = 3 * FILES
@@ -57,3 +60,34 @@ async def test_clients_that_have_all_files_keep_nobody_from_the_admin_listener(
             assert (await ws.receive_json(timeout=10))["status"] == "joined"
     assert "Traceback" not in process.output
     assert "exception" not in process.output
+
+
+LOWER = """
+import resource
+from gateway import Gateway
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 2_000))
+app = Gateway()
+"""
+
+
+async def test_a_program_that_serves_takes_the_files_that_it_may(tmp_path: Path) -> None:
+    """A shell gives 1,024 and allows more; it is not raised above what it allows."""
+    (tmp_path / "mine.py").write_text(LOWER)
+    async with serving("mine:app", directory=tmp_path) as process:
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (2_000, 2_000)
+
+
+async def test_a_program_that_the_gateway_is_part_of_keeps_its_limit() -> None:
+    """Its limits are its own, and those of what it starts."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = min(before[0], 500)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
+    try:
+        app = Gateway()
+        await app.start(GatewaySettings(gateway=ListenSettings(port=free_ports())))
+        found = resource.getrlimit(resource.RLIMIT_NOFILE)
+        await app.stop()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert found == (soft, before[1])

@@ -145,6 +145,43 @@ async def test_a_function_that_was_accepted_ends_once(system: ActorSystem, endin
     assert len(ends) == 1
 
 
+MEANWHILE: dict[str, Callable[[Node, Peer], Any]] = {
+    "time": lambda node, peer: None,
+    **{name: act for name, act in ENDINGS.items() if "machine is" in name or name == "system is stopped"},
+}
+
+
+@turns
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.allow_failures("CancelledError")
+@pytest.mark.allow_dead_letters("shutdown")
+async def test_a_function_that_is_still_at_its_clean_up_has_its_last_word_too(
+    system: ActorSystem, meanwhile: str, turns: str
+) -> None:
+    """Longer than it may take, or when its gateway ends: the app's `on_disconnect` comes once, with the client's code."""
+    ends: list[int] = []
+    node = await start_node(system)
+
+    async def tidy(ws: WebSocket) -> None:
+        try:
+            async for _ in ws:
+                pass
+            await passes(100)
+        finally:
+            await passes(0.7 if meanwhile != "time" else 3)
+
+    last_word = Hook(lambda ws, code: ends.append(code), None, 2)
+    peer = endpoint_peer(node, tidy, passage=Passage(hooks=Hooks(disconnected=[last_word])))
+    await opened(peer)
+    take(turns, node)
+    peer.socket.end(1001, "reload", True)
+    await passes(0.5)
+    assert ends == []
+    MEANWHILE[meanwhile](node, peer)
+    await passes(20)
+    assert (ends, len(peer.closes)) == ([1001], 1)
+
+
 async def ends_once(system: ActorSystem, node: Node, peer: Peer, ending: str) -> None:
     left = facts_of(system, RoomLeft)
     assert node.live.size("kept") == 1

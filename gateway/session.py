@@ -9,6 +9,7 @@ memberships end. One that rests is stopped in place, and has its last word in th
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -163,6 +164,38 @@ class Session(Actor):
         """
         errors: list[Exception] = []
         words = iter(self._last_words() if self.ws._was_accepted else ())
+        saying = self._next_word(words, code, errors)
+        if saying is not None:
+            return self._say_on(saying, words, code, errors)
+        _raise(errors)
+        return None
+
+    async def _say_on(
+        self, saying: Awaitable[object], words: Iterator[Callable[..., Any]], code: int, errors: list[Exception]
+    ) -> None:
+        """
+        The rest of them, from the first that waits on.
+
+        Cancellation: cuts short the one in hand, the others still have their turn, and then it is raised.
+        """
+        cut: asyncio.CancelledError | None = None
+        waiting: Awaitable[object] | None = saying
+        while waiting is not None:
+            try:
+                await waiting
+            except asyncio.CancelledError as error:
+                cut = error
+            except Exception as error:
+                _note(errors, error)
+            waiting = self._next_word(words, code, errors)
+        if cut is not None:
+            raise cut
+        _raise(errors)
+
+    def _next_word(
+        self, words: Iterator[Callable[..., Any]], code: int, errors: list[Exception]
+    ) -> CoroutineType[Any, Any, object] | None:
+        """Says them until one has to be awaited; None: none of them has."""
         for last_word in words:
             try:
                 saying = last_word(self.ws, code)
@@ -170,24 +203,8 @@ class Session(Actor):
                 _note(errors, error)
             else:
                 if isinstance(saying, CoroutineType):
-                    return self._say_on(saying, words, code, errors)
-        _raise(errors)
+                    return saying
         return None
-
-    async def _say_on(
-        self, saying: Awaitable[object], words: Iterator[Callable[..., Any]], code: int, errors: list[Exception]
-    ) -> None:
-        """The rest of them, from the first that waits on."""
-        try:
-            await saying
-        except Exception as error:
-            _note(errors, error)
-        for last_word in words:
-            try:
-                await result(last_word(self.ws, code))
-            except Exception as error:
-                _note(errors, error)
-        _raise(errors)
 
     @handles(HookFailed)
     async def hook_failed(self, failed: HookFailed) -> None:

@@ -218,7 +218,8 @@ class Session(Actor):
     def on_stop(self) -> Any:
         """Its machine ends, or it was killed, before it heard of an end: it has its last word here."""
         self.ws._let_go()
-        if self._has_failed or self.ws._has_said_goodbye or not self.ws._was_accepted:
+        is_left_to_another = self._has_failed and self.ws._ref.is_alive()
+        if is_left_to_another or self.ws._has_said_goodbye or not self.ws._was_accepted:
             return None
         self._is_over = self.ws._has_said_goodbye = True
         if self.ws._gone is None:

@@ -203,6 +203,28 @@ async def test_who_is_still_in_on_connect_ends_once(system: ActorSystem, ending:
     assert len(endpoint.ends) == 1
 
 
+@turns
+@pytest.mark.parametrize("how", [name for name in ENDINGS if "stopped" in name])
+@pytest.mark.allow_failures("RuntimeError")
+async def test_who_fails_while_its_gateway_ends_has_its_last_word(system: ActorSystem, how: str, turns: str) -> None:
+    """There is no fresh instance any more that could have it."""
+
+    class Failing(Recorder):
+        async def on_receive(self, ws: WebSocket, data: Any) -> None:
+            await passes(1)
+            raise RuntimeError(data)
+
+    node = await start_node(system)
+    endpoint = recorder(kind=Failing)
+    peer = endpoint_peer(node, endpoint)
+    await opened(peer)
+    take(turns, node)
+    peer.socket.feed("bug")
+    await settle()
+    await ends_once(system, node, peer, how)
+    assert len(endpoint.ends) == 1
+
+
 @pytest.mark.parametrize("lasts", [0.0, 0.7])
 @pytest.mark.allow_failures("CancelledError")
 async def test_a_last_word_that_is_cut_short_leaves_the_others_theirs(system: ActorSystem, lasts: float) -> None:

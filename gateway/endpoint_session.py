@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,14 @@ class EndpointSession(Session):
         await result(self._endpoint._open())
 
     async def _connect(self, way: Awaitable[None]) -> None:
+        try:
+            await self._come_in(way)
+        except (Exception, asyncio.CancelledError):
+            if not self.ws._ref.is_alive():  # nobody makes a fresh one, and what has not started has no `on_stop`
+                await result(self.on_stop())
+            raise
+
+    async def _come_in(self, way: Awaitable[None]) -> None:
         try:
             await self._enter(way)
         except Exception as error:

@@ -9,6 +9,7 @@ memberships end. One that rests is stopped in place, and has its last word in th
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -163,6 +164,38 @@ class Session(Actor):
         """
         errors: list[Exception] = []
         words = iter(self._last_words() if self.ws._was_accepted else ())
+        saying = self._next_word(words, code, errors)
+        if saying is not None:
+            return self._say_on(saying, words, code, errors)
+        _raise(errors)
+        return None
+
+    async def _say_on(
+        self, saying: Awaitable[object], words: Iterator[Callable[..., Any]], code: int, errors: list[Exception]
+    ) -> None:
+        """
+        The rest of them, from the first that waits on.
+
+        Cancellation: cuts short the one in hand, the others still have their turn, and then it is raised.
+        """
+        cut: asyncio.CancelledError | None = None
+        waiting: Awaitable[object] | None = saying
+        while waiting is not None:
+            try:
+                await waiting
+            except asyncio.CancelledError as error:
+                cut = error
+            except Exception as error:
+                _note(errors, error)
+            waiting = self._next_word(words, code, errors)
+        if cut is not None:
+            raise cut
+        _raise(errors)
+
+    def _next_word(
+        self, words: Iterator[Callable[..., Any]], code: int, errors: list[Exception]
+    ) -> CoroutineType[Any, Any, object] | None:
+        """Says them until one has to be awaited; None: none of them has."""
         for last_word in words:
             try:
                 saying = last_word(self.ws, code)
@@ -170,24 +203,8 @@ class Session(Actor):
                 _note(errors, error)
             else:
                 if isinstance(saying, CoroutineType):
-                    return self._say_on(saying, words, code, errors)
-        _raise(errors)
+                    return saying
         return None
-
-    async def _say_on(
-        self, saying: Awaitable[object], words: Iterator[Callable[..., Any]], code: int, errors: list[Exception]
-    ) -> None:
-        """The rest of them, from the first that waits on."""
-        try:
-            await saying
-        except Exception as error:
-            _note(errors, error)
-        for last_word in words:
-            try:
-                await result(last_word(self.ws, code))
-            except Exception as error:
-                _note(errors, error)
-        _raise(errors)
 
     @handles(HookFailed)
     async def hook_failed(self, failed: HookFailed) -> None:
@@ -201,7 +218,8 @@ class Session(Actor):
     def on_stop(self) -> Any:
         """Its machine ends, or it was killed, before it heard of an end: it has its last word here."""
         self.ws._let_go()
-        if self._is_over or self._has_failed or self.ws._has_said_goodbye or not self.ws._was_accepted:
+        is_left_to_another = self._has_failed and self.ws._ref.is_alive()
+        if is_left_to_another or self.ws._has_said_goodbye or not self.ws._was_accepted:
             return None
         self._is_over = self.ws._has_said_goodbye = True
         if self.ws._gone is None:

@@ -145,6 +145,106 @@ async def test_a_function_that_was_accepted_ends_once(system: ActorSystem, endin
     assert len(ends) == 1
 
 
+MEANWHILE: dict[str, Callable[[Node, Peer], Any]] = {
+    "time": lambda node, peer: None,
+    **{name: act for name, act in ENDINGS.items() if "machine is" in name or name == "system is stopped"},
+}
+
+
+@turns
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.allow_failures("CancelledError")
+@pytest.mark.allow_dead_letters("shutdown")
+async def test_a_function_that_is_still_at_its_clean_up_has_its_last_word_too(
+    system: ActorSystem, meanwhile: str, turns: str
+) -> None:
+    """Longer than it may take, or when its gateway ends: `on_disconnect` of the app comes once, with that code."""
+    ends: list[int] = []
+    node = await start_node(system)
+
+    async def tidy(ws: WebSocket) -> None:
+        try:
+            async for _ in ws:
+                pass
+            await passes(100)
+        finally:
+            await passes(0.7 if meanwhile != "time" else 3)
+
+    last_word = Hook(lambda ws, code: ends.append(code), None, 2)
+    peer = endpoint_peer(node, tidy, passage=Passage(hooks=Hooks(disconnected=[last_word])))
+    await opened(peer)
+    take(turns, node)
+    peer.socket.end(1001, "reload", True)
+    await passes(0.5)
+    assert ends == []
+    MEANWHILE[meanwhile](node, peer)
+    await passes(20)
+    assert (ends, len(peer.closes)) == ([1001], 1)
+
+
+@turns
+@pytest.mark.parametrize("ending", [name for name in ENDINGS if not name.startswith("app")])
+@pytest.mark.allow_failures("CancelledError", "AttributeError")
+@pytest.mark.allow_dead_letters("shutdown")
+async def test_who_is_still_in_on_connect_ends_once(system: ActorSystem, ending: str, turns: str) -> None:
+    """It has accepted, and waits for something that never comes: its time ends, and its last word comes."""
+
+    class Waiting(Recorder):
+        async def on_connect(self, ws: WebSocket) -> None:
+            await super().on_connect(ws)
+            await passes(1000)
+
+    node = await start_node(system)
+    endpoint = recorder(kind=Waiting)
+    peer = endpoint_peer(node, endpoint)
+    await opened(peer)
+    take(turns, node)
+    await ends_once(system, node, peer, ending)
+    assert len(endpoint.ends) == 1
+
+
+@turns
+@pytest.mark.parametrize("how", [name for name in ENDINGS if "stopped" in name])
+@pytest.mark.allow_failures("RuntimeError")
+async def test_who_fails_while_its_gateway_ends_has_its_last_word(system: ActorSystem, how: str, turns: str) -> None:
+    """There is no fresh instance any more that could have it."""
+
+    class Failing(Recorder):
+        async def on_receive(self, ws: WebSocket, data: Any) -> None:
+            await passes(1)
+            raise RuntimeError(data)
+
+    node = await start_node(system)
+    endpoint = recorder(kind=Failing)
+    peer = endpoint_peer(node, endpoint)
+    await opened(peer)
+    take(turns, node)
+    peer.socket.feed("bug")
+    await settle()
+    await ends_once(system, node, peer, how)
+    assert len(endpoint.ends) == 1
+
+
+@pytest.mark.parametrize("lasts", [0.0, 0.7])
+@pytest.mark.allow_failures("CancelledError")
+async def test_a_last_word_that_is_cut_short_leaves_the_others_theirs(system: ActorSystem, lasts: float) -> None:
+    """An endpoint's `on_disconnect` never returns: that of the app comes none the less, once, though late."""
+    ends: list[int] = []
+
+    async def last_word(_: WebSocket, code: int) -> None:
+        ends.append(code)
+        await passes(lasts)
+        ends.append(code)
+
+    node = await start_node(system)
+    endpoint = recorder(1000.0)
+    peer = endpoint_peer(node, endpoint, passage=Passage(hooks=Hooks(disconnected=[Hook(last_word, None, 2)])))
+    await opened(peer)
+    peer.socket.end(1001, "reload", True)
+    await passes(20)
+    assert (endpoint.ends, ends) == ([1001], [1001, 1001])
+
+
 async def ends_once(system: ActorSystem, node: Node, peer: Peer, ending: str) -> None:
     left = facts_of(system, RoomLeft)
     assert node.live.size("kept") == 1

@@ -45,22 +45,14 @@ async def block(ws):
     time.sleep(1000)
 """
 
-ELSEWHERE = """
-import signal, threading, time
-from gateway import Gateway
-
-app = Gateway()
-
-@app.ws("/block")
-async def block(ws):
-    await ws.accept()
-    await ws.send_text("in")
-    await ws.receive()
+ELSEWHERE = BLOCKING.replace(
+    "    print(",
+    """\
+    import signal, threading
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    print("blocked", file=__import__("sys").stderr, flush=True)
-    time.sleep(1000)
-"""
+    print(""",
+)
 
 SLOW_START = """
 import asyncio, sys

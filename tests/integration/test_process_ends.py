@@ -31,7 +31,7 @@ async def stubborn(ws):
 """
 
 BLOCKING = """
-import time
+import sys, threading, time
 from gateway import Gateway
 
 app = Gateway()
@@ -41,18 +41,10 @@ async def block(ws):
     await ws.accept()
     await ws.send_text("in")
     await ws.receive()
-    print("blocked", file=__import__("sys").stderr, flush=True)
+    # said by another thread, a while later: what comes just before a call to the system is heard only behind that
+    threading.Timer(0.5, print, ("blocked",), {"file": sys.stderr, "flush": True}).start()
     time.sleep(1000)
 """
-
-ELSEWHERE = BLOCKING.replace(
-    "    print(",
-    """\
-    import signal, threading
-    threading.Thread(target=threading.Event().wait, daemon=True).start()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    print(""",
-)
 
 SLOW_START = """
 import asyncio, sys
@@ -134,21 +126,6 @@ async def test_a_second_signal_ends_a_loop_that_is_blocked(tmp_path: Path, fast:
         process.send(signal.SIGTERM)
         assert await process.exit_code(AT_MOST) == 0
         assert time.monotonic() - began < AT_MOST
-
-
-async def test_a_second_signal_that_another_thread_gets_ends_it_as_well(tmp_path: Path) -> None:
-    """The system gives it to any thread while the main one has another to take; that one is not woken by it."""
-    (tmp_path / "mine.py").write_text(ELSEWHERE)
-    async with (
-        serving("mine:app", directory=tmp_path) as process,
-        connect(f"ws://127.0.0.1:{process.port}/block") as client,
-    ):
-        assert await client.receive() == "in"
-        await client.send("go")
-        await process.line_with("blocked")
-        process.send(signal.SIGINT)
-        process.send(signal.SIGTERM)
-        assert await process.exit_code(AT_MOST) == 0
 
 
 async def test_a_thread_that_goes_on_keeps_no_process_alive(tmp_path: Path) -> None:

@@ -45,6 +45,48 @@ async def block(ws):
     time.sleep(1000)
 """
 
+IN_A_CALL_TO_C = """
+import ctypes, sys
+from gateway import Gateway
+
+app = Gateway()
+
+@app.ws("/block")
+async def block(ws):
+    await ws.accept()
+    await ws.send_text("in")
+    await ws.receive()
+    mutex, library = ctypes.create_string_buffer(128), ctypes.CDLL(None)
+    library.pthread_mutex_lock(mutex)
+    print("blocked", file=sys.stderr, flush=True)
+    library.pthread_mutex_lock(mutex)
+"""
+
+FORKING = """
+import multiprocessing, time
+from gateway import Gateway
+
+app = Gateway()
+context = multiprocessing.get_context("fork")
+
+def work(began):
+    began.set()
+    time.sleep(1000)
+
+@app.ws("/fork")
+async def fork(ws):
+    await ws.accept()
+    began = context.Event()
+    child = context.Process(target=work, args=(began,), daemon=True)
+    child.start()
+    began.wait()
+    child.terminate()
+    child.join(5)
+    child.kill()
+    await ws.send_text(str(child.exitcode))
+    await ws.receive()
+"""
+
 SLOW_START = """
 import asyncio, sys
 from actors import Actor
@@ -110,9 +152,7 @@ async def test_one_signal_ends_a_start_that_never_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fast", [True, False])
 async def test_a_second_signal_ends_a_loop_that_is_blocked(tmp_path: Path, fast: bool) -> None:
     """Signals need no turn of the loop, with uvloop and without."""
-    (tmp_path / "mine.py").write_text(BLOCKING)
-    if not fast:
-        (tmp_path / "uvloop.py").write_text("raise ImportError('none here')\n")
+    _write(tmp_path, BLOCKING, fast)
     async with (
         serving("mine:app", directory=tmp_path, environ={"PYTHONPATH": _path(tmp_path)}) as process,
         connect(f"ws://127.0.0.1:{process.port}/block") as client,
@@ -127,12 +167,50 @@ async def test_a_second_signal_ends_a_loop_that_is_blocked(tmp_path: Path, fast:
         assert time.monotonic() - began < AT_MOST
 
 
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("count", [1, 2])
+async def test_signals_end_a_loop_that_hears_of_none(tmp_path: Path, fast: bool, count: int) -> None:
+    """A library in C waits for a lock for ever: no handler in Python runs, and the process ends as it should."""
+    _write(tmp_path, IN_A_CALL_TO_C, fast)
+    environ = {"PYTHONPATH": _path(tmp_path), **(QUICKLY if count == 1 else {})}
+    async with (
+        serving("mine:app", directory=tmp_path, environ=environ) as process,
+        connect(f"ws://127.0.0.1:{process.port}/block") as client,
+    ):
+        assert await client.receive() == "in"
+        await client.send("go")
+        await process.line_with("blocked")
+        for number in (signal.SIGTERM, signal.SIGINT)[:count]:
+            process.send(number)
+        assert await process.exit_code(AT_MOST) == 0
+    assert "gateway.cut_short" in process.output
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_the_signals_of_a_forked_child_are_its_own(tmp_path: Path, fast: bool) -> None:
+    """A worker of a pool that is told to end does, and the gateway that it was forked from goes on."""
+    _write(tmp_path, FORKING, fast)
+    async with serving("mine:app", directory=tmp_path, environ={"PYTHONPATH": _path(tmp_path)}) as process:
+        for _ in range(2):
+            async with connect(f"ws://127.0.0.1:{process.port}/fork") as client:
+                assert await client.receive() == str(-signal.SIGTERM)
+        process.send(signal.SIGTERM)
+        assert await process.exit_code(AT_MOST) == 0
+    assert "gateway.cut_short" not in process.output
+
+
 async def test_a_thread_that_goes_on_keeps_no_process_alive(tmp_path: Path) -> None:
     """A thread of the app that nobody ends is left behind, a moment after everything else has ended."""
     (tmp_path / "mine.py").write_text(THREAD)
     async with serving("mine:app", directory=tmp_path, environ=QUICKLY) as process:
         process.send(signal.SIGTERM)
         assert await process.exit_code(AT_MOST) == 0
+
+
+def _write(directory: Path, program: str, fast: bool) -> None:
+    (directory / "mine.py").write_text(program)
+    if not fast:
+        (directory / "uvloop.py").write_text("raise ImportError('none here')\n")
 
 
 def _path(first: Path) -> str:

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clientOf, connectedClient, subscribed } from "../support/centrifuge.mjs";
-import { secondsFromNow, tokenOf, topicOf } from "../support/gateway.mjs";
+import { SOON, secondsFromNow, tokenOf, topicOf } from "../support/gateway.mjs";
 import { Journal, journalOf, next } from "../support/waiting.mjs";
 
 test("an anonymous client connects and gets an id of its own", async (t) => {
@@ -63,9 +63,9 @@ test("a connection lives on past the end of its token, with a new one", async (t
   const refreshed = new Journal();
   const getToken = async () => {
     refreshed.add("asked");
-    return tokenOf({ sub: "alice", exp: secondsFromNow(refreshed.length < 2 ? 2 : 3600) });
+    return tokenOf({ sub: "alice", exp: secondsFromNow(refreshed.length < 2 ? SOON : 3600) });
   };
-  const client = await connectedClient(t, { token: tokenOf({ sub: "alice", exp: secondsFromNow(2) }), getToken });
+  const client = await connectedClient(t, { token: tokenOf({ sub: "alice", exp: secondsFromNow(SOON) }), getToken });
   const interruptions = journalOf(client, "connecting");
   await refreshed.untilCount(2);
   assert.deepEqual((await client.rpc("echo", "still here")).data, "still here");
@@ -74,13 +74,13 @@ test("a connection lives on past the end of its token, with a new one", async (t
 
 test("a refresh with a token of somebody else's making ends the client for good", async (t) => {
   const getToken = async () => tokenOf({ sub: "alice" }, "another secret, as long as the right one");
-  const client = await connectedClient(t, { token: tokenOf({ sub: "alice", exp: secondsFromNow(2) }), getToken });
+  const client = await connectedClient(t, { token: tokenOf({ sub: "alice", exp: secondsFromNow(SOON) }), getToken });
   assert.equal((await next(client, "disconnected")).code, 3500);
 });
 
 test("who lets a token run out is closed with 3005, after the grace, and may come back", async (t) => {
   const getToken = () => new Promise(() => {}); // nobody answers
-  const client = await connectedClient(t, { token: tokenOf({ sub: "alice", exp: secondsFromNow(1) }), getToken });
+  const client = await connectedClient(t, { token: tokenOf({ sub: "alice", exp: secondsFromNow(SOON) }), getToken });
   assert.equal((await next(client, "connecting")).code, 3005);
 });
 

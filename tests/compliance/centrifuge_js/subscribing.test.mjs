@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connectedClient, dataOf, offsetsOf, subscribed, subscriptionOf } from "../support/centrifuge.mjs";
-import { secondsFromNow, tokenOf, topicOf } from "../support/gateway.mjs";
+import { SOON, secondsFromNow, tokenOf, topicOf } from "../support/gateway.mjs";
 import { Journal, journalOf, next, upTo } from "../support/waiting.mjs";
 
 /** Subscriptions that one connection may have: limits.max_topics_per_connection. */
@@ -170,7 +170,7 @@ test("a subscription lives on past the end of its token, with a new one", async 
   const asked = new Journal();
   const getToken = async ({ channel }) => {
     asked.add(channel);
-    return tokenOf({ sub: "alice", channel, exp: secondsFromNow(asked.length < 3 ? 2 : 3600) });
+    return tokenOf({ sub: "alice", channel, exp: secondsFromNow(asked.length < 3 ? SOON : 3600) });
   };
   const subscription = await subscribed(client, topic, { getToken });
   const interruptions = journalOf(subscription, "subscribing");
@@ -183,7 +183,7 @@ test("a subscription lives on past the end of its token, with a new one", async 
 test("who lets a subscription token run out loses the subscription alone, with 2501", async (t) => {
   const topic = topicOf();
   const client = await connectedClient(t, { token: tokenOf({ sub: "alice" }) });
-  const tokens = [tokenOf({ sub: "alice", channel: topic, exp: secondsFromNow(1) })];
+  const tokens = [tokenOf({ sub: "alice", channel: topic, exp: secondsFromNow(SOON) })];
   const getToken = () => tokens.shift() ?? new Promise(() => {}); // from then on nobody answers
   const lost = journalOf(client, "connecting");
   const subscription = await subscribed(client, topic, { getToken: async () => getToken() });

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 from centrifuge import CentrifugeError, ClientState, StreamPosition
 
-from .harness import SECRET, ClientTest, Journal, token_of, topic_of
+from .harness import SECRET, SOON, ClientTest, Journal, seconds_from_now, token_of, topic_of
 
 PAYLOADS = {
     "60 KB of text": "x" * 60_000,
@@ -51,7 +50,7 @@ class Connecting(ClientTest):
             asked.append("asked")
             return token_of(sub="alice")
 
-        await self.connected(token=token_of(sub="alice", exp=int(time.time()) - 60), get_token=get_token)
+        await self.connected(token=token_of(sub="alice", exp=seconds_from_now(-60)), get_token=get_token)
         assert asked == ["asked"]
 
     async def test_a_connection_lives_on_past_the_end_of_its_token_with_a_new_one(self) -> None:
@@ -59,12 +58,12 @@ class Connecting(ClientTest):
 
         async def get_token() -> str:
             asked.put_nowait("asked")
-            return token_of(sub="alice", exp=int(time.time()) + (2 if asked.qsize() < 2 else 3600))
+            return token_of(sub="alice", exp=seconds_from_now(SOON if asked.qsize() < 2 else 3600))
 
         client, events = await self.connected(
-            token=token_of(sub="alice", exp=int(time.time()) + 2), get_token=get_token
+            token=token_of(sub="alice", exp=seconds_from_now(SOON)), get_token=get_token
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while asked.qsize() < 2:
                 await client.rpc("echo", 1)
         assert len(events["connected"]) == 1
@@ -155,7 +154,7 @@ class Subscribing(ClientTest):
 
         async def get_token(context: object) -> str:
             asked.add(context)
-            return token_of(sub="alice", channel=topic, exp=int(time.time()) + (2 if len(asked) < 3 else 3600))
+            return token_of(sub="alice", channel=topic, exp=seconds_from_now(SOON if len(asked) < 3 else 3600))
 
         client, _ = await self.connected(token=token_of(sub="alice"))
         _, seen = await self.subscribed(client, topic, get_token=get_token)

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import os
 import secrets
 import time
@@ -16,10 +17,13 @@ from typing import Any
 
 from centrifuge import Client, ClientEventHandler, Subscription, SubscriptionEventHandler
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds until something must have happened: a loaded machine needs tenths, a broken server for ever."""
 PORT = int(os.environ["GATEWAY_PORT"])
 SECRET = os.environ["GATEWAY_SECRET"]
+
+SOON = 4
+"""Seconds of a token that is meant to run out: enough to come in with it on a loaded machine, and soon over."""
 
 
 def topic_of(kind: str = "public") -> str:
@@ -29,10 +33,15 @@ def topic_of(kind: str = "public") -> str:
 
 def token_of(secret: str = SECRET, **claims: object) -> str:
     """A JWT signed with HS256; `exp` is in an hour unless it is given."""
-    header, body = ({"alg": "HS256", "typ": "JWT"}, {"exp": int(time.time()) + 3600, **claims})
+    header, body = ({"alg": "HS256", "typ": "JWT"}, {"exp": seconds_from_now(3600), **claims})
     signed = b".".join(_encoded(json.dumps(one).encode()) for one in (header, body))
     signature = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
     return (signed + b"." + _encoded(signature)).decode()
+
+
+def seconds_from_now(seconds: int) -> int:
+    """Whole seconds since 1970, as `exp` is written: so many from now, or a part of one more."""
+    return math.ceil(time.time()) + seconds
 
 
 def _encoded(data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { address, secondsFromNow, tokenOf, topicOf } from "../support/gateway.mjs";
+import { SOON, address, secondsFromNow, tokenOf, topicOf } from "../support/gateway.mjs";
 import { plainSocket } from "../support/plain.mjs";
 import { within } from "../support/waiting.mjs";
 import { as, terminal, wscat } from "../support/wscat.mjs";
@@ -42,10 +42,10 @@ for (const [hook, code, reason, retry] of [["test:close", 2000, "closed", false]
 }
 
 test("who has a token that ends is told so; with a newer one it lives on", async (t) => {
-  const { ask, pushed } = await terminal(t, { options: as("alice", { exp: secondsFromNow(2) }) });
+  const { ask, pushed } = await terminal(t, { options: as("alice", { exp: secondsFromNow(SOON) }) });
   await pushed.until((all) => all.some((one) => one.action === "expiring"), "the warning");
-  assert.ok(pushed.entries.find((one) => one.action === "expiring").in <= 2, "it has longer");
-  const answer = await ask({ action: "auth", token: tokenOf({ sub: "alice", exp: secondsFromNow(2) }) });
+  assert.ok(pushed.entries.find((one) => one.action === "expiring").in <= SOON + 1, "it has longer");
+  const answer = await ask({ action: "auth", token: tokenOf({ sub: "alice", exp: secondsFromNow(SOON) }) });
   assert.equal(answer.status, "authenticated");
   await pushed.until((all) => all.filter((one) => one.action === "expiring").length === 2, "the warning about that one");
   const last = await ask({ action: "auth", token: tokenOf({ sub: "alice" }) });
@@ -53,7 +53,7 @@ test("who has a token that ends is told so; with a newer one it lives on", async
 });
 
 test("who lets its token run out is closed with 3005, after the grace", async (t) => {
-  const token = tokenOf({ sub: "alice", exp: secondsFromNow(1) });
+  const token = tokenOf({ sub: "alice", exp: secondsFromNow(SOON) });
   const socket = await watched(t, { headers: { Authorization: `Bearer ${token}` } });
   assert.equal((await within(socket.closed, "the close"))[0], 3005);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import WebSocket from "ws";
-import { address, secondsFromNow, tokenOf, topicOf } from "../support/gateway.mjs";
+import { SOON, address, secondsFromNow, tokenOf, topicOf } from "../support/gateway.mjs";
 import { plainSocket } from "../support/plain.mjs";
 import { answerTo, endsOf, joined, payloadsOf, socketOf } from "../support/phoenix.mjs";
 import { upTo, within } from "../support/waiting.mjs";
@@ -52,7 +52,7 @@ test("a token with a wrong signature does not open a socket", async (t) => {
 });
 
 test("who lets its token run out is closed, and gets in no more with it", async (t) => {
-  const authToken = tokenOf({ sub: "alice", exp: secondsFromNow(1) });
+  const authToken = tokenOf({ sub: "alice", exp: secondsFromNow(SOON) });
   const socket = socketOf(t, { authToken });
   await joined(socket, topicOf("private"));
   await socket.closed.untilCount(1);

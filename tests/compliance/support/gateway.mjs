@@ -30,5 +30,8 @@ export function tokenOf(claims, secret = SECRET) {
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
-/** Whole seconds since 1970, as `exp` is written. */
-export const secondsFromNow = (seconds) => Math.floor(Date.now() / 1000) + seconds;
+/** Whole seconds since 1970, as `exp` is written: so many from now, or a part of one more. */
+export const secondsFromNow = (seconds) => Math.ceil(Date.now() / 1000) + seconds;
+
+/** Seconds of a token that is meant to run out: enough to come in with it on a loaded machine, and soon over. */
+export const SOON = 4;

@@ -1,7 +1,7 @@
 // Waiting on events, each wait with a bound: nothing here sleeps.
 
 /** Milliseconds until something must have happened: a loaded machine needs tens, a broken server for ever. */
-export const PATIENCE = 10_000;
+export const PATIENCE = 30_000;
 
 /** What the promise gives; fails, naming what was waited for, if it takes longer. */
 export function within(promise, what, patience = PATIENCE) {

@@ -57,10 +57,11 @@ class Memberships:
         if type(result) is Published:  # the hot path: no membership is any different
             self._replies.answer(reply, result)
             return
-        subscription = self.subscriptions.get(reply.topic) if reply.topic is not None else None
+        topic = reply.topic or ""
+        subscription = self.subscriptions.get(topic)
         if subscription is not None:
             if subscription.reply is reply:
-                self._outlet.unmute(subscription.join.topic, subscription.generation)
+                self._outlet.unmute(topic, subscription.generation)
             if isinstance(result, Joined) and subscription.expires is not None:
                 result = attrs.evolve(result, expires_in=self.expires_in(subscription))
             self.subscriptions.note(reply, result)
@@ -69,7 +70,7 @@ class Memberships:
         self._replies.answer(reply, result)
         superseded = self.subscriptions.superseded(reply)
         if superseded is not None:
-            self._outlet.unmute(superseded.join.topic, superseded.generation)
+            self._outlet.unmute(topic, superseded.generation)
             if superseded.leaving is None and isinstance(result, Joined):
                 self._outlet.put(self._wire.replaced(reply))
 

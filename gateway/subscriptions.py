@@ -15,7 +15,9 @@ class Subscription:
     """One topic of this connection, live once its join was answered."""
 
     generation: int
-    join: Join
+    reply: Reply
+    """To the join that began it; the join itself is not kept, with its token and what else only its topic reads."""
+    join_ref: object = None
     is_live: bool = False
     leaving: Reply | None = None
     """Of the first leave that was asked for: it may join again at once, what the topic answers comes in that order."""
@@ -27,13 +29,9 @@ class Subscription:
         return self.leaving is not None
 
     @property
-    def reply(self) -> Reply:
-        return self.join.reply
-
-    @property
     def is_by_server(self) -> bool:
         """Whether the client did not ask for it: it would not come back by itself."""
-        return self.join.reply.is_by_server
+        return self.reply.is_by_server
 
 
 class Subscriptions:
@@ -62,7 +60,7 @@ class Subscriptions:
         if topic not in self._by_topic and self._is_full:
             raise Refused("limit_exceeded", f"this connection is in {self._max_topics} topics already; leave one first")
         self._generation += 1
-        self._by_topic[topic] = Subscription(self._generation, join, expires=join.expires)
+        self._by_topic[topic] = Subscription(self._generation, join.reply, join.join_ref, expires=join.expires)
         return self._generation
 
     @property

@@ -266,7 +266,7 @@ class TopicRequests:
 
 def _is_stale(join_ref: object, subscription: Subscription) -> bool:
     """Whether it names a membership that has ended; None names none."""
-    return join_ref is not None and join_ref != subscription.join.join_ref
+    return join_ref is not None and join_ref != subscription.join_ref
 
 
 def _check_info(command: Join) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -211,3 +212,15 @@ async def test_leaves_of_what_is_long_over_take_tokens(system: ActorSystem) -> N
     ] * 6  # the others crossed a close, and need no answer
     await ada.pushes(["2", "3", "kept", "phx_leave", {}])
     assert node.live.size("kept") == 0
+
+
+async def test_a_membership_does_not_keep_its_join(system: ActorSystem) -> None:
+    """Nor its token, its params and its info: a client may send 64 KiB of them for each of its topics."""
+    node = await start_node(system)
+    gc.collect()
+    before = {id(one) for one in gc.get_objects() if type(one) is Join}
+    ada = Phoenix(node, "ada")
+    await ada.pushes(["1", "1", "kept", "phx_join", {"much": "x" * 10_000}])
+    assert node.live.size("kept") == 1
+    gc.collect()
+    assert [one for one in gc.get_objects() if type(one) is Join and id(one) not in before] == []

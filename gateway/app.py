@@ -249,7 +249,7 @@ class Gateway(Declarations):
 
     # --- what its parts ask of it
 
-    def prepare(self, ticket: Ticket, route: Route, arguments: dict[str, Any]) -> None:
+    def prepare(self, ticket: Ticket, route: Route, arguments: Mapping[str, Any]) -> None:
         """What the connection of this ticket needs to reach its endpoint."""
         passage = ticket.passage = self._passage(route)
         ticket.heartbeat = passage.heartbeat
@@ -276,7 +276,7 @@ class StartsSession:
     """How the app code of an endpoint is started below its connection's machine; a closure would take 0.2 KiB."""
 
     endpoint: Any
-    arguments: dict[str, Any]
+    arguments: Mapping[str, Any]
     passage: Passage
 
     def __call__(self, machine: ConnectionActor, ws: WebSocket) -> ActorRef[Any]:

@@ -18,7 +18,7 @@ from .reasons import InvalidData
 from .session import GOODBYE, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from .passage import Passage
     from .websocket import WebSocket
@@ -44,7 +44,7 @@ class FunctionSession(Session):
         self,
         ws: WebSocket,
         function: Callable[..., Awaitable[None]],
-        arguments: dict[str, Any],
+        arguments: Mapping[str, Any],
         passage: Passage = OPEN,
     ) -> None:
         super().__init__(ws, passage)

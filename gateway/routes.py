@@ -25,6 +25,8 @@ _KINDS = (str, int, Any, object, inspect.Parameter.empty)
 _BUILT_IN = MappingProxyType(
     {"str": str, "int": int, "object": object, "Any": Any, "float": float, "bool": bool, "dict": dict}
 )
+NONE: Mapping[str, Any] = MappingProxyType({})
+"""Parameters and arguments of most: a dict for each connection would be 64 bytes."""
 ENCODINGS = (None, "json", "text", "bytes")
 _LITERAL = "/!$&'()*+,;=:@"
 """What stands unquoted in the path of a request (RFC 3986 3.3), and so in a pattern that is compared with one."""
@@ -57,10 +59,12 @@ class Path:
         )
         self._pattern = re.compile(pattern)
 
-    def match(self, path: str) -> dict[str, str] | None:
+    def match(self, path: str) -> Mapping[str, str] | None:
         """The parameters of a path as it was requested, unquoted once; None if it is another."""
         found = self._pattern.fullmatch(path)
-        return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+        if found is None or not self.names:
+            return None if found is None else NONE
+        return {name: unquote(value) for name, value in found.groupdict().items()}
 
 
 @attrs.frozen(eq=False)
@@ -74,6 +78,12 @@ class Route:
     """The endpoint's own; what is around it is known to the routers it is mounted in."""
     places: tuple[tuple[Any, str], ...] = ()
     """The routers it is in, innermost first, and its path as each of them has it."""
+    _wanted: Mapping[str, object] = attrs.field(init=False)
+    """Read once: to look at a signature takes longer than all the rest of finding a route."""
+
+    @_wanted.default
+    def _look_at_function(self) -> Mapping[str, object]:
+        return NONE if self.is_class else _wanted(self.endpoint, self.path)
 
     def under(self, router: Any, prefix: str) -> Route:
         """The same endpoint, as it is found in a router into which its own was mounted."""
@@ -84,11 +94,11 @@ class Route:
     def is_class(self) -> bool:
         return isinstance(self.endpoint, type)
 
-    def arguments(self, parameters: Mapping[str, str]) -> dict[str, Any] | None:
+    def arguments(self, parameters: Mapping[str, str]) -> Mapping[str, Any] | None:
         """Path parameters as the function wants them; None if one does not convert, which is a 404."""
-        if self.is_class:
-            return {}
-        wanted = _wanted(self.endpoint, self.path)
+        wanted = self._wanted
+        if not wanted:
+            return NONE
         try:
             return {name: _converted(value, wanted[name]) for name, value in parameters.items() if name in wanted}
         except ValueError:
@@ -204,7 +214,7 @@ class Routes:
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
 
-    def find(self, path: str) -> tuple[Route, dict[str, str], dict[str, Any]] | None:
+    def find(self, path: str) -> tuple[Route, Mapping[str, str], Mapping[str, Any]] | None:
         """The route of a path as it was requested (quoted: `%2F` ends no segment), its parameters and its arguments."""
         for route in self._routes:
             parameters = route.path.match(path)

@@ -87,6 +87,24 @@ async def fork(ws):
     await ws.receive()
 """
 
+LISTENING = """
+import asyncio, signal, sys
+from actors import Actor
+from gateway import Gateway
+
+app = Gateway()
+
+class Ears(Actor):
+    def on_start(self):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.heard)
+
+    def heard(self):
+        self.count = getattr(self, "count", 0) + 1
+        print("heard", self.count, file=sys.stderr, flush=True)
+
+app.actor(Ears, name="ears")
+"""
+
 SLOW_START = """
 import asyncio, sys
 from actors import Actor
@@ -194,6 +212,19 @@ async def test_the_signals_of_a_forked_child_are_its_own(tmp_path: Path, fast: b
         for _ in range(2):
             async with connect(f"ws://127.0.0.1:{process.port}/fork") as client:
                 assert await client.receive() == str(-signal.SIGTERM)
+        process.send(signal.SIGTERM)
+        assert await process.exit_code(AT_MOST) == 0
+    assert "gateway.cut_short" not in process.output
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_signals_that_app_code_listens_to_reach_it(tmp_path: Path, fast: bool) -> None:
+    """By `add_signal_handler` of the loop, which has its own way to hear of them; and one still ends the process."""
+    _write(tmp_path, LISTENING, fast)
+    async with serving("mine:app", directory=tmp_path, environ={"PYTHONPATH": _path(tmp_path)}) as process:
+        for count in (1, 2):
+            process.send(signal.SIGUSR1)
+            await process.line_with(f"heard {count}")
         process.send(signal.SIGTERM)
         assert await process.exit_code(AT_MOST) == 0
     assert "gateway.cut_short" not in process.output

@@ -23,7 +23,7 @@ BOUND = 20
 MAX_LINES = 100
 """An example is read in one go."""
 
-pytestmark = pytest.mark.actors(real_time=True)
+pytestmark = [pytest.mark.slow, pytest.mark.actors(real_time=True)]
 
 
 def run(name: str) -> list[str]:
@@ -129,7 +129,6 @@ async def test_the_echo_answers_and_counts() -> None:
             await connect(f"{ws_url}/count/many")
 
 
-@pytest.mark.slow
 async def test_people_in_two_terminals_chat() -> None:
     """They log in; history for who comes later, notices of joining and leaving for who is there."""
     async with serving("examples.chat:app") as url, asyncio.timeout(BOUND):

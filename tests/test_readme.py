@@ -32,34 +32,32 @@ PAGES = [Page(name, (ROOT / name).read_text()) for name in (
 README, APP_CODE, WIRES, HTTP_API, PRODUCTION = PAGES
 
 
-def marks(page: Page, line: str = "") -> list[pytest.MarkDecorator]:
-    """Each starts a process: the README's in the fast suite, the other pages' in the slow one."""
-    found = [] if page is README else [pytest.mark.slow]
+def marks(line: str) -> list[pytest.MarkDecorator]:
+    """What a command of a page needs and a machine may not have."""
     if line.startswith("curl ") and shutil.which("curl") is None and "CI" not in os.environ:
-        found.append(pytest.mark.skip(reason="there is no curl"))
-    return found
+        return [pytest.mark.skip(reason="there is no curl")]
+    return []
 
 
 SERVERS = [
-    pytest.param(page, command, id=command.line, marks=marks(page))
+    pytest.param(page, command, id=command.line)
     for page in PAGES
     for block in page.blocks("console")
     for command in block.commands
     if command.serves
 ]
 PROGRAMS = [
-    pytest.param(page, block, id=block.commands[0].line, marks=marks(page, block.commands[0].line))
+    pytest.param(page, block, id=block.commands[0].line, marks=marks(block.commands[0].line))
     for page in PAGES for block in page.blocks("console") if not block.commands[0].serves
 ]  # fmt: skip
 CONVERSATIONS = [
-    pytest.param(page, block, id=f"{page.name} {block.about}", marks=marks(page))
-    for page in PAGES
-    for block in page.blocks("transcript")
+    pytest.param(page, block, id=f"{page.name} {block.about}") for page in PAGES for block in page.blocks("transcript")
 ]
 BESIDE = ["cent"]
 """Modules of programs that have an environment of their own; `tests/integration/test_users_project.py` runs these."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "block"), PROGRAMS)
 def test_commands_print_what_the_page_says(page: Page, block: Block, tmp_path: Path) -> None:
     """To the letter: who copies a command and sees something else stops reading."""
@@ -78,6 +76,7 @@ def run(line: str, directory: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "command"), SERVERS)
 def test_a_server_greets_as_the_page_says(page: Page, command: Command, tmp_path: Path) -> None:
     """The line with the address is the one people look for."""
@@ -90,8 +89,9 @@ def without_ports(text: str) -> str:
     return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [
-    pytest.param(page, id=page.name, marks=marks(page)) for page in PAGES if any("test_" in name for name in page.files)
+    pytest.param(page, id=page.name) for page in PAGES if any("test_" in name for name in page.files)
 ])  # fmt: skip
 def test_the_tests_of_a_page_pass(page: Page, tmp_path: Path) -> None:
     """With plain pytest, and a warning is an error."""
@@ -118,6 +118,7 @@ def imports(source: str, modules: list[str]) -> bool:
     return any(f"from {name} import" in source for name in modules)
 
 
+@pytest.mark.slow
 def test_the_first_app_is_a_chat(tmp_path: Path) -> None:
     """What one says everybody in the room hears; who goes is missed."""
     README.write_files(tmp_path, settings=False)
@@ -187,6 +188,7 @@ async def test_a_page_with_our_client_talks(tmp_path: Path) -> None:
             assert (ada.errors, bob.errors) == ([], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "block"), CONVERSATIONS)
 def test_a_conversation_goes_as_the_page_says(page: Page, block: Block, tmp_path: Path) -> None:
     """Frame by frame, in this order and with these keys; where the page shows "…", any value will do."""
@@ -300,6 +302,7 @@ def test_every_key_of_a_page_exists(page: Page, block: Block, tmp_path: Path) ->
     assert load_settings(tmp_path / "shown.toml", {}, {}).settings is not None
 
 
+@pytest.mark.slow
 def test_the_admin_listener_answers_what_the_page_lists(tmp_path: Path) -> None:
     """Live, ready, metrics, tree, connections; and of a connection that never was, that nothing is known."""
     paths = re.findall(r"`(/(?:live|ready|metrics|tree|connections))`", README.text)

@@ -9,6 +9,7 @@ import pytest
 
 from actors import Actor, ActorRef, ActorSystem, AskCycleError, AskTimeout
 from actors.testkit import explore
+from tests.support.laws import seeds
 
 
 class Node(Actor):
@@ -100,6 +101,7 @@ async def test_the_timeout_ends_what_the_ring_check_misses(system: ActorSystem) 
     assert asyncio.get_running_loop().time() == 1.0
 
 
+@pytest.mark.hypothesis  # more seeds with the thorough profile
 def test_two_that_ask_each_other_never_both_wait() -> None:
     """Whatever the order: at least one of them learns of the ring, nobody waits for a deadline."""
 
@@ -114,4 +116,4 @@ def test_two_that_ask_each_other_never_both_wait() -> None:
         assert all(isinstance(error, AskCycleError) or error == "reached the end" for error in errors)
         assert asyncio.get_running_loop().time() == 0.0
 
-    explore(scenario, seeds=50)
+    explore(scenario, seeds=seeds(50))

@@ -59,6 +59,7 @@ DEFAULTS = [(found[1], row[1]) for row in tables(PAGES["actors/README.md"])
 MEANT = "import logging; logging.getLogger('actors').disabled = True"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [one for one in PROGRAMS if one.output is not None], ids=lambda one: one.place)
 def test_programs_print_what_is_shown_below_them(program: Program) -> None:
     """
@@ -72,6 +73,7 @@ def test_programs_print_what_is_shown_below_them(program: Program) -> None:
     assert (done.stdout, TOOK_LONG.sub("", done.stderr), done.returncode) == (program.output, "", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [one for one in PROGRAMS if one.output is None], ids=lambda one: one.place)
 def test_tests_on_a_page_pass(program: Program, tmp_path: Path) -> None:
     """A block without output is a file of tests that says its name, run with the plugin and nothing else of ours."""

@@ -8,6 +8,7 @@ import pytest
 
 from actors import ActorSystem, NotCharged
 from actors.testkit import TestProbe, explore
+from tests.support.laws import seeds
 from tests.support.team import STRATEGIES, TOGETHER, Strategy, Team, spec
 
 pytestmark = [
@@ -123,6 +124,7 @@ async def test_a_failure_that_is_not_charged_restarts_siblings_too(system: Actor
     assert await team.settle() == ["-b", "-a", "+a", "+b"]
 
 
+@pytest.mark.hypothesis  # more seeds with the thorough profile
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_whoever_fails_when_the_rest_runs_again(strategy: Strategy) -> None:
     """Over orders of events: several fail, are killed or busy at once; all run in the end, and nothing is lost."""
@@ -142,4 +144,4 @@ def test_whoever_fails_when_the_rest_runs_again(strategy: Strategy) -> None:
         assert team.parent._family.group is None
         assert team.parent.info().restarts == 0
 
-    explore(scenario, seeds=30)
+    explore(scenario, seeds=seeds(30))

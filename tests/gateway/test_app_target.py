@@ -47,6 +47,7 @@ def test_what_cannot_be_imported_is_a_letter(
     assert str(caught.value).startswith(said)
 
 
+@pytest.mark.slow
 def test_serve_finds_modules_of_the_working_directory_and_exits_with_2(tmp_path: Path) -> None:
     """The module was found there, or the letter would say that there is none."""
     (tmp_path / "cli_app.py").write_text("gateway = 1\n")
@@ -70,6 +71,7 @@ def test_a_fault_of_the_application_keeps_its_traceback(
         app_target.import_app(f"{name}:app")
 
 
+@pytest.mark.slow
 def test_the_traceback_of_an_application_begins_in_it(tmp_path: Path) -> None:
     """Its own lines and what they called; not ours, click's and Python's on the way there."""
     (tmp_path / "cli_wrong.py").write_text(

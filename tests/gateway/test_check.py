@@ -162,6 +162,7 @@ def test_a_password_in_an_url_is_masked_also_when_it_is_refused(tmp_path: Path) 
     assert '"redis://me:***@host/0" is refused' in invoke("check", "a.toml").output
 
 
+@pytest.mark.slow
 def test_every_wrong_setting_is_a_letter_and_the_exit_code_is_2(tmp_path: Path) -> None:
     """No traceback: the reader wrote the file, not the program."""
     (tmp_path / "bad.toml").write_text('[gateway]\nport = "5"\nhots = "x"\n')
@@ -189,6 +190,7 @@ args = { url = "http://me:hunter2@host", api_token = "hunter2" }
 FEED = "from actors import Actor\nclass Feed(Actor):\n    def __init__(self, url, api_token, gateway: 'Gateway'): ...\n"
 
 
+@pytest.mark.slow
 def test_check_draws_the_tree_and_says_the_worst_case(tmp_path: Path) -> None:
     """What runs, in start order, with who said what is no default; all of it comments of a file that loads."""
     (tmp_path / "cli_feeds.py").write_text(FEED)
@@ -209,6 +211,7 @@ def test_check_draws_the_tree_and_says_the_worst_case(tmp_path: Path) -> None:
     assert set(tomllib.loads(done.stdout)["supervisor"]) == {"root", "topics", "connections", "app", "feeds"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

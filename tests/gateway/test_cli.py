@@ -28,6 +28,7 @@ def test_help_says_the_rule_of_the_variables() -> None:
     assert "HUBBUB_GATEWAY__LIMITS__MAX_MESSAGE=128KiB" in output
 
 
+@pytest.mark.slow
 def test_python_dash_m_gateway_is_the_same_command() -> None:
     """It works without an installed script, and calls itself hubbub."""
     done = run("-m", "gateway", "--help")

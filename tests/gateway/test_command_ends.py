@@ -16,7 +16,7 @@ from tests.support.command import ROOT, invoke, run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.usefixtures("alone", "can_be_interrupted")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("alone", "can_be_interrupted")]
 
 WAITS = "import sys, threading\nprint('importing', flush=True)\nthreading.Event().wait(60)\n"
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.command import run
 
+pytestmark = pytest.mark.slow  # each starts processes of its own
+
 PROGRAM = """
 import threading
 from gateway.web.guard import Guard

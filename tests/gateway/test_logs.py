@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.command import run
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("alone")]
 
 
 def log(format_: str) -> str:

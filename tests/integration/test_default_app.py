@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 
 from tests.support.process import Process, serving
 
-pytestmark = pytest.mark.actors(real_time=True)
+pytestmark = [pytest.mark.slow, pytest.mark.actors(real_time=True)]
 
 SETTINGS = """
 [topics."news:*"]

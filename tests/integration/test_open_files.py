@@ -16,6 +16,8 @@ from gateway.config import GatewaySettings
 from gateway.listen_settings import ListenSettings
 from tests.support.process import ROOT, Process, free_ports, serving
 
+pytestmark = pytest.mark.slow  # each starts processes of its own
+
 FILES = 64
 CLIENTS = 3 * FILES
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.process import END_WITHIN, ROOT, START_WITHIN, free_ports
 
+pytestmark = pytest.mark.slow  # each starts processes of its own
+
 ENDS = {
     "full": "os.dup2(os.open('/dev/full', os.O_WRONLY), 2)",
     "closed": "os.close(2)",

@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from tests.support.client import connect
 from tests.support.process import END_WITHIN, ROOT, START_WITHIN, free_ports
+
+pytestmark = pytest.mark.slow  # it starts a process of its own
 
 CLIENTS = 30
 """Two lines each; the pipe takes a page."""

@@ -77,7 +77,7 @@ class CallSession(Actor):
             self._answer(call, result)
         except Refused as error:
             self._refuse(call, error)
-        except Exception:
+        except BaseException:
             self._tell(Answer(call.reply, Refused("internal")))
             raise
         return None

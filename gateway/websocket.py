@@ -151,11 +151,9 @@ class WebSocket(Peer, TopicClient):
                 await result(hook(self))
         except WebSocketDisconnect as gone:
             greeted.fail(gone)
-        except BaseException as error:
+        except BaseException as error:  # out of a task a SystemExit would end the loop, with everybody on it
             self._to_session(HookFailed(error))
             greeted.resolve(None)  # whether the connection stays is for `on_error` to say
-            if not isinstance(error, Exception):
-                raise
         else:
             greeted.resolve(None)
 
@@ -184,10 +182,16 @@ class WebSocket(Peer, TopicClient):
     # --- sending
 
     def send_text(self, text: str) -> Receipt[None]:
-        return self._send(text.encode(), "text", "send_text")
+        """Raises TypeError for what is no text."""
+        try:
+            payload = text.encode()
+        except AttributeError:
+            raise _no_payload("send_text", text) from None
+        return self._send(payload, "text", "send_text")
 
     def send_bytes(self, data: bytes) -> Receipt[None]:
-        return self._send(bytes(data), "binary", "send_bytes")
+        """Raises TypeError for what is neither bytes nor a view of some."""
+        return self._send(data if type(data) is bytes else _as_bytes(data), "binary", "send_bytes")
 
     def send_json(self, value: object) -> Receipt[None]:
         """Raises TypeError for what JSON cannot carry, NaN and Infinity included."""
@@ -336,3 +340,16 @@ class WebSocket(Peer, TopicClient):
     def _to_session(self, message: object) -> None:
         if self._session is not None and self._session.is_alive():
             self._session.tell(message)
+
+
+def _as_bytes(data: object) -> bytes:
+    """Raises TypeError for what has none: of a number `bytes` would make so many zeros."""
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        raise _no_payload("send_bytes", data) from None
+
+
+def _no_payload(act: str, value: object) -> TypeError:
+    words = "send_text takes a str, send_bytes takes bytes, and send_json whatever else JSON can carry"
+    return TypeError(f"could not {act} a value of type {type(value).__name__}: {words}")

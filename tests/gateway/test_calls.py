@@ -43,3 +43,29 @@ async def test_a_call_reaches_the_application_and_is_answered_in_order(
     assert one.socket.sent_close is not None
     assert one.socket.sent_close[0] == 3004
     assert ada.socket.sent_close is None
+
+
+class Odd(BaseException):
+    """No Exception."""
+
+
+async def test_a_call_that_ends_by_no_exception_is_answered_too(system: ActorSystem, tripwires: Tripwires) -> None:
+    """`internal`, whether the handler is plain or has to be awaited."""
+    tripwires.allow_failures(Odd)
+    node = await start_node(system)
+
+    def now(ws: Any, data: Any) -> None:
+        raise Odd
+
+    async def later(ws: Any, data: Any) -> None:
+        await passes(0.1)
+        raise Odd
+
+    node.calls = {"now": now, "later": later}
+    ada = Peer(node, "ada")
+    for call in ("now", "later"):
+        ada.socket.feed(f'{{"action":"{call}","ref":1}}')
+        await passes(0.2)
+        (failed,) = ada.heard()
+        assert failed["error"]["reason"] == "internal"
+        await passes(2.0)  # its restart is backed off

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
+from gateway.reasons import WebSocketDisconnect
 from tests.support.peer import Peer, passes, start_node
 from tests.support.wire_peers import Centrifuge
 
@@ -69,3 +71,29 @@ async def test_a_call_that_ends_by_no_exception_is_answered_too(system: ActorSys
         (failed,) = ada.heard()
         assert failed["error"]["reason"] == "internal"
         await passes(2.0)  # its restart is backed off
+
+
+async def test_a_call_that_hears_that_its_client_has_gone_is_no_failure(system: ActorSystem) -> None:
+    """As in an endpoint; alone, or as the group of a `TaskGroup`."""
+    node, heard = await start_node(system), []
+
+    async def later(ws: Any, data: Any) -> None:
+        await passes(1.0)
+        try:
+            await ws.send_json("done")
+        except WebSocketDisconnect as gone:
+            heard.append(gone.code)
+            raise
+
+    async def grouped(ws: Any, data: Any) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(later(ws, data))
+
+    node.calls = {"later": later, "grouped": grouped}
+    for call in ("later", "grouped"):
+        ada = Peer(node, "ada")
+        ada.socket.feed(f'{{"action":"{call}","ref":1}}')
+        await passes(0.1)
+        ada.socket.end(1001)
+        await passes(5.0)
+    assert heard == [1001, 1001]

@@ -20,6 +20,7 @@ from .connection_messages import Accept, Adopt, Close, HookFailed, Refuse, Send
 from .events import CommandRefused
 from .handshake import Address, Handshake
 from .hooks import result
+from .identity import Principal
 from .intake import Frame, Intake
 from .liveness import Liveness
 from .parting import PacedReceipt, again
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from actors import ActorRef
 
-    from .identity import Principal
     from .node import Node
     from .passage import Passage
     from .publications import Kind
@@ -110,8 +110,12 @@ class WebSocket(Peer, TopicClient):
         Says who this is, at any time: for permissions, members and facts from now on.
 
         What it is a member of already stays as it was joined. Where the anonymous may not connect, an endpoint that
-        does this itself is declared with `identifies=True`.
+        does this itself is declared with `identifies=True`. Raises TypeError for what is no principal.
         """
+        given: object = principal
+        if not isinstance(given, Principal):
+            words = "write Principal(id), or Principal() for nobody"
+            raise TypeError(f"could not identify as a value of type {type(given).__name__}: {words}")
         self.principal = principal
         self._tell(Adopt(principal), None)
 

@@ -34,6 +34,11 @@ def takes(function: Any, count: int, *optional: str) -> bool:
     return True
 
 
+def name_of(function: Any) -> str:
+    """As it is told to who wrote it; partials, and objects that are called, have none of their own."""
+    return str(getattr(function, "__qualname__", repr(function)))
+
+
 def is_generator(function: Any) -> bool:
     """Whether there is a `yield` in it, so that a call runs nothing of it."""
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)

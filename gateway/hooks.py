@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attrs
 
-from .arity import GENERATOR, is_generator
+from .arity import GENERATOR, is_generator, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,7 +153,7 @@ def arguments_of(function: Any, fewest: int, most: int) -> int:
     """With how many arguments to call it: the most that it takes. Raises TypeError if it takes none of the numbers."""
     if not callable(function) or inspect.isclass(function):
         raise TypeError(f"could not register {function!r}: it is no function; write `def f(ws, ...)`")
-    name = getattr(function, "__qualname__", repr(function))  # an object that is called has none
+    name = name_of(function)
     if is_generator(function):
         raise TypeError(f"could not register {name}: {GENERATOR}")
     signature = inspect.signature(function)

@@ -175,3 +175,27 @@ def test_what_stands_in_the_place_of_a_handler_can_be_called(base: type) -> None
     chat = type("Chat", (base,), {"say": on("said")(anything)})
     with pytest.raises(TypeError, match="could not make Quiet: its say handles messages of clients and is None"):
         type("Quiet", (chat,), {"say": None})
+
+
+async def endpoint(ws: Any, room: list[int]) -> None: ...
+
+
+class Called:
+    """An object that is called has no name of its own."""
+
+    def __call__(self, ws: Any, data: Any) -> None: ...
+
+
+def test_what_has_no_name_is_shown_as_it_is() -> None:
+    """The letter was an AttributeError for everything that is no function: partials, and objects that are called."""
+    app, bound = Gateway(), functools.partial(endpoint)
+    for path in ("/chat", "/chat/{room}"):
+        with pytest.raises(TypeError, match=rf"could not route '{path}' to functools\.partial\(<function endpoint"):
+            app.ws(path)(bound)
+    with pytest.raises(TypeError, match=r"could not route '/chat' to functools\.partial.*: it takes no WebSocket"):
+        app.ws("/chat")(functools.partial(endpoint, None, room=[]))
+    with pytest.raises(TypeError, match=r"could not register functools\.partial.*: it is called with 1 arguments"):
+        app.on_connect(functools.partial(four))
+    app.rpc("add")(Called())
+    with pytest.raises(ValueError, match="could not declare the call 'add': it has one already, <.*Called object"):
+        app.rpc("add")(two)

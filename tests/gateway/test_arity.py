@@ -197,5 +197,5 @@ def test_what_has_no_name_is_shown_as_it_is() -> None:
     with pytest.raises(TypeError, match=r"could not register functools\.partial.*: it is called with 1 arguments"):
         app.on_connect(functools.partial(four))
     app.rpc("add")(Called())
-    with pytest.raises(ValueError, match="could not declare the call 'add': it has one already, <.*Called object"):
+    with pytest.raises(ValueError, match=r"could not declare the call 'add': it has one already, <.*Called object"):
         app.rpc("add")(two)

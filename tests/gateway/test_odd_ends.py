@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from actors.events import ActorFailed
 from gateway.endpoint import WebSocketEndpoint
 from gateway.hooks import Hook, Hooks
 from gateway.passage import Passage
 from tests.support.endpoint_peer import endpoint_peer, opened
-from tests.support.peer import passes, settle, start_node
+from tests.support.peer import facts_of, passes, settle, start_node
 
 if TYPE_CHECKING:
     from actors import ActorSystem
@@ -87,3 +88,27 @@ async def test_a_connect_hook_that_ends_by_no_exception_closes_its_connection(
     await opened(ada)
     await passes(1.0)
     assert ada.socket.sent_close == (1011, "internal server error")
+
+
+@pytest.mark.allow_failures("Odd", "CancelledError")
+@pytest.mark.parametrize("error", [Odd, asyncio.CancelledError])
+@pytest.mark.parametrize("place", ["authenticators", "permissions", "middleware"])
+@pytest.mark.parametrize("is_class", [False, True])
+async def test_what_is_cancelled_on_the_way_in_is_a_failure(
+    system: ActorSystem, error: type[BaseException], place: str, is_class: bool
+) -> None:
+    """500 and a fact, as of anything else: a task of the app's own that was cancelled says nothing of the client."""
+
+    async def broken(*_: object) -> None:
+        raise error
+
+    async def function(ws: WebSocket) -> None:
+        await ws.accept()
+
+    endpoint = type("Silent", (WebSocketEndpoint,), {}) if is_class else function
+    node = await start_node(system)
+    failures = facts_of(system, ActorFailed)
+    ada = endpoint_peer(node, endpoint, passage=Passage(**{place: (broken,)}))
+    await settle()
+    assert (await ada.ticket.verdict).status == 500
+    assert [type(failed.error) for failed in failures] == [error]

@@ -19,7 +19,7 @@ from .arity import check_hooks
 from .commands import Handled, Published, Result
 from .handlers import Handlers, on
 from .member import Member
-from .publications import DEFAULT_EVENT, Publication, clients, encode_payload
+from .publications import DEFAULT_EVENT, Publication, checked_event, clients, encode_payload
 from .reasons import InvalidJSON, Refused
 from .receipts import Receipt
 from .schemas import Messages
@@ -159,7 +159,7 @@ class Behaviour(Actor):
         ready, action = type(self)._messages.ready(payload)
         encoded, kind = encode_payload(ready)
         who = None if sender is None else self._topic.sender_of(sender.id, sender.principal)
-        named = event or action or DEFAULT_EVENT
+        named = checked_event(event) if event else action or DEFAULT_EVENT
         publication = Publication(self.name, encoded, self._node.wall(), kind, named, who, clients(exclude), conflate)
         receipt: Receipt[Published] = Receipt(f"broadcast to {self.name}", self._node.receipt_lost)
         self._topic.accept(publication, save_history, None, lambda result: _settle(receipt, result))

@@ -58,6 +58,15 @@ def version() -> str:
         return "(not installed)"
 
 
+def _number(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """A nan is within any range, and as seconds never over."""
+    import click
+
+    if value != value:
+        raise click.BadParameter("nan is no number", context, parameter)
+    return value
+
+
 def command() -> click.Group:
     """All of it, as click has it; what a command is and does stands in the function of its name."""
     import click
@@ -95,7 +104,14 @@ def command() -> click.Group:
     add(
         top,
         option(["--url"], **url),
-        option(["--interval"], type=click.FloatRange(min=0.1), default=1.0, show_default=True, help="Seconds."),
+        option(
+            ["--interval"],
+            type=click.FloatRange(0.1, 3600.0),
+            callback=_number,
+            default=1.0,
+            show_default=True,
+            help="Seconds.",
+        ),
         option(["--once"], is_flag=True, help="Print one frame as plain text and end."),
     )
     add(

@@ -32,7 +32,7 @@ from .info import ActorInfo
 from .mailbox import Mailbox
 from .messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
 from .piping import PipeFailed
-from .stash import StashFull
+from .stash import Stashed, StashFull
 from .supervision import Backoff, ChildSpec, SupervisorSpec
 from .supervisor import Child, DynamicSupervisor, Supervisor
 from .system import ActorSystem
@@ -76,6 +76,7 @@ __all__ = [
     "RestartsExceeded",
     "Signal",
     "StashFull",
+    "Stashed",
     "Supervisor",
     "SupervisorSpec",
     "SystemFailed",

@@ -226,7 +226,8 @@ class Gateway(Declarations):
         """
         Runs inside somebody's aiohttp application: starts and stops with it, and answers where it has nothing itself.
 
-        The gateway then listens nowhere but at its admin address. Call it before the application runs.
+        The gateway then listens nowhere but at its admin address. Call it before the application runs, with the one
+        that is run: paths are whole ones, so that one below a prefix (`add_subapp`) would ask for none of ours.
         """
         from .web.http import mount_into
 

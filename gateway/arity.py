@@ -7,10 +7,13 @@ A hook that takes others would fail for every client that comes, and each would 
 from __future__ import annotations
 
 import inspect
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
+
+GENERATOR = "it has a `yield`, so that a call runs nothing of it; leave that out"
 
 
 def takes(function: Any, count: int, *optional: str) -> bool:
@@ -31,20 +34,35 @@ def takes(function: Any, count: int, *optional: str) -> bool:
     return True
 
 
+def name_of(function: Any) -> str:
+    """As it is told to who wrote it; partials, and objects that are called, have none of their own."""
+    return str(getattr(function, "__qualname__", repr(function)))
+
+
+def is_generator(function: Any) -> bool:
+    """Whether there is a `yield` in it, so that a call runs nothing of it."""
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
 def refusal(function: Any, count: int, *optional: str) -> str | None:
     """What is wrong with a function that is called with so many, as the end of a letter; None: nothing."""
+    words = "1 argument" if count == 1 else f"{count} arguments"
+    if is_generator(function):
+        return f"{GENERATOR}; it is called with {words}"
     if takes(function, count, *optional):
         return None
-    words = "1 argument" if count == 1 else f"{count} arguments"
     return f"it takes {_signature(function)}; it is called with {words}"
 
 
-def check_hooks(owner: type, base: type, names: Iterable[str]) -> None:
+def check_hooks(owner: type, base: type, names: Iterable[str], *, may_yield: Container[str] = ()) -> None:
     """
     Of a class, those of these methods that it has written itself; the base has them as they are called.
 
+    Args:
+        may_yield: Those whose values are asked for one by one.
+
     Raises:
-        TypeError: One takes other arguments, or is a list or a text.
+        TypeError: One takes other arguments, is a list or a text, or a generator.
     """
     for name in names:
         method = vars(owner).get(name)
@@ -55,6 +73,8 @@ def check_hooks(owner: type, base: type, names: Iterable[str]) -> None:
                 f"could not make {owner.__name__}: its {name} is {method!r}, which cannot be called; "
                 f"write def {name}({words})"
             )
+        if is_generator(method) and name not in may_yield:
+            raise TypeError(f"could not make {owner.__name__}: its {name} is a generator: {GENERATOR}")
         if inspect.isfunction(method) and not takes(method, len(wanted.parameters)):
             words = ", ".join(wanted.parameters)
             raise TypeError(
@@ -63,12 +83,22 @@ def check_hooks(owner: type, base: type, names: Iterable[str]) -> None:
 
 
 def check_handler(owner: type, name: str) -> None:
-    """Raises TypeError for a method marked with `@on` that does not take who and what. Descriptors are believed."""
-    method = inspect.getattr_static(owner, name)
-    if inspect.isfunction(method) and not takes(method, 3):
+    """
+    Of a class, a method that is marked with `@on`, or stands in the place of one. Descriptors of somebody's own are
+    believed.
+
+    Raises:
+        TypeError: It does not take who and what, is a generator, or nothing that can be called.
+    """
+    method, bound = inspect.getattr_static(owner, name), getattr(owner, name)
+    refused = f"could not make {owner.__name__}: its {name}"
+    if not callable(bound):
+        raise TypeError(f"{refused} handles messages of clients and is {bound!r}; write a method")
+    if is_generator(bound):
+        raise TypeError(f"{refused} is a generator: {GENERATOR}")
+    if isinstance(method, FunctionType | staticmethod | classmethod) and not takes(bound, 3):
         raise TypeError(
-            f"could not make {owner.__name__}: its {name} takes {_signature(method)}; "
-            "it is called with 2 arguments after self: who says it, and what"
+            f"{refused} takes {_signature(bound)}; it is called with 2 arguments after self: who says it, and what"
         )
 
 

@@ -7,12 +7,11 @@ answered `internal`, and charged to the member whose message it was, not to the 
 
 from __future__ import annotations
 
-import asyncio
 from functools import cached_property
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from actors import Actor, NotCharged, handles
+from actors import Actor, NotCharged, Stashed, handles
 from actors.hook_names import HookNames
 
 from . import wire_json
@@ -20,7 +19,7 @@ from .arity import check_hooks
 from .commands import Handled, Published, Result
 from .handlers import Handlers, on
 from .member import Member
-from .publications import DEFAULT_EVENT, Publication, clients, encode_payload
+from .publications import DEFAULT_EVENT, Publication, checked_event, clients, encode_payload
 from .reasons import InvalidJSON, Refused
 from .receipts import Receipt
 from .schemas import Messages
@@ -160,7 +159,7 @@ class Behaviour(Actor):
         ready, action = type(self)._messages.ready(payload)
         encoded, kind = encode_payload(ready)
         who = None if sender is None else self._topic.sender_of(sender.id, sender.principal)
-        named = event or action or DEFAULT_EVENT
+        named = checked_event(event) if event else action or DEFAULT_EVENT
         publication = Publication(self.name, encoded, self._node.wall(), kind, named, who, clients(exclude), conflate)
         receipt: Receipt[Published] = Receipt(f"broadcast to {self.name}", self._node.receipt_lost)
         self._topic.accept(publication, save_history, None, lambda result: _settle(receipt, result))
@@ -230,6 +229,9 @@ class Behaviour(Actor):
             self._refuse(member, message, error)
         except Exception as error:
             raise self._failed(member, message, error)  # noqa: B904  # says itself what caused it
+        except BaseException as error:
+            self._answer_for(message, error)
+            raise
         return None
 
     async def _finish(self, member: Member, message: ClientEvent | MemberJoining, running: Any) -> None:
@@ -239,9 +241,14 @@ class Behaviour(Actor):
             self._refuse(member, message, error)
         except Exception as error:
             raise self._failed(member, message, error)  # noqa: B904
-        except (asyncio.CancelledError, GeneratorExit, SystemExit, KeyboardInterrupt):
+        except BaseException as error:
+            self._answer_for(message, error)
+            raise
+
+    def _answer_for(self, message: ClientEvent | MemberJoining, error: BaseException) -> None:
+        """What is put aside is no failure, and answered when it is handled."""
+        if not isinstance(error, Stashed):
             self._answer(message, Refused("internal"))
-            raise  # anything else that is no Exception is the runtime's own: a stashed event is answered later
 
     def _answer_with(self, message: ClientEvent | MemberJoining, value: Any) -> None:
         """Raises TypeError for what no wire can carry: a failure of the handler that returned it, not of a socket."""

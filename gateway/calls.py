@@ -20,7 +20,7 @@ from . import wire_json
 from .authenticators import identify
 from .commands import Call, Handled
 from .connection_messages import AskIdentity, Known
-from .reasons import InvalidJSON, InvalidToken, Refused
+from .reasons import InvalidJSON, InvalidToken, Refused, is_departure
 from .topic_messages import Answer
 
 if TYPE_CHECKING:
@@ -77,9 +77,10 @@ class CallSession(Actor):
             self._answer(call, result)
         except Refused as error:
             self._refuse(call, error)
-        except Exception:
+        except BaseException as error:
             self._tell(Answer(call.reply, Refused("internal")))
-            raise
+            if not self._has_gone(error):
+                raise
         return None
 
     async def _finish(self, call: Call, running: Any) -> None:
@@ -87,9 +88,14 @@ class CallSession(Actor):
             self._answer(call, await running)
         except Refused as error:
             self._refuse(call, error)
-        except BaseException:
+        except BaseException as error:
             self._tell(Answer(call.reply, Refused("internal")))
-            raise
+            if not self._has_gone(error):
+                raise
+
+    def _has_gone(self, error: BaseException) -> bool:
+        """Whether it is no failure, for there is nobody to answer; another's socket that is gone is one."""
+        return is_departure(error) and not self._ws.is_connected
 
     def _answer(self, call: Call, value: object) -> None:
         """Raises TypeError for what no wire can carry: a failure of the handler that returned it."""

@@ -164,6 +164,8 @@ class Invalid:
     reply: Reply
     error: Refused
     counts: bool = True
+    join: Join | None = None
+    """The join that it would be, without what was not understood."""
 
 
 @attrs.frozen(eq=False)

@@ -13,7 +13,7 @@ import attrs
 from actors import Actor, ChildSpec
 from actors.config import ConfigError
 
-from .arity import refusal
+from .arity import name_of, refusal
 from .declared_topics import DeclaredTopics
 from .hooks import Hooked
 from .passage_options import authenticators_of, check_heartbeat, permissions_of
@@ -240,7 +240,7 @@ class Declarations(Hooked):
         if wrong is not None:
             raise TypeError(f"could not declare {said}: {wrong}, the ws and the data")
         if method in self.calls:
-            raise ValueError(f"could not declare {said}: it has one already, {self.calls[method].__qualname__}")
+            raise ValueError(f"could not declare {said}: it has one already, {name_of(self.calls[method])}")
         self.calls[method] = handler
         return handler
 

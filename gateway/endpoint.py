@@ -83,7 +83,7 @@ class WebSocketEndpoint:
         letter = _HOOKS.misspelt(cls)
         if letter is not None:
             raise TypeError(letter)
-        check_hooks(cls, WebSocketEndpoint, _WRITTEN)
+        check_hooks(cls, WebSocketEndpoint, _WRITTEN, may_yield={"rooms"})
         takes_rest = cls.on_receive is not WebSocketEndpoint.on_receive
         cls._typed = TypedFrames(Handlers.of(cls, cls.sends), takes_rest=takes_rest)
         cls._receives_plainly = not (cls._typed.has_handlers or inspect.iscoroutinefunction(cls.on_receive))

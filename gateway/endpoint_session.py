@@ -11,7 +11,7 @@ from actors import handles
 from .connection_messages import Close, Ended, SessionDone
 from .hooks import result
 from .passage import OPEN
-from .reasons import InvalidData, Refused, WebSocketDisconnect
+from .reasons import InvalidData, Refused, is_departure
 from .session import FrameReady, GoOn, Session
 from .websocket import ConnectionState
 
@@ -118,7 +118,7 @@ class EndpointSession(Session):
 
     async def _failed(self, error: Exception) -> None:
         """What a handler has raised: that the client is gone, an answer to it, or a failure. Raises what is left."""
-        if isinstance(error, WebSocketDisconnect):
+        if is_departure(error):
             return
         if isinstance(error, Refused):
             self._answer(error)
@@ -135,10 +135,9 @@ class EndpointSession(Session):
     async def _tell_endpoint(self, handler: Callable[[Any, Any], Any], message: Any) -> None:
         try:
             await result(handler(self._endpoint, message))
-        except WebSocketDisconnect:
-            return
         except Exception as error:
-            await self._recover(error)
+            if not is_departure(error):
+                await self._recover(error)
 
     async def _innermost(self, ws: WebSocket, frame: Frame) -> None:
         await ws._intake.tell_hooks(frame)

@@ -16,6 +16,7 @@ from .hooks import result
 from .passage import OPEN
 from .reasons import InvalidData
 from .session import GOODBYE, Session
+from .websocket import ConnectionState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -98,8 +99,9 @@ class FunctionSession(Session):
         error, close = finished.error, Close()
         if isinstance(error, InvalidData):
             close = Close("invalid_data", text=cut_reason(error.fact), ended_by="client")
-        if isinstance(error, InvalidData | asyncio.CancelledError):
-            error = None
+        has_begun = self._is_over or self.ws.state is not ConnectionState.CONNECTING
+        if isinstance(error, InvalidData) or (has_begun and isinstance(error, asyncio.CancelledError)):
+            error = None  # on the way in a task of the app's own was cancelled: who was to say yes has not
         try:
             if isinstance(error, Exception):
                 async with asyncio.timeout(GOODBYE):

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attrs
 
+from .arity import GENERATOR, is_generator, name_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -151,6 +153,9 @@ def arguments_of(function: Any, fewest: int, most: int) -> int:
     """With how many arguments to call it: the most that it takes. Raises TypeError if it takes none of the numbers."""
     if not callable(function) or inspect.isclass(function):
         raise TypeError(f"could not register {function!r}: it is no function; write `def f(ws, ...)`")
+    name = name_of(function)
+    if is_generator(function):
+        raise TypeError(f"could not register {name}: {GENERATOR}")
     signature = inspect.signature(function)
     for count in range(most, fewest - 1, -1):
         try:
@@ -159,7 +164,7 @@ def arguments_of(function: Any, fewest: int, most: int) -> int:
             continue
         return count
     wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
-    raise TypeError(f"could not register {function.__qualname__}{signature}: it is called with {wanted} arguments")
+    raise TypeError(f"could not register {name}{signature}: it is called with {wanted} arguments")
 
 
 async def result(value: Any) -> Any:

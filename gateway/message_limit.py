@@ -37,6 +37,12 @@ class Limit:
     on_excess: Literal["refuse", "drop"] = attrs.field(default="refuse", validator=choice("refuse", "drop"))
 
 
+def check_limit(given: object) -> None:
+    """Raises TypeError for what is none; None is the connection's own rate."""
+    if given is not None and not isinstance(given, Limit):
+        raise TypeError(f"could not limit messages by {given!r}: write limit=Limit(5, per=1.0)")
+
+
 class Meter:
     """What one connection has sent of that; the time is an argument, in monotonic seconds."""
 

@@ -9,8 +9,10 @@ import attrs
 
 from . import wire_json
 from .identity import Principal
+from .limits import check_event_name
 from .message_class import action_of
 from .quick import quick
+from .reasons import Refused
 
 if TYPE_CHECKING:
     from .presence import PresenceDiff
@@ -119,8 +121,25 @@ def encode_payload(payload: object) -> tuple[bytes, Kind]:
 
 
 def event_named(event: str | None, payload: object) -> str:
-    """The event under which a payload is published: as given, else the action of a message, else `message`."""
-    return event or action_of(payload) or DEFAULT_EVENT
+    """
+    The event under which a payload is published: as given, else the action of a message, else `message`.
+
+    Raises:
+        TypeError: It is no text. ValueError: No wire could carry that name.
+    """
+    if event is DEFAULT_EVENT:  # of most; so it costs them nothing
+        return event
+    return checked_event(event) if event else action_of(payload) or DEFAULT_EVENT
+
+
+def checked_event(event: Any) -> str:
+    """The name that app code gave an event. Raises as `event_named`."""
+    if not isinstance(event, str):
+        raise TypeError(f"could not publish an event of the name {event!r}: it is no text")
+    try:
+        return check_event_name(event)
+    except Refused as error:
+        raise ValueError(f"could not publish an event of the name {event!r}: {error.message}") from None
 
 
 def clients(who: object) -> frozenset[str]:

@@ -190,6 +190,13 @@ class WebSocketDisconnect(GatewayError):
         return f"websocket disconnected with {self.code}" + (f": {self.reason}" if self.reason else "")
 
 
+def is_departure(error: BaseException) -> bool:
+    """Whether it says that the socket is gone, and nothing else: alone, or as the group that a `TaskGroup` raises."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_departure, error.exceptions))
+    return isinstance(error, WebSocketDisconnect)
+
+
 class InvalidData(GatewayError):
     """
     The peer's message is not what was asked for: its fault, as with `Refused`. Nobody is shown a traceback.

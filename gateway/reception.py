@@ -121,8 +121,7 @@ class Reception:
             wait = self._gate.wait_to_join(now) if is_join else self._gate.wait(now)
         if wait > 0 and not self._topics.ends_one(command):
             self._too_fast(command.reply, wait, limit)
-            if isinstance(command, Join):
-                self._topics.give_up(command)
+            self._give_up(command)
         elif not self._who.holds(command) and not (self._clearance is not None and self._clearance.holds(command)):
             self._act(command)
         return self._ending.closing is None
@@ -158,13 +157,18 @@ class Reception:
                 _ACTS[type(command)](self, command)
         except Refused as error:
             self._refuse(command.reply, error)
-            if isinstance(command, Join):
-                self._topics.give_up(command)
+            self._give_up(command)
         except Unanswered as unanswered:
             self._wait(command, unanswered.action)
         except InvalidToken:
             self._replies.give(command.reply.size_bytes)
             self._machine.end(Close("invalid_token", ended_by="auth"))
+
+    def _give_up(self, command: Command) -> None:
+        """It comes to no topic; see `TopicRequests.give_up`."""
+        join = command.join if isinstance(command, Invalid) else command
+        if isinstance(join, Join):
+            self._topics.give_up(join)
 
     def act_for_app(self, command: Command) -> None:
         """
@@ -234,6 +238,7 @@ class Reception:
 
     def _invalid(self, command: Invalid) -> None:
         self._replies.answer(command.reply, command.error)
+        self._give_up(command)
         if command.counts and self._gate.is_hopeless(self._node.now()):
             self._machine.end(Close("too_many_errors", ended_by="client"))
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 import attrs
 
+from .arity import name_of
 from .endpoint import WebSocketEndpoint
 from .passage import OPEN
 
@@ -145,7 +146,7 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
             raise TypeError(f'{endpoint.__name__}.encoding is {wrong!r}; write "json", "text", "bytes" or None')
         return
     if inspect.iscoroutinefunction(endpoint) and not takes_websocket(endpoint):
-        name = endpoint.__qualname__
+        name = name_of(endpoint)
         raise TypeError(
             f"could not route {path.text!r} to {name}: it takes no WebSocket; write async def {name}(ws, ...)"
         )
@@ -170,7 +171,7 @@ def check_arguments(endpoint: Any, path: Path) -> None:
         if kind not in _KINDS:
             said = kind if isinstance(kind, str) else inspect.formatannotation(kind)
             raise TypeError(
-                f"could not route {path.text!r} to {endpoint.__qualname__}: {name} is annotated {said}; "
+                f"could not route {path.text!r} to {name_of(endpoint)}: {name} is annotated {said}; "
                 f"write {name}: int or {name}: str, and make more of it in the function"
             )
     wanted = list(inspect.signature(endpoint).parameters.values())[1:]
@@ -183,7 +184,7 @@ def check_arguments(endpoint: Any, path: Path) -> None:
     ]
     if missing:
         raise TypeError(
-            f"could not route {path.text!r} to {endpoint.__qualname__}: it takes {', '.join(missing)}, "
+            f"could not route {path.text!r} to {name_of(endpoint)}: it takes {', '.join(missing)}, "
             "which the path does not have"
         )
 

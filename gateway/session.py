@@ -22,7 +22,7 @@ from .hooks import result
 from .passage import OPEN
 from .permissions import check_permissions
 from .quick import quick
-from .reasons import CLOSE_REASONS, InvalidToken, Refused, WebSocketDisconnect
+from .reasons import CLOSE_REASONS, InvalidToken, Refused, is_departure
 from .websocket import ConnectionState, WebSocket
 
 if TYPE_CHECKING:
@@ -107,13 +107,15 @@ class Session(Actor):
         """Waits for the end of the way in, and of what is behind it. Refusals are answered."""
         try:
             await way
-        except WebSocketDisconnect:
-            return  # a normal end: the peer went while the endpoint was receiving or sending
         except Refused as error:
             if self.ws.state is not ConnectionState.CONNECTING:
                 self._answer(error)
                 return
             self.ws.refuse(REFUSED_AS.get(error.reason, 403), error.reason)
+        except Exception as error:
+            if is_departure(error):
+                return  # a normal end: the peer went while the endpoint was receiving or sending
+            raise
         if self.ws.state is ConnectionState.CONNECTING:
             self.ws.refuse(403)  # somebody in between did not go on, and did not say why
 
@@ -144,9 +146,9 @@ class Session(Actor):
         for handler in self._error_handlers():
             try:
                 await result(handler(self.ws, error))
-            except WebSocketDisconnect:
-                return
             except Exception as raised:
+                if is_departure(raised):
+                    return
                 error = raised
             else:
                 return
@@ -208,8 +210,9 @@ class Session(Actor):
 
     @handles(HookFailed)
     async def hook_failed(self, failed: HookFailed) -> None:
-        if isinstance(failed.error, Exception):
-            await self._recover(failed.error)
+        if not isinstance(failed.error, Exception):
+            raise failed.error
+        await self._recover(failed.error)
 
     def on_failure(self, *_: object) -> None:
         """The last word is a fresh instance's."""
@@ -229,7 +232,7 @@ class Session(Actor):
 
 def _note(errors: list[Exception], error: Exception) -> None:
     """What a gateway that stops takes no more (leaves are then recorded, not announced) is no failure of last words."""
-    if isinstance(error, WebSocketDisconnect) or (isinstance(error, Refused) and error.reason == "shutting_down"):
+    if is_departure(error) or (isinstance(error, Refused) and error.reason == "shutting_down"):
         return
     errors.append(error)
 

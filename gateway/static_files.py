@@ -19,7 +19,11 @@ def pages_of(prefix: str, directory: Path | str) -> dict[str, tuple[Path, str]]:
     if not prefix.startswith("/"):
         raise ValueError(f'could not serve {directory} under {prefix!r}: a path starts with "/"')
     directory = Path(directory)
-    found = sorted(path for path in directory.rglob("*") if path.is_file()) if directory.is_dir() else []
+    if not directory.is_dir():
+        what = "is no directory" if directory.exists() else "does not exist"
+        words = "give a directory; one that is not absolute is looked for from where the process was started"
+        raise ValueError(f"could not serve {directory}: {directory.absolute()} {what}; {words}")
+    found = sorted(path for path in directory.rglob("*") if path.is_file())
     if not 0 < len(found) <= MAX_STATIC:
         raise ValueError(
             f"could not serve {directory}: it has {len(found)} files; give a directory of 1 to {MAX_STATIC}"

@@ -9,6 +9,7 @@ from .behaviour import Behaviour
 from .close_codes import validate_close
 from .commands import Join, Leave, Reply
 from .handlers import on
+from .message_limit import check_limit
 from .reasons import Refused, TopicKindError, WebSocketDisconnect
 from .receipts import Receipt
 from .schemas import schema_of
@@ -211,11 +212,12 @@ class ChannelHandle(TopicHandle):
 
         Raises:
             TopicKindError: The name is declared as a Room, whose class holds the handlers.
-            ValueError: That event has a handler already. TypeError: Neither an event nor a message class, or a handler
-                that takes other arguments.
+            ValueError: That event has a handler already. TypeError: Neither an event nor a message class, a handler
+                that takes other arguments, or no `Limit`.
         """
         if self._app.is_room(self.name):
             raise TopicKindError(self.name, "room", "channel")
+        check_limit(limit)
         event = what if isinstance(what, str) and what else schema_of(what).action
         if event in self._handlers:
             raise ValueError(f"could not handle {event!r} of {self.name!r}: it has a handler already")

@@ -20,6 +20,7 @@ from .connection_messages import Accept, Adopt, Close, HookFailed, Refuse, Send
 from .events import CommandRefused
 from .handshake import Address, Handshake
 from .hooks import result
+from .identity import Principal
 from .intake import Frame, Intake
 from .liveness import Liveness
 from .parting import PacedReceipt, again
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from actors import ActorRef
 
-    from .identity import Principal
     from .node import Node
     from .passage import Passage
     from .publications import Kind
@@ -110,8 +110,12 @@ class WebSocket(Peer, TopicClient):
         Says who this is, at any time: for permissions, members and facts from now on.
 
         What it is a member of already stays as it was joined. Where the anonymous may not connect, an endpoint that
-        does this itself is declared with `identifies=True`.
+        does this itself is declared with `identifies=True`. Raises TypeError for what is no principal.
         """
+        given: object = principal
+        if not isinstance(given, Principal):
+            words = "write Principal(id), or Principal() for nobody"
+            raise TypeError(f"could not identify as a value of type {type(given).__name__}: {words}")
         self.principal = principal
         self._tell(Adopt(principal), None)
 
@@ -151,11 +155,9 @@ class WebSocket(Peer, TopicClient):
                 await result(hook(self))
         except WebSocketDisconnect as gone:
             greeted.fail(gone)
-        except BaseException as error:
+        except BaseException as error:  # out of a task a SystemExit would end the loop, with everybody on it
             self._to_session(HookFailed(error))
             greeted.resolve(None)  # whether the connection stays is for `on_error` to say
-            if not isinstance(error, Exception):
-                raise
         else:
             greeted.resolve(None)
 
@@ -184,10 +186,16 @@ class WebSocket(Peer, TopicClient):
     # --- sending
 
     def send_text(self, text: str) -> Receipt[None]:
-        return self._send(text.encode(), "text", "send_text")
+        """Raises TypeError for what is no text."""
+        try:
+            payload = text.encode()
+        except AttributeError:
+            raise _no_payload("send_text", text) from None
+        return self._send(payload, "text", "send_text")
 
     def send_bytes(self, data: bytes) -> Receipt[None]:
-        return self._send(bytes(data), "binary", "send_bytes")
+        """Raises TypeError for what is neither bytes nor a view of some."""
+        return self._send(data if type(data) is bytes else _as_bytes(data), "binary", "send_bytes")
 
     def send_json(self, value: object) -> Receipt[None]:
         """Raises TypeError for what JSON cannot carry, NaN and Infinity included."""
@@ -336,3 +344,16 @@ class WebSocket(Peer, TopicClient):
     def _to_session(self, message: object) -> None:
         if self._session is not None and self._session.is_alive():
             self._session.tell(message)
+
+
+def _as_bytes(data: object) -> bytes:
+    """Raises TypeError for what has none: of a number `bytes` would make so many zeros."""
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        raise _no_payload("send_bytes", data) from None
+
+
+def _no_payload(act: str, value: object) -> TypeError:
+    words = "send_text takes a str, send_bytes takes bytes, and send_json whatever else JSON can carry"
+    return TypeError(f"could not {act} a value of type {type(value).__name__}: {words}")

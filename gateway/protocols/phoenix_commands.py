@@ -73,7 +73,8 @@ def command_of(data: str | bytes) -> Command:
             raise Refused("bad_request", "not understood: nested too deeply")
         return understand(message, reply)
     except Refused as error:
-        return Invalid(reply, error, counts=False)
+        join = Join(message.topic, reply, join_ref=_membership(message)) if message.event == JOIN else None
+        return Invalid(reply, error, counts=False, join=join)
 
 
 def _reply_to(message: Message, size: int) -> Reply:

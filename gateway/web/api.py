@@ -10,8 +10,9 @@ work, `cent` on PyPI among them (`tests/compliance/cent`). `api_requests` has th
 
 What comes back: 200 with `{"result": {...}}`, or with `{"error": {"code", "message"}}` where the request was understood
 and refused. `batch` answers `{"replies": [...]}`, one `{METHOD: result}` or `{"error": ...}` for each command. Any
-other status has the same `error` in its body: 400 it is no JSON, 401 no key or a wrong one, 404 no such method, 408
-the body did not come, 413 too large, 503 this gateway is about to stop. Without a key in the settings all of it is 404.
+other status has the same `error` in its body: 400 it is no JSON, 401 no key or a wrong one, 404 no such method, 405 it
+is a GET, 408 the body did not come, 413 too large, 503 this gateway is about to stop. Without a key in the settings all
+of it is 404.
 
 Not for browsers: no CORS header is ever sent, and a key in a page is everybody's.
 """
@@ -96,6 +97,14 @@ class Api:
         except Refused as error:
             return self._refuse(request, method, 503 if error.reason == "shutting_down" else 200, error)
 
+    def not_posted(self, request: web.Request) -> web.Response | None:
+        """The answer to a GET of a path that nobody else has; None: it is none of these, or there is no key at all."""
+        base, _, method = request.path[1:].partition("/")
+        if not self._keys or base != "api":
+            return None
+        words = f"{request.method} asks for nothing here; send a POST, with the fields as JSON in its body"
+        return self._refuse(request, method, 405, Refused("bad_request", words), {"Allow": "POST"})
+
     # --- what is refused before the body is read
 
     def _refusal(self, request: web.Request, method: str) -> tuple[int, Refused] | None:
@@ -119,9 +128,12 @@ class Api:
             return "this is not the key; it is gateway.api.key in the settings of this server"
         return ""
 
-    def _refuse(self, request: web.Request, method: str, status: int, error: Refused) -> web.Response:
+    def _refuse(
+        self, request: web.Request, method: str, status: int, error: Refused, headers: dict[str, str] | None = None
+    ) -> web.Response:
         self._note(request, method, status, error)
-        headers = {"Retry-After": "2"} if status == 503 else None
+        if status == 503:
+            headers = {"Retry-After": "2"}
         return _answer(status, {"error": error_of(error)}, headers)
 
     def _note(self, request: web.Request, method: str, status: int, error: Refused) -> None:

@@ -86,6 +86,8 @@ class WebServer:
         self._trusted = TrustedProxies(self._settings.trusted_proxies)
         self._undeclared = UndeclaredProxies(self._trusted)
         self._raw = RawWire()
+        self._api: Api | None = None
+        """None without a listener of our own."""
         listen = self._settings
         self._is_at_home = node.settings.development and not listen.uds and is_loopback(listen.host)
         """Whether it is one person's on one machine, who has not said what its name is."""
@@ -171,7 +173,8 @@ class WebServer:
         application = web.Application()
         if self._app.has_http:
             application.router.add_routes(self._app.http)
-        Api(self._node, self._settings.api.keys, self._app.title).mount(application)
+        self._api = Api(self._node, self._settings.api.keys, self._app.title)
+        self._api.mount(application)
         application.router.register_resource(EverythingElse(self._page_or_endpoint))
         return application
 
@@ -199,10 +202,14 @@ class WebServer:
         try:
             body = file.read_bytes()
         except OSError:  # removed since it was listed
-            return web.Response(status=404, text=f"there is nothing at {request.path}\n")
+            return self._nothing(request)
         headers = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
         charset = "utf-8" if content_type.startswith("text/") or content_type.endswith(("json", "xml")) else None
         return web.Response(body=body, content_type=content_type, charset=charset, headers=headers)
+
+    def _nothing(self, request: web.Request) -> web.Response:
+        refused = None if self._api is None else self._api.not_posted(request)
+        return web.Response(status=404, text=f"there is nothing at {request.path}\n") if refused is None else refused
 
     # --- sockets
 
@@ -211,7 +218,7 @@ class WebServer:
         found = self._app.routes.find(path)
         spoken = self._spoken(request, path) if found is None else None
         if found is None and spoken is None:
-            return web.Response(status=404, text=f"there is nothing at {request.path}\n")
+            return self._nothing(request)
         handshake = Handshake.of(request)
         forwarded = request.headers.getall("X-Forwarded-For", ())
         if forwarded:

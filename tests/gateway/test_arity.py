@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,3 +111,91 @@ def test_a_call_may_take_its_topic_as_well() -> None:
     app.rpc("here")(lambda ws, data, topic: topic)
     app.rpc("there")(lambda ws, data, *, topic: topic)
     assert list(app.calls) == ["here", "there"]
+
+
+def plain_generator(*_: Any) -> Any:
+    yield
+
+
+async def async_generator(*_: Any) -> Any:
+    yield
+
+
+GENERATORS = pytest.mark.parametrize("function", [plain_generator, async_generator, functools.partial(plain_generator)])
+
+
+@GENERATORS
+def test_functions_with_a_yield_are_refused_where_they_are_declared(function: Any) -> None:
+    """A call runs nothing of them: a hook that checks who somebody is would check nobody, and nothing would say so."""
+    app = Gateway()
+    declarations: list[Callable[[Any], Any]] = [
+        app.rpc("add"), app.on_send, app.channel("chat").on("said"), app.permits("a:*"), app.use,
+        app.on_connect, app.on_disconnect, app.on_error, app.on_message, app.on_message("/path"),
+        lambda one: Gateway(authenticators=one), lambda one: Gateway(permissions=one),
+    ]  # fmt: skip
+    for declare in declarations:
+        with pytest.raises(TypeError, match="it has a `yield`, so that a call runs nothing of it; leave that out"):
+            declare(function)
+
+
+@pytest.mark.parametrize(
+    ("base", "hook"),
+    [
+        (Room, "on_start"), (Room, "on_join"), (Room, "on_leave"), (Room, "on_empty"), (Room, "initial_state"),
+        (WebSocketEndpoint, "on_connect"), (WebSocketEndpoint, "on_receive"), (WebSocketEndpoint, "on_error"),
+        (WebSocketEndpoint, "on_disconnect"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("function", [plain_generator, async_generator])
+def test_hooks_and_handlers_with_a_yield_are_refused_at_the_class(base: type, hook: str, function: Any) -> None:
+    """So are the methods of a class; the names of rooms may be said one by one."""
+    with pytest.raises(TypeError, match=f"could not make Chat: its {hook} is a generator: it has a `yield`"):
+        type("Chat", (base,), {hook: function})
+    with pytest.raises(TypeError, match="could not make Chat: its say is a generator: it has a `yield`"):
+
+        class Chat(base):  # type: ignore[misc,valid-type]
+            say = on("say")(types.FunctionType(function.__code__, globals()))
+
+    assert "rooms" in vars(type("Chat", (WebSocketEndpoint,), {"rooms": function}))
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod])
+@pytest.mark.parametrize("base", [Room, WebSocketEndpoint])
+def test_a_handler_without_self_takes_who_and_what_as_well(base: type, kind: Any) -> None:
+    """It is called with the object in front, as every handler."""
+    with pytest.raises(
+        TypeError, match=r"could not make Chat: its say takes .*; it is called with 2 arguments after se"
+    ):
+        type("Chat", (base,), {"say": on("said")(kind(two))})
+
+
+@pytest.mark.parametrize("base", [Room, WebSocketEndpoint])
+def test_what_stands_in_the_place_of_a_handler_can_be_called(base: type) -> None:
+    """`say = None` in a subclass does not take the handler away: each message of that kind was a failure."""
+    chat = type("Chat", (base,), {"say": on("said")(anything)})
+    with pytest.raises(TypeError, match="could not make Quiet: its say handles messages of clients and is None"):
+        type("Quiet", (chat,), {"say": None})
+
+
+async def endpoint(ws: Any, room: list[int]) -> None: ...
+
+
+class Called:
+    """An object that is called has no name of its own."""
+
+    def __call__(self, ws: Any, data: Any) -> None: ...
+
+
+def test_what_has_no_name_is_shown_as_it_is() -> None:
+    """The letter was an AttributeError for everything that is no function: partials, and objects that are called."""
+    app, bound = Gateway(), functools.partial(endpoint)
+    for path in ("/chat", "/chat/{room}"):
+        with pytest.raises(TypeError, match=rf"could not route '{path}' to functools\.partial\(<function endpoint"):
+            app.ws(path)(bound)
+    with pytest.raises(TypeError, match=r"could not route '/chat' to functools\.partial.*: it takes no WebSocket"):
+        app.ws("/chat")(functools.partial(endpoint, None, room=[]))
+    with pytest.raises(TypeError, match=r"could not register functools\.partial.*: it is called with 1 arguments"):
+        app.on_connect(functools.partial(four))
+    app.rpc("add")(Called())
+    with pytest.raises(ValueError, match=r"could not declare the call 'add': it has one already, <.*Called object"):
+        app.rpc("add")(two)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
+from gateway.reasons import WebSocketDisconnect
 from tests.support.peer import Peer, passes, start_node
 from tests.support.wire_peers import Centrifuge
 
@@ -43,3 +45,55 @@ async def test_a_call_reaches_the_application_and_is_answered_in_order(
     assert one.socket.sent_close is not None
     assert one.socket.sent_close[0] == 3004
     assert ada.socket.sent_close is None
+
+
+class Odd(BaseException):
+    """No Exception."""
+
+
+async def test_a_call_that_ends_by_no_exception_is_answered_too(system: ActorSystem, tripwires: Tripwires) -> None:
+    """`internal`, whether the handler is plain or has to be awaited."""
+    tripwires.allow_failures(Odd)
+    node = await start_node(system)
+
+    def now(ws: Any, data: Any) -> None:
+        raise Odd
+
+    async def later(ws: Any, data: Any) -> None:
+        await passes(0.1)
+        raise Odd
+
+    node.calls = {"now": now, "later": later}
+    ada = Peer(node, "ada")
+    for call in ("now", "later"):
+        ada.socket.feed(f'{{"action":"{call}","ref":1}}')
+        await passes(0.2)
+        (failed,) = ada.heard()
+        assert failed["error"]["reason"] == "internal"
+        await passes(2.0)  # its restart is backed off
+
+
+async def test_a_call_that_hears_that_its_client_has_gone_is_no_failure(system: ActorSystem) -> None:
+    """As in an endpoint; alone, or as the group of a `TaskGroup`."""
+    node, heard = await start_node(system), []
+
+    async def later(ws: Any, data: Any) -> None:
+        await passes(1.0)
+        try:
+            await ws.send_json("done")
+        except WebSocketDisconnect as gone:
+            heard.append(gone.code)
+            raise
+
+    async def grouped(ws: Any, data: Any) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(later(ws, data))
+
+    node.calls = {"later": later, "grouped": grouped}
+    for call in ("later", "grouped"):
+        ada = Peer(node, "ada")
+        ada.socket.feed(f'{{"action":"{call}","ref":1}}')
+        await passes(0.1)
+        ada.socket.end(1001)
+        await passes(5.0)
+    assert heard == [1001, 1001]

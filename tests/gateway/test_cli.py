@@ -60,3 +60,11 @@ def test_the_reloaded_command_is_the_same_without_reload() -> None:
     """What was not given stays not given."""
     command = cli.child_command("a:b", Path("c.toml"), {"--host": None, "--port": 0})
     assert command == [sys.executable, "-m", "gateway", "serve", "a:b", "--port", "0", "--config", "c.toml"]
+
+
+@pytest.mark.parametrize("interval", ["0", "nan", "inf", "1e9"])
+def test_top_looks_again_within_a_time_that_comes(interval: str) -> None:
+    """A nan is never over, and would break the timers of its loop."""
+    result = invoke("top", "--once", "--url", "http://127.0.0.1:9", "--interval", interval)
+    assert result.exit_code == 2
+    assert "Invalid value for '--interval'" in result.output

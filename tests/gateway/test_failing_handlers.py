@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -205,3 +206,52 @@ async def test_a_handler_within_its_patience_is_left_alone(system: ActorSystem) 
         ada.send("publish", room="room-1", event="wait", payload=number)
     await passes(40.0)
     assert [one["payload"] for one in ada.heard() if "payload" in one] == [0, 1, 2, 3]
+
+
+class Odd(BaseException):
+    """No Exception, and nobody's but the application's: as what tests fail with, or a library ends its tasks with."""
+
+
+class Ending(Room):
+    """Its handlers end by what is no Exception."""
+
+    def on_join(self, member: Member, params: Any) -> None:
+        if params == "odd":
+            raise Odd
+
+    @on("now")
+    def now(self, member: Member, data: Any) -> None:
+        raise Odd
+
+    @on("cancelled")
+    def cancelled(self, member: Member, data: Any) -> None:
+        raise asyncio.CancelledError
+
+    @on("later")
+    async def later(self, member: Member, data: Any) -> None:
+        await passes(0.1)
+        raise Odd
+
+    @on("group")
+    async def group(self, member: Member, data: Any) -> None:
+        await passes(0.1)
+        raise BaseExceptionGroup("several", [Odd(), ValueError()])
+
+
+@pytest.mark.allow_failures("Odd", "CancelledError", "BaseExceptionGroup")
+@pytest.mark.parametrize("event", ["now", "cancelled", "later", "group"])
+async def test_what_is_no_exception_is_answered_too(system: ActorSystem, event: str) -> None:
+    """`internal` at once, not after the patience of its client; and the room goes on."""
+    node = await start_node(system, settings({"room": PLAIN}), behaviour=Ending)
+    ada = ada_of(node)
+    await ada.joins("room")
+    ada.socket.feed(f'{{"action":"publish","room":"room","event":"{event}","payload":1,"ref":1}}')
+    await passes(0.2)
+    assert errors(ada.heard()) == ["internal"]
+    await passes(5.0)
+    (left,) = await ada.says("leave_room", room="room")
+    assert left["status"] == "left"
+    (refused,) = await ada.says("join_room", room="room", data="odd")
+    assert refused["error"]["reason"] == "internal"
+    await passes(5.0)
+    assert (await ada.says("join_room", room="room"))[0]["status"] == "joined"

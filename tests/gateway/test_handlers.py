@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Union
 
 import pytest
 
+from gateway import Gateway, Limit
 from gateway.handlers import Handlers, on
 from gateway.message_class import message
 
@@ -67,3 +68,53 @@ def test_a_mark_names_events_or_message_classes(what: Any) -> None:
     """A handler for nothing is a mistake of its author, and found at once."""
     with pytest.raises(TypeError, match="names no event and no message"):
         on(*what)
+
+
+@pytest.mark.parametrize("second", [Say, SayAgain, "say", Say | SayAgain])
+def test_two_handlers_of_the_same_in_one_class_are_refused(second: Any) -> None:
+    """The first would never be called; that a subclass goes before its base is meant."""
+
+    class Twice:
+        @on(Say)
+        def say(self, who: Any, data: Any) -> None: ...
+
+        @on(second)
+        def say_again(self, who: Any, data: Any) -> None: ...
+
+    with pytest.raises(TypeError, match="could not make Twice: 'say' is handled by say and say_again; one of them wou"):
+        Handlers.of(Twice)
+
+
+def test_one_method_may_have_two_names() -> None:
+    """Both are it."""
+
+    class Named:
+        @on(Say)
+        def say(self, who: Any, data: Any) -> None: ...
+
+        speak = say
+
+    assert Handlers.of(Named).calls["say"] is Named.say
+
+
+@message
+class Shout:
+    text: str
+
+
+def test_a_union_is_all_that_it_names_however_it_is_written() -> None:
+    """`Union[Say, Shout]` is what `Say | Shout` is."""
+
+    class Both:
+        @on(Union[Say, Shout])  # noqa: UP007  # the older way of writing it
+        def hear(self, who: Any, data: Any) -> None: ...
+
+    assert set(Handlers.of(Both).calls) == {"say", "shout"}
+
+
+@pytest.mark.parametrize("limit", [5, "5/s", (5, 1.0), Limit])
+def test_a_limit_is_one(limit: Any) -> None:
+    """A number alone says nothing of a time; the first message of a client closed its connection."""
+    for declare in (on, Gateway().channel("chat").on):
+        with pytest.raises(TypeError, match=r"could not limit messages by .*: write limit=Limit\(5, per=1\.0\)"):
+            declare("say", limit=limit)

@@ -139,6 +139,24 @@ async def test_a_join_that_comes_to_no_topic_ends_the_one_before_it_too(system: 
     assert node.live.size("kept") == 0
 
 
+@pytest.mark.parametrize("is_too_fast", [False, True])
+@pytest.mark.parametrize("params", ['{"gw":5}', '{"gw":{"since":"x"}}', "1e999", "[" * 200 + "]" * 200])
+async def test_a_join_that_is_not_understood_ends_the_one_before_it_too(
+    system: ActorSystem, params: str, is_too_fast: bool
+) -> None:
+    """What is wrong with its parameters makes no difference to the name that its client goes by."""
+    node = await start_node(system, settings(burst=1 if is_too_fast else 100))
+    ada = Phoenix(node)
+    await ada.pushes(["1", "1", "kept", "phx_join", {}])
+    if is_too_fast:
+        await ada.pushes(["1", "2", "kept", "said", {}])
+    ada.socket.feed(f'["3","3","kept","phx_join",{params}]')
+    await settle()
+    frames = ada.heard()
+    assert (told(frames, "3"), told(frames, "1")) == ([("3", "phx_reply")], [("1", "phx_close")])
+    assert node.live.size("kept") == 0
+
+
 async def test_a_join_that_comes_to_no_topic_ends_one_that_is_on_its_way(system: ActorSystem) -> None:
     """It is answered as one that has left."""
     node = await start_node(system, settings({"*": KEPT}), behaviour=Doorman)

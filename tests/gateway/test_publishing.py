@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from actors import ActorSystem
+from gateway.behaviour import Room, on
 from gateway.events import TopicClosed
 from gateway.identity import Principal
+from gateway.member import Member
 from gateway.topic_messages import Origin
 from tests.support.game import Game
 from tests.support.late_answers import answers, late
 from tests.support.late_engine import LateEngine
-from tests.support.peer import Peer, facts_of, settle, start_node
+from tests.support.peer import PLAIN, Peer, facts_of, settings, settle, start_node
+from tests.support.wire_peers import Phoenix
 
 
 async def test_members_get_what_is_published_in_one_order(system: ActorSystem) -> None:
@@ -184,3 +189,44 @@ async def test_an_ephemeral_publication_keeps_its_place(system: ActorSystem) -> 
 def ActorSystemOf(system: ActorSystem) -> ActorSystem:  # reads as the class it makes
     """Another system on the same loop and clock."""
     return ActorSystem("other", clock=system.env.clock)
+
+
+@pytest.mark.parametrize("event", [5, b"said", "a,b", 'say "hi"', "line\n", "x" * 256, "\ud800"])
+async def test_an_event_that_no_wire_could_carry_is_refused_where_app_code_says_it(
+    system: ActorSystem, event: Any
+) -> None:
+    """In its topic it was the crash of the machine: everybody was put out because of one wrong argument."""
+    node = await start_node(system)
+    ada, bob = Phoenix(node), Peer(node, "bob")
+    await ada.pushes(["1", "1", "kept", "phx_join", {}])
+    await bob.joins("kept")
+    (member, _) = node.commands.members("kept")
+    expected = ValueError if isinstance(event, str) else TypeError
+    for act in (lambda: node.commands.publish("kept", 1, event), lambda: member.send(1, event=event)):
+        with pytest.raises(expected, match=r"could not publish an event of the name .*: "):
+            act()
+    node.commands.publish("kept", 2, "fits")
+    await settle()
+    assert [tuple(frame[3:]) for frame in ada.heard() if frame[3] != "presence_diff"] == [("fits", {"data": 2})]
+    assert [(said["event"], said["payload"]) for said in bob.heard()] == [("fits", 2)]
+
+
+class Wrong(Room):
+    """Says an event that is none."""
+
+    @on("wrong")
+    def wrong(self, member: Member, data: Any) -> None:
+        self.broadcast(data, event=data)
+
+
+@pytest.mark.allow_failures("TypeError", "NotCharged")
+async def test_a_room_that_says_such_an_event_has_failed_and_nothing_else(system: ActorSystem) -> None:
+    """Its handler is answered `internal`; its members stay."""
+    node = await start_node(system, settings({"room": PLAIN}), behaviour=Wrong)
+    ada, eve = Peer(node, "ada"), Phoenix(node)
+    await ada.joins("room")
+    await eve.pushes(["1", "1", "room", "phx_join", {}])
+    (refused,) = await ada.says("publish", room="room", event="wrong", payload=5)
+    assert refused["error"]["reason"] == "internal"
+    await settle()
+    assert (node.live.size("room"), eve.heard()) == (2, [])

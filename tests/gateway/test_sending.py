@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from gateway.endpoint import WebSocketEndpoint
 from gateway.events import ReceiptFailed
 from gateway.reasons import WebSocketDisconnect
@@ -127,3 +129,28 @@ async def test_a_client_that_goes_before_its_101_is_no_failure(system: ActorSyst
     ada.ref.stop_now()
     await settle()
     assert lost == []
+
+
+@pytest.mark.parametrize(
+    ("act", "value", "kind"),
+    [
+        ("send_text", {}, "dict"), ("send_text", b"a", "bytes"), ("send_text", None, "NoneType"),
+        ("send_bytes", 5, "int"), ("send_bytes", "a", "str"), ("send_bytes", [1, 2], "list"),
+    ],
+)  # fmt: skip
+async def test_what_is_no_text_or_no_bytes_is_refused_in_words(
+    system: ActorSystem, act: str, value: object, kind: str
+) -> None:
+    """`send_bytes(5)` was five zeros; the rest was an error of Python that named neither act nor way out."""
+
+    class Wrong(WebSocketEndpoint):
+        def on_receive(self, ws: WebSocket, data: str | bytes) -> None:
+            with pytest.raises(TypeError, match=f"could not {act} a value of type {kind}: send_text takes a str"):
+                getattr(ws, act)(value)
+            ws.send_bytes(memoryview(b"refused"))
+
+    ada = endpoint_peer(await start_node(system), Wrong)
+    await opened(ada)
+    ada.socket.feed("x")
+    await settle()
+    assert [bytes(frame.data) for frame in ada.socket.frames] == [b"refused"]

@@ -13,9 +13,11 @@ import aiohttp
 import jwt
 import pytest
 
+from gateway import Gateway
 from gateway.config import GatewaySettings
 from gateway.events import ApiRefused
 from tests.support.client import connect, settings, when
+from tests.support.endpoints import echo
 from tests.support.raw_client import PATIENCE
 
 Serve = Any
@@ -317,6 +319,31 @@ async def test_a_path_below_ours_that_is_no_method_is_answered_as_one_that_is_no
         assert (status, answer["error"]["code"]) == (404, 104)
         assert (await api.post(path, b"{}", {}))[0] == 401
         assert (await nobody.post(path, b"{}"))[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/api/publish", "/api", "/api/nothing", "/api/info?api_key=x"])
+async def test_a_get_is_told_to_post(serve: Serve, path: str) -> None:
+    """405 in JSON, for who tries a method in a browser; 404 where there is no key, or the path only looks so."""
+    server, closed = await serve(settings=with_key()), await serve()
+    async with aiohttp.ClientSession() as session:
+        async with session.get(server.url + path) as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+            words = "GET asks for nothing here; send a POST, with the fields as JSON in its body"
+            assert await answer.json() == {"error": {"code": 107, "message": words}}
+        async with session.get(f"{server.url}/apis") as answer:
+            assert answer.status == 404
+        async with session.get(closed.url + path) as answer:
+            assert (answer.status, answer.content_type) == (404, "text/plain")
+
+
+async def test_what_an_app_serves_below_the_same_path_is_its_own(serve: Serve) -> None:
+    """Endpoints and pages are found before the GET is refused."""
+    app = Gateway()
+
+    app.ws("/api/ws")(echo)
+    server = await serve(app, settings=with_key())
+    async with aiohttp.ClientSession() as session, session.get(f"{server.url}/api/ws") as answer:
+        assert answer.status == 426
 
 
 async def test_a_body_of_a_mebibyte_is_taken_and_a_larger_one_is_413(serve: Serve) -> None:

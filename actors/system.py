@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import pykka_words, unheard
 from .actor import Actor
+from .cell import ActorRef
+from .class_check import check_class
 from .clock import Clock, LoopClock, VirtualClock
 from .config import ConfigError
 from .dispatcher import Dispatcher, DispatcherSettings, InPlace
 from .entities import EntityRef, Region, name_of_region
 from .environment import ASK_TIMEOUT, Counts, Environment
-from .errors import ActorDeadError, SystemFailed
+from .errors import ActorDeadError, NameTaken, SystemFailed
 from .events import DeadLetters, EventStream
 from .grace import overdue
 from .ops import StopNow
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .blueprint import Blueprint
-    from .cell import ActorRef
     from .info import ActorInfo
     from .settings import RuntimeSettings
 
@@ -177,9 +178,16 @@ class ActorSystem:
         Raises:
             NameTaken: A living sibling has that name.
             ActorDeadError: The system, or `under`, has ended.
+            BadActor, TypeError, ValueError: What it was given cannot be a class, a spec, a name, a parent.
             Anything `__init__` raises.
         """
-        return spawn(self.env, under or self.root, actor_class, (args, kwargs), name, spec)
+        if under is None:
+            under = self.root
+        elif not isinstance(under, ActorRef):
+            raise TypeError(f"cannot spawn {actor_class!r} under {under!r}: give the ref of an actor, or None")
+        elif under._env is not self.env:
+            raise ValueError(f"cannot spawn {actor_class!r} under {under}: that is an actor of another system")
+        return spawn(self.env, under, actor_class, (args, kwargs), name, spec)
 
     @property
     def env(self) -> Environment:
@@ -230,7 +238,12 @@ class ActorSystem:
         One entity of that class by its key: started by the first message, ended when idle, one instance at a time.
 
         `entities` says how entities of a class are kept, if not by the defaults; it must be said before the first use.
+
+        Raises:
+            TypeError: The key is no text. 5 and "5" would be two entities, where one was meant.
         """
+        if not isinstance(key, str):
+            raise TypeError(f"there is no entity {key!r} of {kind!r}: a key is a text; give str(key)")
         return EntityRef(self._regions.get(kind) or self._region(kind), key)
 
     def entities(
@@ -245,8 +258,16 @@ class ActorSystem:
 
         Its name is that of the class; see `name_of_region` for classes of one name.
         """
+        check_class(kind)
         with self._opening:
-            name = name_of_region(kind, self._regions)
+            known = self._regions.get(kind)
+            if known is not None:
+                raise NameTaken(
+                    f"cannot say how the entities of {kind.__qualname__} are kept: {known} keeps them already; say it "
+                    "once, before their first use"
+                )
+            taken = {child._name for child in self.root.children()}
+            name = name_of_region(kind, taken)
             region = self.spawn(Region, kind, args, passivate_after, spec, name=name, spec=PERMANENT)
             self._regions[kind] = region
         return region

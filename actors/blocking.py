@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import queue
 import threading
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
@@ -63,7 +64,7 @@ class Worker:
         try:
             return await waiter
         except asyncio.CancelledError:
-            self._is_stuck = True
+            self._is_stuck = waiter.cancelled()  # else it is what the function raised, which is over
             raise
 
     def _note_end(self, name: str, ended: asyncio.Future[Any]) -> None:
@@ -82,10 +83,8 @@ class Worker:
                 settle = partial(_settle, waiter, call(), None)
             except BaseException as error:
                 settle = partial(_settle, waiter, None, error)
-            try:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more, but the hooks behind are due
                 self._loop.call_soon_threadsafe(settle)
-            except RuntimeError:  # the loop is closed: nobody waits any more
-                return
             del given, waiter, call, settle
 
 

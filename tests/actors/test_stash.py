@@ -235,10 +235,11 @@ async def test_what_is_left_is_given_up_in_the_order_in_which_it_came(system: Ac
         def on_receive(self, message: Any) -> Any:
             if message == "open":
                 self.is_open = True
-                return self.unstash()
-            if self.is_open:
-                self.actor_ref.stop_now()
-            self.stash()
+                self.unstash()
+            else:
+                if self.is_open:
+                    self.actor_ref.stop_now()
+                self.stash()
 
     ref = system.spawn(Once)
     for message in (1, 2, 3, "open", 4):

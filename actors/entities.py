@@ -182,11 +182,26 @@ class EntityRef:
         timeout = env.ask_timeout if timeout is None else timeout
         if timeout != timeout:  # as of `ActorRef.request`
             raise ValueError(f"cannot ask entity {self.key!r} with a timeout of {timeout!r}: give seconds, or None")
+        loop = asyncio.get_running_loop()
+        asker = env.dispatcher.hosted(asyncio.current_task()) if loop is env.dispatcher.loop else None
+        asked = self._living() if asker is not None else None
+        if asker is not None and asked is not None:
+            asked._refuse_cycle(asker)
         reply: LoopFuture[Any] = LoopFuture()
         self.tell(Ask(message, reply, env.clock.now() + timeout))
         error = AskTimeout(f"entity {self.key!r}", type(message).__name__, timeout, "busy, or ending")
-        expiry = asyncio.get_running_loop().call_later(timeout, reply.fail, error)
+        expiry = loop.call_later(timeout, reply.fail, error)
+        if asker is not None and asked is not None:
+            asker._waits_for = (asked, reply)
         try:
             return await reply
         finally:
             expiry.cancel()
+            if asker is not None:
+                asker._waits_for = None
+
+    def _living(self) -> ActorRef[Any] | None:
+        """The instance that there is; what is asked while it ends waits for it, too. Loop thread only."""
+        region = self.region._actor
+        found: ActorRef[Any] | None = None if region is None else region._live.get(self.key)
+        return found

@@ -176,3 +176,35 @@ async def test_a_thread_may_leave_an_answer_of_its_own_for_later(system: ActorSy
     ref = system.spawn(Blocked)
     later = await ref.request(lambda self: [self.actor_ref.ask("me", block=False)])
     assert await later[0] == "me"
+
+
+class Grain(Node):
+    """An entity."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
+async def test_entities_that_would_wait_for_each_other_are_refused(system: ActorSystem) -> None:
+    """By their keys, as by their refs; what was not there yet when it was asked ends in the timeout."""
+    one, other, node = system.entity(Grain, "one"), system.entity(Grain, "other"), system.spawn(Node)
+    assert [await one.request("up"), await other.request("up")] == ["up", "up"]
+    with pytest.raises(AskedSelf, match="/Grain/one"):
+        await one.request(lambda _: one.request("me"))
+    with pytest.raises(AskCycleError, match=r"/Grain/other.*/Grain/one"):
+        await one.request(lambda _: other.request(lambda _: one.request("x")))
+    with pytest.raises(AskCycleError):
+        await one.request(lambda _: node.request(lambda _: one.request("x")))
+    with pytest.raises(AskCycleError):
+        await node.request(lambda _: one.request(lambda _: node.request("x")))
+    assert asyncio.get_running_loop().time() == 0.0
+    assert await one.request(lambda _: other.request(lambda _: node.request("end"))) == "end"
+
+
+async def test_an_entity_may_ask_for_the_next_one_of_another_key(system: ActorSystem) -> None:
+    """One that has ended meanwhile closes no ring: its successor answers."""
+    one, other = system.entity(Grain, "one"), system.entity(Grain, "other")
+    await other.request("up")
+    await other.request(lambda self: self.stop())
+    assert await one.request(lambda _: other.request(lambda self: self.key)) == "other"

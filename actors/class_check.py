@@ -47,6 +47,12 @@ def check_class(actor_class: Any) -> None:
         )
 
 
+def check_name(actor_class: type, name: object) -> None:
+    """Raises ValueError: it is no name, and not None."""
+    if name is not None and not (name and isinstance(name, str)):
+        raise ValueError(f"cannot spawn {actor_class.__name__} as {name!r}: a name is a text, and not empty; or None")
+
+
 def check_handlers(cls: type) -> None:
     """Raises BadActor: two methods of one class body are for the same type, or one would never run."""
     found: dict[type, Callable[..., Any]] = {}

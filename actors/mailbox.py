@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import attrs
+from attrs.validators import ge, instance_of, optional
 
 from .words import one_of
 
@@ -20,13 +21,13 @@ class Mailbox:
     any thread and read by one turn at a time.
     """
 
-    capacity: int | None = None
+    capacity: int | None = attrs.field(default=None, validator=optional(instance_of(int)))
     """Messages that may wait. None: no bound, right for trusted senders; `high_water` makes a backlog seen."""
 
     overflow: Overflow = attrs.field(default="unbounded", validator=one_of(Overflow))
     """What a full mailbox does: `fail` raises MailboxFull in the sender; the drops make dead letters, never silence."""
 
-    high_water: int | None = 10_000
+    high_water: int | None = attrs.field(default=10_000, validator=optional([instance_of(int), ge(0)]))
     """Waiting messages above which the actor gets `HighWater` and a fact is published. About 1 s of work at 100 us."""
 
     def __attrs_post_init__(self) -> None:

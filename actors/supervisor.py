@@ -8,14 +8,18 @@ import attrs
 from attrs.validators import instance_of
 
 from .actor import Actor
-from .class_check import check_class
+from .class_check import check_class, check_name
 from .errors import NameTaken
 from .handler_table import handles
 from .messages import Request
 from .supervision import DYNAMIC, ONE_FOR_ONE, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+
+def _as_tuple(args: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(args)
 
 
 @attrs.frozen
@@ -23,13 +27,14 @@ class Child:
     """A child of a static supervisor: what to start, with what, under which name."""
 
     actor_class: type[Actor]
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = attrs.Factory(dict)
+    args: tuple[Any, ...] = attrs.field(default=(), converter=_as_tuple)
+    kwargs: dict[str, Any] = attrs.field(factory=dict, validator=instance_of(dict))
     name: str | None = None
     spec: ChildSpec = attrs.field(default=TRANSIENT, validator=instance_of(ChildSpec))
 
     def __attrs_post_init__(self) -> None:
         check_class(self.actor_class)
+        check_name(self.actor_class, self.name)
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ import random
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from . import pykka_words, unheard
 from .actor import Actor
@@ -87,6 +87,13 @@ class ActorSystem:
             ask_timeout: Seconds a `request` waits that does not say how long.
             blueprint: What is started below the root; see `from_toml`.
         """
+        _check(name, "ask_timeout", ask_timeout, (int, float), "seconds, more than 0")
+        _check(name, "supervision", supervision, (SupervisorSpec, type(None)), "a SupervisorSpec(...)")
+        _check(name, "dispatcher", dispatcher, (DispatcherSettings, type(None)), "a DispatcherSettings(...)")
+        if not ask_timeout > 0:
+            raise ValueError(f"cannot make system {name!r} with the ask_timeout {ask_timeout!r}: give more than 0")
+        if in_place not in get_args(InPlace):
+            raise ValueError(f"cannot make system {name!r} with the in_place {in_place!r}: see {get_args(InPlace)}")
         self.name = name
         self._dispatcher = dispatcher
         self._supervision = supervision
@@ -325,6 +332,11 @@ class ActorSystem:
         if self._supervision is None:
             return Guardian
         return type("Guardian", (Guardian,), {"supervision": self._supervision})
+
+
+def _check(name: str, said: str, value: object, kinds: tuple[type, ...], give: str) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"cannot make system {name!r} with the {said} {value!r}: give {give}")
 
 
 def _report(loop: asyncio.AbstractEventLoop, error: BaseException, fact: object) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pykka
 import pytest
 
-from actors import Actor, ActorSystem, BadActor, Child, ChildSpec, NameTaken, Supervisor
+from actors import Actor, ActorSystem, BadActor, Child, ChildSpec, Mailbox, NameTaken, Supervisor, SupervisorSpec
 from actors.events import ActorFailed, Fact
 from actors.testkit import assert_conservation
 
@@ -147,3 +148,44 @@ async def test_refusals_leave_nothing_behind(system: ActorSystem) -> None:
         system.spawn(Echo, name="echo", spec=wrong)
     assert await system.spawn(Echo, name="echo", spec=ChildSpec("temporary")).request("up") == "up"
     assert_conservation(system)
+
+
+@pytest.mark.parametrize("backoff", [None, 5, "1s"])
+def test_a_back_off_is_one(backoff: Any) -> None:
+    """None, for none, made the first failure of a child go round in its supervisor for ever."""
+    with pytest.raises(TypeError, match=r"'backoff' must be .*Backoff"):
+        SupervisorSpec(backoff=backoff)
+
+
+@pytest.mark.parametrize(
+    "said", [{"capacity": "5"}, {"capacity": 1.5}, {"high_water": "5"}, {"high_water": -1}, {"high_water": math.nan}]
+)
+def test_the_bounds_of_a_mailbox_are_numbers(said: Any) -> None:
+    """A turn compares with them; one that could not left its actor standing."""
+    with pytest.raises((TypeError, ValueError), match=next(iter(said))):
+        Mailbox(**{"overflow": "fail" if "capacity" in said else "unbounded", **said})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"ask_timeout": "5s"},
+        {"ask_timeout": math.nan},
+        {"ask_timeout": -1},
+        {"supervision": "one_for_all"},
+        {"dispatcher": 5},
+        {"in_place": "sometimes"},
+    ],
+)
+def test_what_a_system_is_given_is_looked_at_when_it_is_made(said: Any) -> None:
+    """Not when it is started, or when the first one asks."""
+    (name, value), *_ = said.items()
+    with pytest.raises((TypeError, ValueError), match=f"cannot make system 'x' with the {name} {value!r}"):
+        ActorSystem("x", **said)
+
+
+@pytest.mark.parametrize("said", [{"args": 5}, {"kwargs": []}, {"name": 5}, {"name": ""}])
+def test_what_a_child_is_given_is_looked_at_when_it_is_made(said: Any) -> None:
+    """Its supervisor met it at each start, until the system had ended."""
+    with pytest.raises((TypeError, ValueError)):
+        Child(Echo, **said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import attrs
-from attrs.validators import ge, instance_of, optional
+from attrs.validators import instance_of, optional
 
 from .words import one_of
 
@@ -27,7 +27,7 @@ class Mailbox:
     overflow: Overflow = attrs.field(default="unbounded", validator=one_of(Overflow))
     """What a full mailbox does: `fail` raises MailboxFull in the sender; the drops make dead letters, never silence."""
 
-    high_water: int | None = attrs.field(default=10_000, validator=optional([instance_of(int), ge(0)]))
+    high_water: int | None = 10_000
     """Waiting messages above which the actor gets `HighWater` and a fact is published. About 1 s of work at 100 us."""
 
     def __attrs_post_init__(self) -> None:
@@ -38,6 +38,9 @@ class Mailbox:
             )
         if self.capacity is not None and self.capacity < 1:
             raise ValueError(f"mailbox cannot be built: capacity {self.capacity} holds no message; use 1 or more")
+        mark: object = self.high_water
+        if mark is not None and not (isinstance(mark, int) and mark >= 0):
+            raise ValueError(f"mailbox cannot be built: high_water is {mark!r}; give a number of messages, or None")
 
 
 UNBOUNDED = Mailbox()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar
 import pykka
 
 from .cell import ActorRef
+from .class_check import check_handlers, check_settings
 from .death_watch import unwatch, watch
 from .departure import stop_in_place
 from .errors import BadActor, NotInSystem
@@ -92,6 +93,8 @@ class Actor(pykka.Actor):
     @classmethod
     def _learn(cls) -> None:
         """Reads the class once, so that a turn looks up one dict."""
+        check_settings(cls)
+        check_handlers(cls)
         declared = dict(BUILT_IN)
         in_place: dict[type, Callable[[Any, Any], Any]] = {}
         for base in reversed(cls.__mro__):

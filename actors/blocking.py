@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import queue
 import threading
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
@@ -14,9 +15,12 @@ from .errors import BadActor
 from .events import ActorFailed
 from .handler_table import HandlerTable
 from .on_thread import ThreadedActor
+from .whose_thread import claim_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .cell import ActorRef
 
 HOOKS = (
     "on_start",
@@ -37,13 +41,10 @@ R = TypeVar("R")
 class Worker:
     """One thread that runs what it is given, one call at a time, and hands results back to the loop."""
 
-    def __init__(
-        self, name: str, loop: asyncio.AbstractEventLoop, unheard: Callable[[BaseException, str], object]
-    ) -> None:
-        """`unheard(error, name)` is told, on the loop, what a function raised that nobody waits for any more."""
+    def __init__(self, ref: ActorRef[Any], name: str) -> None:
         self._calls: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
-        self._loop = loop
-        self._unheard = unheard
+        self._ref = ref
+        self._loop = ref._env.dispatcher.loop
         self._is_stuck = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -63,29 +64,29 @@ class Worker:
         try:
             return await waiter
         except asyncio.CancelledError:
-            self._is_stuck = True
+            self._is_stuck = waiter.cancelled()  # else it is what the function raised, which is over
             raise
 
     def _note_end(self, name: str, ended: asyncio.Future[Any]) -> None:
+        """What a function raised that nobody waits for any more."""
         error = None if ended.cancelled() else ended.exception()
         if error is not None:
-            self._unheard(error, name)
+            self._ref._env.events.publish(ActorFailed(self._ref, error, name))
 
     def end(self) -> None:
         """The thread ends after what it has been given."""
         self._calls.put(None)
 
     def _work(self) -> None:
+        claim_thread(self._ref)
         while (given := self._calls.get()) is not None:
             waiter, call = given
             try:
                 settle = partial(_settle, waiter, call(), None)
             except BaseException as error:
                 settle = partial(_settle, waiter, None, error)
-            try:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more, but the hooks behind are due
                 self._loop.call_soon_threadsafe(settle)
-            except RuntimeError:  # the loop is closed: nobody waits any more
-                return
             del given, waiter, call, settle
 
 
@@ -158,10 +159,7 @@ class BlockingActor(ThreadedActor):
         worker: Worker | None = self.__dict__.get("_worker")
         if worker is None:
             ref = self._actor_ref
-            name, env = f"{type(self).__name__}-{ref._name or ''}", ref._env
-            worker = self._worker = Worker(
-                name, env.dispatcher.loop, lambda error, doing: env.events.publish(ActorFailed(ref, error, doing))
-            )
+            worker = self._worker = Worker(ref, f"{type(self).__name__}-{ref._name or ''}")
         return await worker.call(function, *args)
 
     def _receive_signal(self, message: Any, is_signal: bool) -> Any:

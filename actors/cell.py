@@ -39,6 +39,7 @@ from .pykka_names import ActorStop, Envelope
 from .pykka_views import Proxy, Stopped
 from .rare import Rare
 from .supervision import KILL_GRACE, ONE_FOR_ONE, TRANSIENT, ChildSpec
+from .whose_thread import owner_of_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -224,6 +225,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
 
         Raises:
             WouldBlockLoop: Asked to block the thread of a running loop; nothing was sent.
+            AskedSelf, AskCycleError: On the thread of a blocking actor, as of `request`; nothing was sent.
         """
         if block and asyncio._get_running_loop() is not None:
             raise WouldBlockLoop(
@@ -231,11 +233,21 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
                 "use `await ref.request(message)`"
             )
         reply: LoopFuture[Any] = LoopFuture()
+        asker = owner_of_thread() if block else None
         try:
+            if asker is not None:
+                asker._waits_for = (self, reply)  # before it looks: of two that look at the same time one sees it
+                self._refuse_cycle(asker)
             self._send(Ask(message, reply))
+            return reply.get(timeout=timeout) if block else reply
         except ActorDeadError as error:
+            if block:
+                raise
             reply.fail(error)
-        return reply.get(timeout=timeout) if block else reply
+            return reply
+        finally:
+            if asker is not None:
+                asker._waits_for = None
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def watch(watcher: Cell, target: Cell, message: object = THE_SIGNAL) -> None:
     """One `Terminated` (or `message`) to `watcher` when `target` is gone; at once if it is. Watching twice is once."""
+    _check(watcher, target)
     if target._phase == DEAD:
         _take_back(watcher, target)  # of an earlier watch: it ended in the middle of a handler
         watcher._post(_notice(target, message))
@@ -39,6 +40,7 @@ def watch(watcher: Cell, target: Cell, message: object = THE_SIGNAL) -> None:
 
 def unwatch(watcher: Cell, target: Cell) -> None:
     """Takes a watch back, also when its notice is under way."""
+    _check(watcher, target)
     if target._parent is watcher:
         target._tells_parent = False
     _end_watch(watcher, target)
@@ -59,6 +61,13 @@ def notify_all(cell: Cell) -> None:
     for watcher, message in (watchers or {}).items():
         _end_watch(watcher, cell)
         watcher._post(_notice(cell, message))
+
+
+def _check(watcher: Cell, target: object) -> None:
+    if not isinstance(target, ActorRef):
+        raise TypeError(
+            f"{watcher} cannot watch {target!r}: give a ref, as spawn returns it; an actor has its own as actor_ref"
+        )
 
 
 def _take_back(watcher: Cell, target: Cell) -> None:

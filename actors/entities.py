@@ -25,7 +25,7 @@ from .messages import Ask, Terminated
 from .supervision import DYNAMIC, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container
 
     from .cell import ActorRef
 
@@ -67,6 +67,8 @@ class Region(Actor):
         super().__init__()
         if passivate_after is not None and not passivate_after > 0:
             raise ValueError(f"entities cannot be passivated after {passivate_after:g} s: give more than 0, or None")
+        if not isinstance(spec, ChildSpec):
+            raise TypeError(f"entities cannot be made with the spec {spec!r}: give a ChildSpec(...)")
         self._class = actor_class
         self._args = args
         self._passivate_after = passivate_after
@@ -132,7 +134,7 @@ class Region(Actor):
             self._refuse(message, error, "mailbox_full")
 
     def _start(self, key: str) -> ActorRef[Any]:
-        ref: ActorRef[Any] = self.spawn(self._class, key, *self._args, name=key, spec=self._spec)
+        ref: ActorRef[Any] = self.spawn(self._class, key, *self._args, name=key or None, spec=self._spec)
         self._live[key] = ref
         self._keys[ref] = key
         self.watch(ref)
@@ -152,16 +154,15 @@ class Region(Actor):
         self.actor_ref._env.dead_letters.add(DeadLetter(self.actor_ref, message, reason))
 
 
-def name_of_region(kind: type[Actor], regions: Mapping[type[Actor], ActorRef[Region]]) -> str:
+def name_of_region(kind: type[Actor], taken: Container[str | None]) -> str:
     """
-    That of the class. If the region of another class has it, with that of its module; then with a number as well.
+    That of the class. If the region of another class has it, or an actor, with that of its module; then with a number.
 
     So the first one to be used has the short name in paths: that is for people, refs do not depend on it.
     """
-    holders = {region._name: holder for holder, region in regions.items()}
     full = f"{kind.__module__}.{kind.__qualname__}"
     numbered = (f"{full}-{number}" for number in count(2))
-    return next(name for name in chain((kind.__qualname__, full), numbered) if holders.get(name, kind) is kind)
+    return next(name for name in chain((kind.__qualname__, full), numbered) if name not in taken)
 
 
 @attrs.frozen
@@ -181,11 +182,26 @@ class EntityRef:
         timeout = env.ask_timeout if timeout is None else timeout
         if timeout != timeout:  # as of `ActorRef.request`
             raise ValueError(f"cannot ask entity {self.key!r} with a timeout of {timeout!r}: give seconds, or None")
+        loop = asyncio.get_running_loop()
+        asker = env.dispatcher.hosted(asyncio.current_task()) if loop is env.dispatcher.loop else None
+        asked = self._living() if asker is not None else None
+        if asker is not None and asked is not None:
+            asked._refuse_cycle(asker)
         reply: LoopFuture[Any] = LoopFuture()
         self.tell(Ask(message, reply, env.clock.now() + timeout))
         error = AskTimeout(f"entity {self.key!r}", type(message).__name__, timeout, "busy, or ending")
-        expiry = asyncio.get_running_loop().call_later(timeout, reply.fail, error)
+        expiry = loop.call_later(timeout, reply.fail, error)
+        if asker is not None and asked is not None:
+            asker._waits_for = (asked, reply)
         try:
             return await reply
         finally:
             expiry.cancel()
+            if asker is not None:
+                asker._waits_for = None
+
+    def _living(self) -> ActorRef[Any] | None:
+        """The instance that there is; what is asked while it ends waits for it, too. Loop thread only."""
+        region = self.region._actor
+        found: ActorRef[Any] | None = None if region is None else region._live.get(self.key)
+        return found

@@ -160,8 +160,17 @@ class EventStream:
         """By the name of their class: facts that a subscriber was not told because telling it one had caused them."""
 
     def subscribe(self, fact: type[F], subscriber: Callable[[F], None] | pykka.ActorRef[Any]) -> Callable[[], None]:
-        """Returns a function that ends this one subscription; calling it twice does nothing."""
+        """
+        Returns a function that ends this one subscription; calling it twice does nothing.
+
+        Raises:
+            TypeError: `fact` is no class, or `subscriber` can neither be called nor told.
+        """
+        if not isinstance(fact, type):
+            raise TypeError(f"cannot subscribe to {fact!r}: give the class of a fact, and each of several by itself")
         is_actor = not callable(subscriber)
+        if is_actor and not hasattr(subscriber, "tell"):
+            raise TypeError(f"{subscriber!r} cannot hear of {fact.__name__}: give a function, or the ref of an actor")
         mine = Subscription(subscriber.tell if is_actor else subscriber, is_actor)  # type: ignore[union-attr,arg-type]
         self._subscriptions[fact] = (*self._subscriptions.get(fact, ()), mine)
 

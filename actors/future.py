@@ -134,13 +134,13 @@ class LoopFuture(pykka.Future[T]):
         """
         if self._state:
             return self._value()
-        if self._get_hook is not None:
-            return super().get(timeout=timeout)
         if asyncio._get_running_loop() is not None:
             raise WouldBlockLoop(
                 "cannot wait for this future: the thread runs an event loop, which would stand still; "
                 "use `await future`, or `await ref.request(message)` instead of `ask`"
             )
+        if self._get_hook is not None:
+            return super().get(timeout=timeout)
         settled = threading.Lock()
         settled.acquire()
         callback = settled.release
@@ -151,7 +151,7 @@ class LoopFuture(pykka.Future[T]):
         return self._value()
 
     def set_get_hook(self, func: Callable[[float | None], T]) -> None:
-        """pykka's lazy results; kept for its API, used by nothing here."""
+        """pykka's lazy results; kept for its API, used by nothing here. What is made of one waits on a thread."""
         if self._state:
             raise queue.Full
         super().set_get_hook(func)
@@ -176,16 +176,17 @@ class LoopFuture(pykka.Future[T]):
     def map(self, func: Callable[[T], M]) -> pykka.Future[M]:
         """A future of `func(value)`, computed once, when the value comes in (pykka computes it in `get`)."""
         mapped: LoopFuture[M] = LoopFuture()
+        source = settled_by_itself(self)
 
         def settle() -> None:
             try:
-                value = func(self._value())
+                value = func(source._value())
             except BaseException as error:  # for who reads it: whoever settled this one has nothing to do with it
                 mapped.fail(error)
             else:
                 mapped.resolve(value)
 
-        self.add_done_callback(settle)
+        source.add_done_callback(settle)
         return mapped
 
     def filter(self, func: Callable[[Any], bool]) -> pykka.Future[Iterable[Any]]:
@@ -197,7 +198,7 @@ class LoopFuture(pykka.Future[T]):
     def join(self, *futures: pykka.Future[Any]) -> pykka.Future[Iterable[Any]]:
         """A future of all values, in the order given; the first error in that order is its error."""
         joined: LoopFuture[Iterable[Any]] = LoopFuture()
-        left = [self, *cast("tuple[LoopFuture[Any], ...]", futures)]
+        left = [settled_by_itself(future) for future in (self, *futures)]
 
         def collect(index: int) -> None:
             while index < len(left) and left[index].done():  # a call for each would be too deep for some hundred
@@ -214,6 +215,28 @@ class LoopFuture(pykka.Future[T]):
 
         collect(0)
         return joined
+
+
+def settled_by_itself(future: pykka.Future[Any]) -> LoopFuture[Any]:
+    """
+    The future itself if it says when its result is in, else one that a thread settles, which waits for it.
+
+    pykka's own, and one with a `set_get_hook`, can only be waited for.
+    """
+    if isinstance(future, LoopFuture) and (future._get_hook is None or future.done()):
+        return future
+    ours: LoopFuture[Any] = LoopFuture()
+
+    def wait() -> None:
+        try:
+            value = future.get()
+        except BaseException as error:
+            ours.fail(error)
+        else:
+            ours.resolve(value)
+
+    threading.Thread(target=wait, name="future", daemon=True).start()
+    return ours
 
 
 def in_front_of(future: pykka.Future[Any]) -> LoopFuture[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .class_check import check_types
 from .errors import BadActor
 from .messages import Ask, TailStop, Tick
 from .pykka_names import ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr, get_attr_directly
@@ -26,7 +27,11 @@ def handles(*message_types: type, in_place: bool = False) -> Callable[[F], F]:
 
     With `in_place`, an idle actor may be run by its sender inside `tell_many` (see `turn`): the method must be a plain
     function, quick, and must not mind that messages it sends are queued. Quicker still is a shortcut: `Actor.shortcut`.
+
+    Raises:
+        BadActor: No type is given, or something that is none: a function, where the brackets are missing; `Add | Take`.
     """
+    check_types(message_types)
 
     def mark(function: F) -> F:
         if in_place and inspect.iscoroutinefunction(function):

@@ -68,7 +68,7 @@ def has_left(cell: Cell) -> bool:
 
 def _left(cell: Cell) -> Iterator[Any]:
     """In the order in which they would have been handled: put aside, taken up again, queued."""
-    for held in (cell._front, cell._aside):
+    for held in (cell._aside, cell._front):
         while held:
             try:
                 yield held.popleft()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import attrs
+from attrs.validators import instance_of, optional
 
 from .words import one_of
 
@@ -20,7 +21,7 @@ class Mailbox:
     any thread and read by one turn at a time.
     """
 
-    capacity: int | None = None
+    capacity: int | None = attrs.field(default=None, validator=optional(instance_of(int)))
     """Messages that may wait. None: no bound, right for trusted senders; `high_water` makes a backlog seen."""
 
     overflow: Overflow = attrs.field(default="unbounded", validator=one_of(Overflow))
@@ -37,6 +38,9 @@ class Mailbox:
             )
         if self.capacity is not None and self.capacity < 1:
             raise ValueError(f"mailbox cannot be built: capacity {self.capacity} holds no message; use 1 or more")
+        mark: object = self.high_water
+        if mark is not None and not (isinstance(mark, int) and mark >= 0):
+            raise ValueError(f"mailbox cannot be built: high_water is {mark!r}; give a number of messages, or None")
 
 
 UNBOUNDED = Mailbox()

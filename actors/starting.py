@@ -17,6 +17,7 @@ from pykka import ActorRegistry
 from .bounded import BoundedRef
 from .burial import drop_instance, is_registered
 from .cell import DEAD, RUNNING, STARTING, ActorRef, Arguments
+from .class_check import check_class, check_name
 from .departure import as_itself
 from .errors import ActorDeadError
 from .failure import NEVER_RAN, fail
@@ -53,9 +54,14 @@ def spawn(
     Raises:
         NameTaken: A living child of `parent` has that name.
         ActorDeadError: `parent` has ended or is ending.
+        BadActor, TypeError, ValueError: What it was given cannot be a class, a spec, a name.
     """
+    check_class(actor_class)
     if spec is None:
         spec = TRANSIENT if parent is None else getattr(parent.actor_class, "child_spec", TRANSIENT)
+    elif not isinstance(spec, ChildSpec):
+        raise TypeError(f"cannot spawn {actor_class.__name__} with the spec {spec!r}: give a ChildSpec(...), or none")
+    check_name(actor_class, name)
     if spec.mailbox is not None:
         actor_class = env.variants.with_mailbox(actor_class, spec.mailbox)
     ref_class = ActorRef if getattr(actor_class, "mailbox", UNBOUNDED).capacity is None else BoundedRef

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
-from attrs.validators import ge, gt, le, optional
+from attrs.validators import ge, gt, instance_of, le, optional
 
 from .words import one_of
 
@@ -112,7 +112,7 @@ class SupervisorSpec:
     scope: Scope = attrs.field(default="supervisor", validator=one_of(Scope))
     """Whose budget a restart is charged to. `child` for dynamic supervisors: else two crashing children stop all."""
     on_exceeded: OnExceeded = attrs.field(default="escalate", validator=one_of(OnExceeded))
-    backoff: Backoff = Backoff()
+    backoff: Backoff = attrs.field(default=Backoff(), validator=instance_of(Backoff))
     auto_shutdown: AutoShutdown = attrs.field(default="never", validator=one_of(AutoShutdown))
 
 

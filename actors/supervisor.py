@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from attrs.validators import instance_of
 
 from .actor import Actor
+from .class_check import check_class, check_name
+from .errors import NameTaken
 from .handler_table import handles
 from .messages import Request
 from .supervision import DYNAMIC, ONE_FOR_ONE, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+
+def _as_tuple(args: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(args)
 
 
 @attrs.frozen
@@ -20,10 +27,14 @@ class Child:
     """A child of a static supervisor: what to start, with what, under which name."""
 
     actor_class: type[Actor]
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = attrs.Factory(dict)
+    args: tuple[Any, ...] = attrs.field(default=(), converter=_as_tuple)
+    kwargs: dict[str, Any] = attrs.field(factory=dict, validator=instance_of(dict))
     name: str | None = None
-    spec: ChildSpec = TRANSIENT
+    spec: ChildSpec = attrs.field(default=TRANSIENT, validator=instance_of(ChildSpec))
+
+    def __attrs_post_init__(self) -> None:
+        check_class(self.actor_class)
+        check_name(self.actor_class, self.name)
 
 
 @attrs.frozen
@@ -43,8 +54,17 @@ class Supervisor(Actor):
     supervision = ONE_FOR_ONE
 
     def __init__(self, children: Sequence[Child] = ()) -> None:
+        """TypeError, NameTaken: what is no `Child`, or has the name of one before it. Each restart would meet it."""
         super().__init__()
         self._wanted = tuple(children)
+        names: set[str] = set()
+        for child in self._wanted:
+            if not isinstance(child, Child):
+                raise TypeError(f"cannot supervise {child!r}: give a Child(...)")
+            if child.name in names:
+                raise NameTaken(f"cannot supervise two children with the name {child.name!r}: choose another for one")
+            if child.name is not None:
+                names.add(child.name)
 
     def on_start(self) -> None:
         for child in self._wanted:

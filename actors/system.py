@@ -7,16 +7,18 @@ import random
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from . import pykka_words, unheard
 from .actor import Actor
+from .cell import ActorRef
+from .class_check import check_class
 from .clock import Clock, LoopClock, VirtualClock
 from .config import ConfigError
 from .dispatcher import Dispatcher, DispatcherSettings, InPlace
 from .entities import EntityRef, Region, name_of_region
 from .environment import ASK_TIMEOUT, Counts, Environment
-from .errors import ActorDeadError, SystemFailed
+from .errors import ActorDeadError, NameTaken, SystemFailed
 from .events import DeadLetters, EventStream
 from .grace import overdue
 from .ops import StopNow
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .blueprint import Blueprint
-    from .cell import ActorRef
     from .info import ActorInfo
     from .settings import RuntimeSettings
 
@@ -86,6 +87,13 @@ class ActorSystem:
             ask_timeout: Seconds a `request` waits that does not say how long.
             blueprint: What is started below the root; see `from_toml`.
         """
+        _check(name, "ask_timeout", ask_timeout, (int, float), "seconds, more than 0")
+        _check(name, "supervision", supervision, (SupervisorSpec, type(None)), "a SupervisorSpec(...)")
+        _check(name, "dispatcher", dispatcher, (DispatcherSettings, type(None)), "a DispatcherSettings(...)")
+        if not ask_timeout > 0:
+            raise ValueError(f"cannot make system {name!r} with the ask_timeout {ask_timeout!r}: give more than 0")
+        if in_place not in get_args(InPlace):
+            raise ValueError(f"cannot make system {name!r} with the in_place {in_place!r}: see {get_args(InPlace)}")
         self.name = name
         self._dispatcher = dispatcher
         self._supervision = supervision
@@ -177,9 +185,16 @@ class ActorSystem:
         Raises:
             NameTaken: A living sibling has that name.
             ActorDeadError: The system, or `under`, has ended.
+            BadActor, TypeError, ValueError: What it was given cannot be a class, a spec, a name, a parent.
             Anything `__init__` raises.
         """
-        return spawn(self.env, under or self.root, actor_class, (args, kwargs), name, spec)
+        if under is None:
+            under = self.root
+        elif not isinstance(under, ActorRef):
+            raise TypeError(f"cannot spawn {actor_class!r} under {under!r}: give the ref of an actor, or None")
+        elif under._env is not self.env:
+            raise ValueError(f"cannot spawn {actor_class!r} under {under}: that is an actor of another system")
+        return spawn(self.env, under, actor_class, (args, kwargs), name, spec)
 
     @property
     def env(self) -> Environment:
@@ -230,7 +245,12 @@ class ActorSystem:
         One entity of that class by its key: started by the first message, ended when idle, one instance at a time.
 
         `entities` says how entities of a class are kept, if not by the defaults; it must be said before the first use.
+
+        Raises:
+            TypeError: The key is no text. 5 and "5" would be two entities, where one was meant.
         """
+        if not isinstance(key, str):
+            raise TypeError(f"there is no entity {key!r} of {kind!r}: a key is a text; give str(key)")
         return EntityRef(self._regions.get(kind) or self._region(kind), key)
 
     def entities(
@@ -245,8 +265,16 @@ class ActorSystem:
 
         Its name is that of the class; see `name_of_region` for classes of one name.
         """
+        check_class(kind)
         with self._opening:
-            name = name_of_region(kind, self._regions)
+            known = self._regions.get(kind)
+            if known is not None:
+                raise NameTaken(
+                    f"cannot say how the entities of {kind.__qualname__} are kept: {known} keeps them already; say it "
+                    "once, before their first use"
+                )
+            taken = {child._name for child in self.root.children()}
+            name = name_of_region(kind, taken)
             region = self.spawn(Region, kind, args, passivate_after, spec, name=name, spec=PERMANENT)
             self._regions[kind] = region
         return region
@@ -304,6 +332,11 @@ class ActorSystem:
         if self._supervision is None:
             return Guardian
         return type("Guardian", (Guardian,), {"supervision": self._supervision})
+
+
+def _check(name: str, said: str, value: object, kinds: tuple[type, ...], give: str) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"cannot make system {name!r} with the {said} {value!r}: give {give}")
 
 
 def _report(loop: asyncio.AbstractEventLoop, error: BaseException, fact: object) -> None:

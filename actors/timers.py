@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from .messages import Tick
@@ -23,7 +24,7 @@ class Timer:
 
     def __init__(self, owner: Timers, key: object, message: object, delay: float, repeats: bool) -> None:
         self.owner, self.key, self.message, self.delay, self.repeats = owner, key, message, delay, repeats
-        self.handle: asyncio.TimerHandle | None = None
+        self.handle: asyncio.Handle | None = None
         self.is_live = True
 
     def take(self) -> bool:
@@ -35,7 +36,7 @@ class Timers:
     `self.timers` of an actor. A key names one timer; setting it again replaces it.
 
     A tick is an ordinary message to oneself: it waits its turn, and its handler may fail. Cancelling, replacing and
-    restarting also drop a tick that is queued already. Loop thread only.
+    restarting also drop a tick that is queued already. Loop thread only, but for the `__init__` of its actor.
     """
 
     __slots__ = ("_ref", "_timers")
@@ -97,7 +98,11 @@ class Timers:
         self._arm(timer)
 
     def _arm(self, timer: Timer) -> None:
-        timer.handle = self._ref._env.dispatcher.loop.call_later(timer.delay, self._fire, timer)
+        dispatcher = self._ref._env.dispatcher
+        if get_ident() == dispatcher.thread:
+            timer.handle = dispatcher.loop.call_later(timer.delay, self._fire, timer)
+        else:  # in the `__init__` of one that is made there; a loop takes timers on its own thread only
+            timer.handle = dispatcher.loop.call_soon_threadsafe(self._arm, timer)
 
     def _fire(self, timer: Timer) -> None:
         if timer.is_live:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors import Actor, ActorRef, ActorSystem, AskCycleError, AskTimeout
+from actors import Actor, ActorRef, ActorSystem, AskCycleError, AskedSelf, AskTimeout, BlockingActor
 from actors.testkit import explore
 from tests.support.laws import seeds
 
@@ -117,3 +117,96 @@ def test_two_that_ask_each_other_never_both_wait() -> None:
         assert asyncio.get_running_loop().time() == 0.0
 
     explore(scenario, seeds=seeds(50))
+
+
+HARD_BOUND = 20
+"""Real seconds after which a thread that should have been answered is given up."""
+
+
+class Blocked(BlockingActor):
+    """Calls what it is told with itself, on its thread, where it may ask and block."""
+
+    def on_receive(self, message: Any) -> Any:
+        return message(self) if callable(message) else message
+
+
+def blocked_ring(refs: list[ActorRef[Any]]) -> Any:
+    """As `ring`, on threads."""
+    if len(refs) == 1:
+        return "reached the end"
+    return lambda _: refs[1].ask(blocked_ring(refs[1:]), timeout=HARD_BOUND)
+
+
+async def test_a_thread_does_not_wait_for_its_own_next_turn(system: ActorSystem) -> None:
+    """It waited for ever, and its actor with it, until a kill."""
+    ref = system.spawn(Blocked)
+    with pytest.raises(AskedSelf, match="cannot ask itself"):
+        await ref.request(lambda self: self.actor_ref.ask("me", timeout=HARD_BOUND))
+    assert await ref.request("up") == "up"
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+async def test_a_ring_of_threads_is_refused(system: ActorSystem, size: int) -> None:
+    """As one of coroutines; `ask` of theirs has no timeout of itself."""
+    refs: list[ActorRef[Any]] = [system.spawn(Blocked, name=f"n{index}") for index in range(size)]
+    with pytest.raises(AskCycleError) as caught:
+        await refs[0].request(blocked_ring([*refs, refs[0]]), timeout=HARD_BOUND)
+    names = [f"Blocked (/n{index})" for index in range(size)]
+    assert caught.value.path == [names[-1], *names]
+    assert [await ref.request("up") for ref in refs] == ["up"] * size
+
+
+async def test_a_ring_of_a_thread_and_a_coroutine_is_refused(system: ActorSystem) -> None:
+    """Whichever closes it."""
+    thread, node = system.spawn(Blocked), system.spawn(Node)
+    with pytest.raises(AskCycleError):
+        await thread.request(lambda _: node.ask(lambda _: thread.request("x"), timeout=HARD_BOUND))
+    with pytest.raises(AskCycleError):
+        await node.request(lambda _: thread.request(lambda _: node.ask("x", timeout=HARD_BOUND)))
+    assert [await thread.request("up"), await node.request("up")] == ["up", "up"]
+
+
+async def test_a_chain_of_threads_is_no_ring(system: ActorSystem) -> None:
+    """However long; and who has its answer waits for nobody."""
+    refs: list[ActorRef[Any]] = [system.spawn(Blocked) for _ in range(5)]
+    assert await refs[0].request(blocked_ring(refs), timeout=HARD_BOUND) == "reached the end"
+    assert await refs[4].request(blocked_ring(refs[::-1]), timeout=HARD_BOUND) == "reached the end"
+
+
+async def test_a_thread_may_leave_an_answer_of_its_own_for_later(system: ActorSystem) -> None:
+    """Without blocking for it, that is no ring."""
+    ref = system.spawn(Blocked)
+    later = await ref.request(lambda self: [self.actor_ref.ask("me", block=False)])
+    assert await later[0] == "me"
+
+
+class Grain(Node):
+    """An entity."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
+async def test_entities_that_would_wait_for_each_other_are_refused(system: ActorSystem) -> None:
+    """By their keys, as by their refs; what was not there yet when it was asked ends in the timeout."""
+    one, other, node = system.entity(Grain, "one"), system.entity(Grain, "other"), system.spawn(Node)
+    assert [await one.request("up"), await other.request("up")] == ["up", "up"]
+    with pytest.raises(AskedSelf, match="/Grain/one"):
+        await one.request(lambda _: one.request("me"))
+    with pytest.raises(AskCycleError, match=r"/Grain/other.*/Grain/one"):
+        await one.request(lambda _: other.request(lambda _: one.request("x")))
+    with pytest.raises(AskCycleError):
+        await one.request(lambda _: node.request(lambda _: one.request("x")))
+    with pytest.raises(AskCycleError):
+        await node.request(lambda _: one.request(lambda _: node.request("x")))
+    assert asyncio.get_running_loop().time() == 0.0
+    assert await one.request(lambda _: other.request(lambda _: node.request("end"))) == "end"
+
+
+async def test_an_entity_may_ask_for_the_next_one_of_another_key(system: ActorSystem) -> None:
+    """One that has ended meanwhile closes no ring: its successor answers."""
+    one, other = system.entity(Grain, "one"), system.entity(Grain, "other")
+    await other.request("up")
+    await other.request(lambda self: self.stop())
+    assert await one.request(lambda _: other.request(lambda self: self.key)) == "other"

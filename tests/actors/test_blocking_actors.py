@@ -80,6 +80,30 @@ async def test_it_is_restarted_like_any_actor(system: ActorSystem) -> None:
     assert not before.is_alive()
 
 
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), GeneratorExit(), SystemError(), StopIteration(1)])
+@pytest.mark.allow_failures("CancelledError", "GeneratorExit", "SystemError", "RuntimeError")
+async def test_whatever_a_handler_raises_the_next_instance_waits_for_the_hooks_of_the_last(
+    system: ActorSystem, error: BaseException
+) -> None:
+    """Also for a cancellation of its own, such as of a loop that it ran there: that is none of its wait."""
+    order: list[str] = []
+
+    class Slow(Threaded):
+        def on_start(self) -> None:
+            order.append("on_start")
+
+        def on_stop(self) -> None:
+            order.append(loopy.ask("on_stop", timeout=HARD_BOUND)[1])
+
+    def fail(_: Any) -> None:
+        raise error
+
+    loopy, ref = system.spawn(Loopy), system.spawn(Slow)
+    ref.tell(fail)
+    assert await ref.request("up") == "up"
+    assert order == ["on_start", "on_stop", "on_start"]
+
+
 async def test_a_stop_releases_the_thread(system: ActorSystem) -> None:
     """An actor that is gone keeps nothing."""
     ref = system.spawn(Threaded)
@@ -115,6 +139,35 @@ async def test_a_kill_does_not_wait_for_the_thread(system: ActorSystem) -> None:
     thread = next(one for one in threading.enumerate() if one.name.startswith("Stuck"))
     await asyncio.to_thread(thread.join, HARD_BOUND)
     assert order == [("call", thread), ("on_stop", thread)]
+
+
+def test_what_outlives_its_loop_is_still_stopped() -> None:
+    """The call runs out after the loop has been closed, and `on_stop` after it: what it opened is closed."""
+    release, entered, order = threading.Event(), threading.Event(), []
+    threads: list[threading.Thread] = []
+
+    class Stuck(Threaded):
+        def on_stop(self) -> None:
+            order.append("on_stop")
+
+    def hang(_: Any) -> None:
+        threads.append(threading.current_thread())
+        entered.set()
+        release.wait(HARD_BOUND)
+        order.append("call")
+
+    async def main() -> None:
+        async with ActorSystem() as system:
+            ref = system.spawn(Stuck, spec=ChildSpec("temporary"))
+            ref.tell(hang)
+            await asyncio.to_thread(entered.wait, HARD_BOUND)
+            ref.kill()
+            await ref.terminated
+
+    asyncio.run(main())
+    release.set()
+    threads[0].join(HARD_BOUND)
+    assert order == ["call", "on_stop"]
 
 
 @pytest.mark.allow_failures("ValueError")

@@ -276,3 +276,36 @@ def test_a_timeout_may_be_without_end() -> None:
             pass
         future.set(1)
         assert got.result(10) == 1
+
+
+@pytest.mark.parametrize("error", [None, LookupError("no")])
+def test_pykka_s_own_futures_can_be_joined(error: Exception | None) -> None:
+    """Before they are set, and after; in the order given, with the error of the first that has one."""
+    for is_set_before in (True, False):
+        theirs: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+        joined = None if is_set_before else settled(1).join(theirs, settled(3))
+        theirs.set(2) if error is None else theirs.set_exception((type(error), error, None))
+        joined = joined or settled(1).join(theirs, settled(3))
+        if error is None:
+            assert joined.get(timeout=10) == [1, 2, 3]
+        else:
+            assert_raises(LookupError, joined)
+
+
+@pytest.mark.actors(real_time=True)
+async def test_what_comes_of_a_lazy_result_settles() -> None:
+    """`set_get_hook` is asked once, on a thread, when something is made of it: nobody else would ask."""
+    asked: list[Any] = []
+    lazy: LoopFuture[int] = LoopFuture()
+    lazy.set_get_hook(lambda timeout: asked.append(timeout) or 20)
+    mapped, joined = lazy.map(lambda value: value + 1), settled(1).join(lazy)
+    both = await asyncio.wait_for(asyncio.gather(future_of(mapped), future_of(joined)), 10)
+    assert both == [21, [1, 20]]
+    with pytest.raises(WouldBlockLoop):
+        LoopFuture[int].get(_lazy_forever())
+
+
+def _lazy_forever() -> LoopFuture[int]:
+    future: LoopFuture[int] = LoopFuture()
+    future.set_get_hook(lambda _: threading.Event().wait())
+    return future

@@ -221,3 +221,28 @@ async def test_a_hook_has_nothing_to_put_aside(system: ActorSystem, facts: list[
 
     await system.spawn(Wrong, spec=ChildSpec("temporary")).terminated
     assert "no message is in hand" in str(facts[0].error)
+
+
+@pytest.mark.allow_dead_letters("stopped")
+async def test_what_is_left_is_given_up_in_the_order_in_which_it_came(system: ActorSystem) -> None:
+    """What was put aside again while the rest was being taken up is older than that rest, as at a restart."""
+
+    class Once(Actor):
+        """Takes up what it put aside, puts the first of it aside again, and stops there."""
+
+        is_open = False
+
+        def on_receive(self, message: Any) -> Any:
+            if message == "open":
+                self.is_open = True
+                self.unstash()
+            else:
+                if self.is_open:
+                    self.actor_ref.stop_now()
+                self.stash()
+
+    ref = system.spawn(Once)
+    for message in (1, 2, 3, "open", 4):
+        ref.tell(message)
+    await ref.terminated
+    assert [letter.message for letter in system.dead_letters.recent] == [1, 2, 3, 4]

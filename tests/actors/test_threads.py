@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from actors import Actor, ActorDeadError, ActorSystem, Counts, DispatcherSettings, is_idle
+from actors import Actor, ActorDeadError, ActorSystem, Counts, DispatcherSettings, LoopFuture, is_idle
 from actors.testkit import assert_conservation
 
 PRODUCERS = 6
@@ -229,3 +229,36 @@ async def test_an_actor_has_one_urn_whoever_asks_first(system: ActorSystem, monk
 
     monkeypatch.setattr(uuid, "uuid4", interrupted)
     assert [ref.actor_urn, ref.actor_urn] == others * 2
+
+
+class Ticking(Actor):
+    """Sets a timer and a receive timeout in its `__init__`, wherever that runs; one of them it takes back."""
+
+    def __init__(self, seen: list[str]) -> None:
+        super().__init__()
+        self.seen = seen
+        self.timers.once("gone", "gone", 0.01)
+        self.timers.once("once", "once", 0.01)
+        self.timers.cancel("gone")
+        self.set_receive_timeout(0.05)
+
+    def on_receive(self, message: str) -> None:
+        self.seen.append(message)
+
+    def on_signal(self, signal: object) -> None:
+        self.seen.append(type(signal).__name__)
+        self.stop()
+
+
+@pytest.mark.actors(real_time=True)
+async def test_who_is_made_on_another_thread_has_its_timers_on_the_loop(system: ActorSystem) -> None:
+    """`__init__` runs there; a loop takes timers on its own thread only, and says so when it is debugged."""
+    asyncio.get_running_loop().set_debug(True)
+    seen: list[str] = []
+    ref = await asyncio.to_thread(system.spawn, Ticking, seen)
+    await asyncio.wait_for(_done(ref.terminated), 10)
+    assert sorted(seen) == ["ReceiveTimeout", "once"]  # a signal overtakes what waits
+
+
+async def _done(future: LoopFuture[None]) -> None:
+    await future

@@ -12,7 +12,7 @@ import attrs
 import jwt
 import pytest
 
-from gateway import Gateway, Refused, Room, on
+from gateway import Gateway, History, Refused, Room, on
 from gateway.web.demo import create_demo_app
 from tests.support.browser import Browser, find_chromium
 from tests.support.client import connect, settings
@@ -128,6 +128,36 @@ async def test_the_members_of_a_room_that_ended_do_not_come_back_in_step(serve: 
         assert await tab.evaluate("told") == []
         await tab.evaluate(FIRE)
         await tab.wait_for(told("joined", room="fragile:a"))
+
+
+SLOW = """(() => {
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket { constructor(...given) { super(...given); window.socket = this; } };
+  hub.cut();
+  hub.connect();
+  const heard = socket.onmessage;
+  window.late = [];
+  socket.onmessage = (event) => (late.length || event.data.includes('"joined"') ? late.push(event) : heard(event));
+  window.arrive = () => late.forEach(heard);
+})()"""
+"""From now on the answer to a join, and all that comes behind it, is on its way until `arrive` is called."""
+
+
+async def test_an_answer_that_comes_too_late_is_heard(serve: Serve) -> None:
+    """On a slow network the promise of a join is over by then; that something was missed is told all the same."""
+    app = create_demo_app()
+    app.topic("short:*", history=History(size=1, ttl=60.0))(Room)
+    server = await serve(app)
+    async with page(server, timeout=7) as tab:
+        await tab.evaluate("hub.join('short:a').then(() => hub.publish('short:a', 'message', 'first'))")
+        await tab.evaluate("hub.cut()")
+        for _ in range(3):
+            await server.app.node.commands.publish("short:a", "missed")
+        await tab.evaluate(f"told.length = 0, {HELD % 7000}, {SLOW}")
+        await tab.wait_for("late.length > 0")
+        await tab.evaluate(f"{FIRE}, arrive()")
+        (reply,) = await tab.evaluate("told.filter(({ name }) => name === 'joined').map(({ reply }) => reply)")
+        assert (reply["recovered"], reply["offset"]) == (False, 4)
 
 
 async def test_a_room_that_was_left_is_not_joined_by_the_next_connection(serve: Serve) -> None:

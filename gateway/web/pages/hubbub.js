@@ -176,14 +176,16 @@ export class Hubbub {
     this.#settle(frame.ref, settle, frame);
   }
 
-  /** Joins take effect in the frame's own turn: events right behind the reply must find the new position. */
+  /**
+   * Joins take effect in the frame's own turn: events right behind the reply must find the new position. Also where the
+   * promise is over, on a slow network: only the reply says whether there is a gap.
+   */
   #settle(ref, settle, frame) {
     const wait = this.#pending.get(ref);
-    if (!wait) return;
     this.#pending.delete(ref);
-    clearTimeout(wait.timer);
+    clearTimeout(wait?.timer);
     if (frame?.status === 'joined') this.#onJoined(frame);
-    settle(wait);
+    if (wait) settle(wait);
   }
 
   #onEvent(frame) {

@@ -76,9 +76,11 @@ export class Hubbub {
     globalThis.addEventListener?.('offline', () => this.#onNetwork(false));
   }
 
+  /** The last `state` that was told; `closed` before `connect()`. */
   get state() { return this.#state; }
   client = null; // the id of the current connection; kept while there is none, for asking what happened to it
 
+  /** Any number of listeners for a name, for as long as this client lives. */
   on(name, listener) {
     this.#target.addEventListener(name, ({ detail }) => listener(detail));
     return this;
@@ -129,15 +131,20 @@ export class Hubbub {
     if (this.#state === 'connected') await this.request({ action: 'leave_room', room });
   }
 
-  /** `id` makes it safe to publish again when the outcome of the first attempt is unknown. */
+  /**
+   * Resolves once the server has it, with its `offset`, or with what a room's code has answered as `payload`. Rejects at
+   * once while there is no connection. `id` makes it safe to publish again what may have arrived.
+   */
   publish(room, event, payload, { id } = {}) {
     return this.request({ action: 'publish', room, event, payload, id });
   }
 
+  /** Resolves with `events` that are kept, the newest first unless `reverse` is false, and the stream's `epoch`. */
   history(room, { limit = 50, since, reverse = true } = {}) {
     return this.request({ action: 'history', room, limit, since, reverse });
   }
 
+  /** Resolves with the `members` of now; who joins with `presence` is told anyway. */
   presence(room) {
     return this.request({ action: 'presence', room });
   }

@@ -270,5 +270,6 @@ function lineNode(item) {
   if (item.kind === 'divider') return divider(item.tone, item.text, item.explanation);
   const node = make('li', 'notice', make('span', '', item.text, item.others ? ` and ${item.others} more` : ''), make('time', 'time', clock.format(item.time * 1000)));
   node.dataset.tone = item.tone;
+  if (item.others) node.setAttribute('aria-live', 'off'); // it is drawn anew with each: who listens has heard of some
   return node;
 }

@@ -56,6 +56,8 @@ class ConnectionRefused:
     path: str
     status: int
     reason: str
+    origin: str = ""
+    """Of the page, if that is why: what `gateway.allowed_origins` would have to name. Its first 200 characters."""
 
 
 @attrs.frozen

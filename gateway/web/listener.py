@@ -35,16 +35,19 @@ BACKLOG = 4096
 class CannotListen(OSError):
     """An address is not to be had: it is in use, or not ours."""
 
-    def __init__(self, address: str, error: OSError) -> None:
+    def __init__(self, address: str, error: OSError, purpose: str = "") -> None:
         is_name = isinstance(error, socket.gaierror)  # whose numbers are others
         said = error.strerror if is_name or not error.errno else os.strerror(error.errno)
         super().__init__(error.errno, said or str(error))
         self.address = address
+        self.purpose = purpose
+        """Of a listener that nobody has asked for by name; empty for the gateway's own."""
         self.hint = _hint(None if is_name else error.errno)
         """What to do now: which flag or setting to change."""
 
     def __str__(self) -> str:
-        return f"could not listen at {self.address}: {self.strerror}"
+        purpose = f", for {self.purpose}" if self.purpose else ""
+        return f"could not listen at {self.address}{purpose}: {self.strerror}"
 
 
 def _hint(number: int | None) -> str:
@@ -63,6 +66,7 @@ class Listener:
         file: A Unix socket, which then is listened at instead of the address.
         log: What aiohttp says of requests.
         gets: Answers any GET without the application being asked: finding its one route costs 7 us a connection.
+        purpose: What it is for, if that is to be said where its address is not to be had.
         refused: Is told the address of each client for whom there is no file.
         keeps_files: Whether clients are refused before the last file is taken (see `open_files`).
     """
@@ -78,10 +82,11 @@ class Listener:
         tls: SSLContext | None = None,
         gets: Answer | None = None,
         refused: Callable[[str], None],
+        purpose: str = "",
         keeps_files: bool = False,
     ) -> None:
         self._host, self._port, self._file, self._tls, self._gets = host, port, file, tls, gets
-        self._refused, self._keeps_files = refused, keeps_files
+        self._refused, self._purpose, self._keeps_files = refused, purpose, keeps_files
         self._runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=2.0,
             keepalive_timeout=IDLE_WITHIN, logger=log,
@@ -102,7 +107,7 @@ class Listener:
                 del waiting[0]
         except OSError as error:
             at = str(self._file.path) if self._file is not None else f"{self._host}:{self._port}"
-            raise CannotListen(at, error) from error
+            raise CannotListen(at, error, self._purpose) from error
         finally:
             for bound in waiting:
                 bound.close()

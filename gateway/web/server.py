@@ -113,7 +113,7 @@ class WebServer:
         address = listen.admin_address
         if address is not None:
             application = admin_app(self._app, self._node, self._telemetry, is_at_home=is_loopback(address[0]))
-            admin = await self._listen(application, *address)
+            admin = await self._listen(application, *address, purpose="health and metrics")
             self.admin_url = admin.url
         development = self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
@@ -244,7 +244,7 @@ class WebServer:
         if node.is_draining:
             return self._refuse(request, 503, "shutting_down", {"Retry-After": "2"})
         if not self._is_same_origin(request):
-            return self._refuse(request, 403, "origin_not_allowed", {})
+            return self._refuse(request, 403, "origin_not_allowed", {}, origin=request.headers["Origin"][:200])
         away = node.quotas.turn_away(key_of(address), len(node.directory), node.now())
         if away is not None:
             return self._refuse(request, away.status, away.reason, {"Retry-After": str(away.retry_after)})
@@ -272,8 +272,10 @@ class WebServer:
         if count:
             self._node.events.publish(ProxyNotTrusted(peer, count))
 
-    def _refuse(self, request: web.Request, status: int, reason: str, headers: dict[str, str]) -> web.Response:
-        self._node.events.publish(ConnectionRefused(self.address_of(request), request.path, status, reason))
+    def _refuse(
+        self, request: web.Request, status: int, reason: str, headers: dict[str, str], *, origin: str = ""
+    ) -> web.Response:
+        self._node.events.publish(ConnectionRefused(self.address_of(request), request.path, status, reason, origin))
         return web.Response(status=status, text=f"{reason}\n", headers=headers)
 
     async def _open_wire(

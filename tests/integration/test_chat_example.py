@@ -265,11 +265,13 @@ async def test_a_phone_has_all_of_it(serve: Serve) -> None:
         await ada.resize(*PHONE, mobile=True)
         await say(ada, "a-word-without-an-end-" * 20)
         assert await ada.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+        at_rest = "document.querySelector('#panel').getBoundingClientRect().right <= innerWidth"
         await ada.click("#panel-toggle")
         await ada.wait_for("document.activeElement.id === 'panel-close'")
-        await ada.wait_for("document.querySelector('#panel').getBoundingClientRect().right <= innerWidth")
+        await ada.wait_for(at_rest)
         await ada.press("Escape")
         await ada.wait_for("document.activeElement.id === 'panel-toggle'")
         await ada.click("#panel-toggle")
+        await ada.wait_for(at_rest)  # what still slides in is not where it was when one aimed at it
         await ada.click("#logout-panel")
         await ada.wait_for("location.pathname === '/login.html'")

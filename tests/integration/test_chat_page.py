@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.support.browser import Browser, find_chromium
 from tests.support.client import settings, when
@@ -30,6 +32,8 @@ class DemoServer(Protocol):
     url: str
 
     async def restart(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 @asynccontextmanager
@@ -151,6 +155,34 @@ async def test_a_long_name_keeps_no_button_off_a_phone(demo_server: DemoServer) 
         assert await ada.evaluate(width) < 360
 
 
+async def test_a_name_from_right_to_left_is_cut_at_its_end(demo_server: DemoServer) -> None:
+    """Where there is no room for all of it, each name begins with its beginning, in its own direction."""
+    name = "\u05de\u05e8\u05d9\u05dd " * 7
+    async with people(demo_server, name) as [miriam]:
+        await say(miriam, "hello")
+        for selector in (".author", "#people .who"):
+            found = f"getComputedStyle(document.querySelector({json.dumps(selector)})).direction"
+            assert await miriam.evaluate(found) == "rtl"
+
+
+async def test_a_full_room_keeps_its_buttons_in_reach_and_what_was_said(demo_server: DemoServer) -> None:
+    """The list of who is here scrolls by itself; who came is told in two lines and a number, not a name each."""
+    async with people(demo_server, "Ada") as [ada], AsyncExitStack() as sockets:
+        for number in range(60):
+            guest = await sockets.enter_async_context(connect(demo_server.url.replace("http", "ws") + "/ws"))
+            info = {"name": f"Guest number {number}"}
+            await guest.send(
+                json.dumps({"action": "join_room", "room": "public:lobby", "presence": True, "info": info})
+            )
+        await ada.wait_for("document.body.dataset.people === '61'")
+        assert await ada.evaluate("document.getElementById('here-count-panel').textContent") == "61"
+        assert await ada.evaluate("document.getElementById('cut').getBoundingClientRect().bottom < innerHeight")
+        found = f"[...{HERE}.querySelectorAll('.notice span')].map((one) => one.textContent)"
+        told: list[str] = await ada.evaluate(found)
+        assert len(told) == 1
+        assert re.fullmatch(r"Guest number 0 joined, .* and \d+ more", told[0]), told
+
+
 async def test_who_comes_and_who_goes_is_told(demo_server: DemoServer) -> None:
     """Joining and closing the tab are each one line for the others, and change who is here."""
     async with people(demo_server, "Ada", "Grace") as (ada, grace):
@@ -246,6 +278,20 @@ async def test_what_is_typed_while_away_is_sent_on_return(demo_server: DemoServe
         await ada.set_offline(False)
         await ada.wait_for(message("written in a tunnel"), timeout=BACK)
         await grace.wait_for(message("written in a tunnel"))
+
+
+async def test_a_countdown_is_not_read_out_each_second(demo_server: DemoServer) -> None:
+    """The part of the state that changes all the time is for eyes alone; what was said of an earlier cut is gone."""
+    async with people(demo_server, "Ada") as (ada,):
+        await ada.click("#cut")
+        await ada.wait_for(
+            "document.getElementById('cut-outcome').textContent === 'back again, nothing was missed'", timeout=BACK
+        )
+        await demo_server.stop()
+        await ada.wait_for("document.body.dataset.state === 'reconnecting'", timeout=BACK)
+        await ada.wait_for("/^ in \\d+ s$/.test(document.querySelector('#state span [aria-hidden]').textContent)")
+        assert await ada.evaluate("document.getElementById('state-text').textContent") == "reconnecting"
+        assert await ada.evaluate("document.getElementById('cut-outcome').textContent") == ""
 
 
 async def test_a_crash_of_the_room_throws_nobody_out(demo_server: DemoServer) -> None:

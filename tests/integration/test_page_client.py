@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
+import jwt
 import pytest
 
-from gateway import Gateway, Refused, Room, on
+from gateway import Gateway, History, Refused, Room, on
 from gateway.web.demo import create_demo_app
 from tests.support.browser import Browser, find_chromium
 from tests.support.client import connect, settings
@@ -25,7 +28,7 @@ Serve = Any
 HUB = """import('./assets/hubbub.js').then(({ Hubbub }) => {
   window.told = [];
   window.hub = new Hubbub(%s);
-  for (const name of ['state', 'hello', 'joined', 'caught_up', 'refused', 'removed', 'event'])
+  for (const name of ['state', 'hello', 'joined', 'caught_up', 'refused', 'removed', 'event', 'expiring'])
     hub.on(name, (detail) => told.push({ name, ...detail }));
   hub.connect();
 })"""
@@ -127,6 +130,36 @@ async def test_the_members_of_a_room_that_ended_do_not_come_back_in_step(serve: 
         await tab.wait_for(told("joined", room="fragile:a"))
 
 
+SLOW = """(() => {
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket { constructor(...given) { super(...given); window.socket = this; } };
+  hub.cut();
+  hub.connect();
+  const heard = socket.onmessage;
+  window.late = [];
+  socket.onmessage = (event) => (late.length || event.data.includes('"joined"') ? late.push(event) : heard(event));
+  window.arrive = () => late.forEach(heard);
+})()"""
+"""From now on the answer to a join, and all that comes behind it, is on its way until `arrive` is called."""
+
+
+async def test_an_answer_that_comes_too_late_is_heard(serve: Serve) -> None:
+    """On a slow network the promise of a join is over by then; that something was missed is told all the same."""
+    app = create_demo_app()
+    app.topic("short:*", history=History(size=1, ttl=60.0))(Room)
+    server = await serve(app)
+    async with page(server, timeout=7) as tab:
+        await tab.evaluate("hub.join('short:a').then(() => hub.publish('short:a', 'message', 'first'))")
+        await tab.evaluate("hub.cut()")
+        for _ in range(3):
+            await server.app.node.commands.publish("short:a", "missed")
+        await tab.evaluate(f"told.length = 0, {HELD % 7000}, {SLOW}")
+        await tab.wait_for("late.length > 0")
+        await tab.evaluate(f"{FIRE}, arrive()")
+        (reply,) = await tab.evaluate("told.filter(({ name }) => name === 'joined').map(({ reply }) => reply)")
+        assert (reply["recovered"], reply["offset"]) == (False, 4)
+
+
 async def test_a_room_that_was_left_is_not_joined_by_the_next_connection(serve: Serve) -> None:
     """Also if its position was kept, for a later join: that recovers what was said in between."""
     server = await serve()
@@ -174,3 +207,73 @@ async def test_who_may_not_ask_whether_all_has_arrived_is_told_that_it_has(serve
         for room in ("public:a", "public:b"):
             await tab.wait_for(told("caught_up", room=room))
             await tab.wait_for(told("event", room=room, payload="missed"))
+
+
+SECRET = "a secret of thirty-two bytes or more"
+TOKEN_HUB = """import('./assets/hubbub.js').then(({ Hubbub }) => {
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket { constructor(...given) { super(...given); window.socket = this; } };
+  [window.told, window.asked, window.token] = [[], 0, %s];
+  const fetchToken = async () => { asked += 1; await fetch('.'); if (token) return token; throw Error('none today'); };
+  window.hub = new Hubbub({ token: fetchToken });
+  for (const name of ['state', 'joined', 'refused', 'expiring'])
+    hub.on(name, (detail) => told.push({ name, ...detail }));
+  hub.connect();
+  hub.join('private:a').catch(() => {});
+})"""
+"""A client whose tokens come from a server, so that they take their time; without one they cannot be fetched."""
+
+
+def token_of(user: str, secret: str = SECRET) -> str:
+    return json.dumps(jwt.encode({"sub": user, "exp": int(time.time()) + 3600}, secret, algorithm="HS256"))
+
+
+@asynccontextmanager
+async def page_with_tokens(serve: Serve, token: str) -> AsyncIterator[Tab]:
+    """A page whose client, `hub`, has tokens, at a server that knows them; it is joining a room that asks for one."""
+    chosen = settings()
+    auth = attrs.evolve(chosen.gateway.auth, jwt_secret=SECRET)
+    server = await serve(settings=attrs.evolve(chosen, gateway=attrs.evolve(chosen.gateway, auth=auth)))
+    async with Browser() as browser:
+        tab = await browser.open(server.url)
+        await tab.evaluate(TOKEN_HUB % token)
+        yield tab
+
+
+async def test_a_token_goes_ahead_of_the_joins_of_each_connection(serve: Serve) -> None:
+    """Also where it takes time to get one; who comes back has a fresh one."""
+    async with page_with_tokens(serve, token_of("ada")) as tab:
+        await tab.wait_for(told("joined", room="private:a"))
+        await tab.evaluate("told.length = 0, hub.cut(), hub.connect()")
+        await tab.wait_for(told("joined", room="private:a"))
+        assert await tab.evaluate("asked") == 2
+        assert not await tab.evaluate(told("refused", room="private:a"))
+
+
+async def test_a_token_that_runs_out_is_renewed_on_its_connection(serve: Serve) -> None:
+    """The server says when one is due: the page hears it, and the server gets a newer one from the same source."""
+    async with page_with_tokens(serve, token_of("ada")) as tab:
+        await tab.wait_for(told("joined", room="private:a"))
+        sent = "socket.send = (text) => { window.sent = JSON.parse(text); }"
+        expiring = json.dumps({"action": "expiring", "in": 25})
+        await tab.evaluate(f"{sent}, token = 'newer', socket.onmessage({{ data: {json.dumps(expiring)} }})")
+        await tab.wait_for("window.sent?.action === 'auth' && window.sent.token === 'newer'")
+        assert await tab.evaluate(told("expiring", **{"in": 25}))
+        assert await tab.evaluate("hub.state") == "connected"
+
+
+async def test_a_token_that_cannot_be_had_is_asked_for_again(serve: Serve) -> None:
+    """Whoever gives them is away as any server may be: nothing is joined without one, and nothing is given up."""
+    async with page_with_tokens(serve, "''") as tab:
+        await tab.wait_for(told("state", state="reconnecting"))
+        assert not await tab.evaluate(told("state", state="connected"))
+        await tab.evaluate(f"token = {token_of('ada')}")
+        await tab.wait_for(told("joined", room="private:a"))
+
+
+async def test_a_token_that_is_not_believed_ends_it(serve: Serve) -> None:
+    """A forged one will not become a better one: the page is told, and does not ask again and again."""
+    async with page_with_tokens(serve, token_of("ada", "another secret of thirty-two bytes")) as tab:
+        await tab.wait_for(told("state", state="closed", code=3500))
+        assert await tab.evaluate("asked") == 1
+        assert not await tab.evaluate(told("refused", room="private:a"))

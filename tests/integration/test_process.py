@@ -155,14 +155,15 @@ async def test_a_port_in_use_is_said_clearly(tmp_path: Path) -> None:
 
 
 async def test_an_admin_port_in_use_is_said_as_such(tmp_path: Path) -> None:
-    """The address in the message is the one that was taken, not the public one."""
+    """The address in the message is the one that was taken, which nobody has asked for; so it says what it is for."""
     port = free_ports()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port + 1))
         taken.listen()
         async with serving(directory=tmp_path, port=port, started=False) as process:
             assert await process.exit_code() == 1
-    assert f"127.0.0.1:{port + 1}" in process.output
+    assert f"could not listen at 127.0.0.1:{port + 1}, for health and metrics: Address already" in process.output
+    assert "gateway.admin.listen" in process.output
     assert "Traceback" not in process.output
 
 

@@ -64,6 +64,15 @@ async def test_the_scheme_of_a_page_is_compared_with_what_the_proxy_says(serve: 
         assert (await client.ask(action="ping"))["timestamp"] > 0
 
 
+async def test_a_page_that_may_not_connect_is_named(serve: Serve) -> None:
+    """Its browser tells it nothing, so the log has what `allowed_origins` would need; as much as fits into a line."""
+    server = await serve()
+    facts = server.watch(ConnectionRefused)
+    assert (await refused(server.ws(), origin="http://127.0.0.1:5000"))[0] == 403
+    assert (await refused(server.ws(), origin="http://" + "x" * 4000))[0] == 403
+    assert [fact.origin for fact in facts] == ["http://127.0.0.1:5000", "http://" + "x" * 193]
+
+
 async def test_an_address_that_knocks_too_often_is_429_before_the_upgrade(serve: Serve) -> None:
     """With Retry-After; others come in, and so does who is on this machine; each refusal is a fact."""
     limits = {"LIMITS__ADDRESS_CONNECTION_BURST": "2", "LIMITS__ADDRESS_CONNECTIONS_PER_SECOND": "0.01"}

@@ -1,6 +1,6 @@
 /** Who is here: presence is of connections, so the tabs of one person are counted and shown once. */
 
-import { avatar, make } from './assets/timeline.js';
+import { avatar, make, nameNode } from './assets/timeline.js';
 
 export class People {
   #list; #putOut; #tabs = new Map();
@@ -25,7 +25,7 @@ export class People {
 
   #person(user, me) {
     const tabs = this.#tabs.get(user);
-    const node = make('li', '', avatar(user), make('span', 'who', user),
+    const node = make('li', '', avatar(user), nameNode('span', 'who', user),
       user === me?.name ? make('span', 'you', 'you') : null,
       tabs > 1 ? make('span', 'tabs', `${tabs} tabs`) : null,
       me?.is_admin && user !== me.name ? this.#button(user) : null);

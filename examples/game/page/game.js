@@ -54,7 +54,8 @@ async function ask(event, payload = {}) {
   try {
     return await hub.publish(room, event, payload);
   } catch (error) {
-    if (error.reason !== 'disconnected') $('problem').textContent = error.message.replaceAll('_', ' ');
+    const isAway = error.reason === 'disconnected';
+    $('problem').textContent = isAway ? 'there is no connection: wait until it is back' : error.message.replaceAll('_', ' ');
     return null;
   }
 }
@@ -156,7 +157,7 @@ const watcherOf = (info) => (typeof info?.name === 'string' && info.name.slice(0
 function drawWatching() {
   const seated = SIDES.map((side) => table?.seats[side]?.client);
   const watching = members.filter(({ client }) => !seated.includes(client)).map(({ info }) => watcherOf(info));
-  $('watching').replaceChildren(...watching.map((who) => Object.assign(document.createElement('li'), { textContent: who })));
+  $('watching').replaceChildren(...watching.map((who) => Object.assign(document.createElement('li'), { textContent: who, dir: 'auto' })));
   $('watching-count').textContent = page.watching = watching.length;
   $('nobody').hidden = watching.length > 0;
 }
@@ -194,6 +195,7 @@ function onState({ state, reason }) {
   const texts = { connected: 'connected', connecting: 'connecting…', offline: 'offline', closed: `closed: ${reason}` };
   $('state-text').textContent = texts[state] ?? 'reconnecting…';
   $('crash').disabled = state !== 'connected';
+  if (state === 'connected') $('problem').textContent = '';
 }
 
 hub.on('state', onState)

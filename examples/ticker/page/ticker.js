@@ -17,6 +17,7 @@ const hub = new Hubbub();
 const chart = new Chart($('chart'), { colours: COLOURS, seconds: WINDOW, keep: 2 * HISTORY });
 let skew = Infinity; // seconds our clock is ahead of the server's, by the quickest event so far
 let connection = { state: 'closed', retryAt: null };
+let refusal = ''; // why the channel cannot be joined
 let [failedAt, before] = [null, null];
 
 const serverNow = () => Date.now() / 1000 - (Number.isFinite(skew) ? skew : 0);
@@ -88,12 +89,17 @@ function drawLegend(prices) {
 
 function drawAges() {
   const { state, retryAt } = connection;
-  const texts = { connected: 'connected', connecting: 'connecting…', offline: 'offline', closed: 'disconnected' };
-  const text = texts[state] ?? `reconnecting in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s`;
-  if ($('state-text').textContent !== text) $('state-text').textContent = text;
+  const texts = { connected: refusal || 'connected', connecting: 'connecting…', offline: 'offline', closed: 'disconnected' };
+  const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
+  write('state-text', texts[state] ?? 'reconnecting');
+  write('state-in', state === 'reconnecting' ? ` in ${seconds} s` : ''); // hidden from who listens: it says each second
   if (failedAt === null) return;
   const ago = Math.max(0, Math.round(serverNow() - failedAt));
   $('failed').textContent = ago < 120 ? `${ago} s ago` : `${Math.round(ago / 60)} min ago`;
+}
+
+function write(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
 }
 
 function pulse(node) {
@@ -151,7 +157,7 @@ function cut() {
 
 hub.on('state', onState).on('event', onEvent)
   .on('joined', (joined) => onJoined(joined).catch(() => {})) // without a connection the next join asks again
-  .on('refused', ({ error }) => { $('state-text').textContent = `not admitted: ${error.message}`; });
+  .on('refused', ({ error }) => { refusal = `not admitted: ${error.message}`; });
 $('crash').addEventListener('click', crash);
 $('cut').addEventListener('click', cut);
 setInterval(drawAges, 250);

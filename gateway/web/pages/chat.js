@@ -4,7 +4,7 @@
  */
 
 import { Hubbub } from './hubbub.js';
-import { Timeline, avatar, make } from './timeline.js';
+import { Timeline, avatar, make, nameNode } from './timeline.js';
 
 const FIRST_ROOMS = ['public:lobby', 'public:random', 'public:help'];
 const MAX_ROOMS = 20; // what a list can show, and far below the 128 subscriptions of a connection
@@ -155,12 +155,17 @@ function onJoined({ room: roomName, reply, again, anew }) {
   else if (again && !anew) room.timeline.addDivider('gap', 'Some messages are missing here', GAP);
   if (!reply.recovered) fetchHistory(room);
   room.timeline.node.dataset.joined = true;
-  if (room === current) $('cut-outcome').textContent = again ? recoveredWords(reply) : '';
+  if (room === current) tellCut(again ? recoveredWords(reply) : '', again && !reply.recovered);
 }
 
 function tellRecovered(room, missed) {
   if (room.renaming) room.renaming = false;
   else if (missed || room === current) room.timeline.addNotice(recoveredWords({ recovered: true, missed }), 'recovery');
+}
+
+function tellCut(words, isLoss = false) {
+  $('cut-outcome').textContent = words;
+  $('cut-outcome').dataset.loss = isLoss;
 }
 
 function recoveredWords({ recovered, missed = 0 }) {
@@ -247,11 +252,11 @@ function onHello({ client }) {
 function drawPeople() {
   const people = [...counted(current.members)].sort(([a], [b]) => (b === name) - (a === name) || a.localeCompare(b));
   $('people').replaceChildren(...people.map(([who, tabs]) => person(who, tabs)));
-  $('here-count').textContent = page.people = people.length;
+  $('here-count').textContent = $('here-count-panel').textContent = page.people = people.length;
 }
 
 function person(who, tabs) {
-  const node = make('li', '', avatar(who), make('span', 'who', who), who === name ? make('span', 'you', 'you') : null,
+  const node = make('li', '', avatar(who), nameNode('span', 'who', who), who === name ? make('span', 'you', 'you') : null,
     tabs > 1 ? make('span', 'tabs', `×${tabs}`) : null);
   node.dataset.name = who;
   node.dataset.tabs = tabs;
@@ -277,7 +282,7 @@ function onState(detail) {
   connection = detail;
   page.state = detail.state;
   const ended = detail.state === 'closed';
-  if (detail.state !== 'connected') $('crash-outcome').textContent = '';
+  if (detail.state !== 'connected') $('crash-outcome').textContent = $('cut-outcome').textContent = '';
   $('banner').hidden = !ended;
   $('banner-text').textContent = `The server closed the connection: ${detail.reason || 'no reason given'} (${detail.code}).`;
   $('cut').disabled = $('crash').disabled = detail.state !== 'connected';
@@ -288,8 +293,12 @@ function drawState() {
   const { state, retryAt } = connection;
   const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
   const texts = { connected: 'connected', connecting: 'connecting…', offline: 'offline', closed: 'disconnected' };
-  const text = texts[state] ?? `reconnecting in ${seconds} s`;
-  if ($('state-text').textContent !== text) $('state-text').textContent = text;
+  write('state-text', texts[state] ?? 'reconnecting');
+  write('state-in', state === 'reconnecting' ? ` in ${seconds} s` : ''); // hidden from who listens: it says each second
+}
+
+function write(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
 }
 
 // --- what people do ---------------------------------------------------------------------------------------------------
@@ -307,8 +316,8 @@ async function crash() {
 }
 
 function cut() {
-  $('cut-outcome').textContent = 'cut; coming back…';
   hub.cut();
+  tellCut('cut; coming back…');
 }
 
 function submitDraft() {

@@ -9,23 +9,29 @@
  * or below the last offset of its epoch is dropped, so a listener sees each event once. Lost connections come back
  * after a back-off with full jitter, unless the close code says that coming back is pointless.
  *
- * What it refuses to know: the DOM, and what the events mean.
+ * What it refuses to know: the DOM, and what the events mean. It keeps no messages either: what `publish` rejects with is
+ * for the page to say again or not, and of rooms that the server joins it to by itself it hears only those it has joined.
  *
  * Events (`hub.on(name, listener)`, the listener gets the detail):
  *   state      {state, code, reason, retryAt}  connecting | connected | reconnecting | offline | closed
  *   hello      {client, ping}                  a connection is ready; its id is what an operator asks for
- *   joined     {room, reply, again, anew}      `again`: this client had been here before; `anew`: in another epoch
- *   caught_up  {room, reply}                   everything missed has been delivered
+ *   joined     {room, reply, again, anew}      `again`: this client had been here before; `anew`: in another epoch.
+ *                                              `again` without `reply.recovered`: what was missed is not kept (any more),
+ *                                              so load the state afresh; `reply.missed` events follow otherwise
+ *   caught_up  {room, reply}                   everything missed that there is has been delivered
  *   refused    {room, error}                   the room cannot be joined, and will not be tried again
- *   removed    {room, code, reason}            the server ended the membership
+ *   removed    {room, code, reason}            the server ended the membership, and it will not be joined again
+ *   expiring   {in}                            in so many seconds the identity ends; `token` is asked for a newer one
  *   event      the frame: {room, event, payload, offset?, epoch?, time?, sender?}
  *   epoch      {room, from, to}                offsets started again: what was before is not in the server's history
  *   presence   {room, members, joins, leaves, reset}
  */
 
-const CONNECT_TIMEOUT = 10; // seconds from the first byte to `hello`
+const CONNECT_TIMEOUT = 10; // seconds from the first byte to being ready, with the time that a token takes
 const PROBE_TIMEOUT = 5; // seconds a connection that may be dead gets to prove otherwise
 const STABLE_AFTER = 10; // seconds after which a connection counts as good and the back-off starts over
+
+const INVALID_TOKEN = 3500; // the close code of a token that is not believed; coming back would change nothing
 
 /** What could not be done. `reason` is the wire's, or ours: `timeout`, `disconnected` (the outcome is then unknown). */
 export class HubbubError extends Error {
@@ -52,23 +58,29 @@ export function gatewayUrl(base = location.href) {
 }
 
 export class Hubbub {
-  #url; #timeout; #backoff; #target = new EventTarget();
+  #url; #token; #timeout; #backoff; #target = new EventTarget();
   #socket = null; #pending = new Map(); #rooms = new Map(); #lastRef = 0;
   #state = 'closed'; #attempts = 0; #readyAt = 0; #heardAt = 0; #ping = 25; #wentOffline = false;
   #retryTimer = 0; #deadline = 0; #silence = 0;
   /** What the server knows this page by across its connections: what it repeats after a cut comes once. */
   #session = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
-  /** `timeout`: seconds for a reply. `backoff`: seconds; 10 at most, so a person sees the page return. */
-  constructor({ url = gatewayUrl(), timeout = 10, backoff = { min: 0.5, max: 10 } } = {}) {
-    [this.#url, this.#timeout, this.#backoff] = [url, timeout, backoff];
+  /**
+   * `timeout`: seconds for a reply. `backoff`: seconds; 10 at most, so a person sees the page return. `token`: a function,
+   * mostly an async one, that gets a token for this user: asked on each connection, ahead of the joins, and again before
+   * the token ends. If it throws, the connection is tried again; a token that is not believed closes for good (3500).
+   */
+  constructor({ url = gatewayUrl(), token = null, timeout = 10, backoff = { min: 0.5, max: 10 } } = {}) {
+    [this.#url, this.#token, this.#timeout, this.#backoff] = [url, token, timeout, backoff];
     globalThis.addEventListener?.('online', () => this.#onNetwork(true));
     globalThis.addEventListener?.('offline', () => this.#onNetwork(false));
   }
 
+  /** The last `state` that was told; `closed` before `connect()`. */
   get state() { return this.#state; }
   client = null; // the id of the current connection; kept while there is none, for asking what happened to it
 
+  /** Any number of listeners for a name, for as long as this client lives. */
   on(name, listener) {
     this.#target.addEventListener(name, ({ detail }) => listener(detail));
     return this;
@@ -81,7 +93,7 @@ export class Hubbub {
     this.#become('connecting');
     const socket = (this.#socket = new WebSocket(this.#url, ['gateway.v1']));
     const mine = (handler) => (event) => socket === this.#socket && handler(event);
-    socket.onopen = mine(() => socket.protocol !== 'gateway.v1' && this.#ready({}));
+    socket.onopen = mine(() => socket.protocol !== 'gateway.v1' && this.#greeted({}));
     socket.onmessage = mine(({ data }) => this.#onText(data));
     socket.onclose = mine(({ code, reason }) => this.#lost(code, reason));
     this.#expect(CONNECT_TIMEOUT);
@@ -119,15 +131,20 @@ export class Hubbub {
     if (this.#state === 'connected') await this.request({ action: 'leave_room', room });
   }
 
-  /** `id` makes it safe to publish again when the outcome of the first attempt is unknown. */
+  /**
+   * Resolves once the server has it, with its `offset`, or with what a room's code has answered as `payload`. Rejects at
+   * once while there is no connection. `id` makes it safe to publish again what may have arrived.
+   */
   publish(room, event, payload, { id } = {}) {
     return this.request({ action: 'publish', room, event, payload, id });
   }
 
+  /** Resolves with `events` that are kept, the newest first unless `reverse` is false, and the stream's `epoch`. */
   history(room, { limit = 50, since, reverse = true } = {}) {
     return this.request({ action: 'history', room, limit, since, reverse });
   }
 
+  /** Resolves with the `members` of now; who joins with `presence` is told anyway. */
   presence(room) {
     return this.request({ action: 'presence', room });
   }
@@ -151,10 +168,11 @@ export class Hubbub {
     try { frame = JSON.parse(text); } catch { return; }
     if (frame === null || typeof frame !== 'object') return;
     if (frame.ref !== undefined) this.#onReply(frame);
-    else if (frame.action === 'hello') this.#ready(frame);
+    else if (frame.action === 'hello') this.#greeted(frame);
     else if (frame.action === 'event') this.#onEvent(frame);
     else if (frame.action === 'presence' && frame.status === undefined) this.#onPresence(frame);
     else if (frame.action === 'unsubscribed') this.#onRemoved(frame);
+    else if (frame.action === 'expiring') this.#onExpiring(frame);
     else if (frame.action === 'ping') this.#socket.send('{"action":"pong"}');
   }
 
@@ -165,14 +183,16 @@ export class Hubbub {
     this.#settle(frame.ref, settle, frame);
   }
 
-  /** Joins take effect in the frame's own turn: events right behind the reply must find the new position. */
+  /**
+   * Joins take effect in the frame's own turn: events right behind the reply must find the new position. Also where the
+   * promise is over, on a slow network: only the reply says whether there is a gap.
+   */
   #settle(ref, settle, frame) {
     const wait = this.#pending.get(ref);
-    if (!wait) return;
     this.#pending.delete(ref);
-    clearTimeout(wait.timer);
+    clearTimeout(wait?.timer);
     if (frame?.status === 'joined') this.#onJoined(frame);
-    settle(wait);
+    if (wait) settle(wait);
   }
 
   #onEvent(frame) {
@@ -254,6 +274,28 @@ export class Hubbub {
   }
 
   // --- the connection -----------------------------------------------------------------------------------------------
+
+  /** Says who it is, if it has a token, and is ready then: nothing may be asked ahead of that. */
+  #greeted(hello) {
+    if (!this.#token) return this.#ready(hello);
+    const socket = this.#socket;
+    const mine = (act) => (given) => socket === this.#socket && act(given);
+    const isFinal = ({ reason, temporary }) => temporary === false && reason !== 'token_expired';
+    this.#authenticate().then(
+      mine(() => this.#ready(hello)),
+      mine((error) => this.#lost(isFinal(error) ? INVALID_TOKEN : 1006, error.message || 'no token')),
+    );
+  }
+
+  async #authenticate() {
+    return this.request({ action: 'auth', token: await this.#token() });
+  }
+
+  /** Without a newer token the connection ends when this one does, and the next one asks for it again. */
+  #onExpiring({ in: seconds }) {
+    this.#emit('expiring', { in: seconds });
+    if (this.#token) this.#authenticate().catch(() => {});
+  }
 
   #ready({ client = null, ping = 25 }) {
     clearTimeout(this.#deadline);

@@ -11,6 +11,7 @@
 
 const MAX_ITEMS = 1000; // a day's chat; beyond it the page would slow down, and the server has the history
 const GROUP_FOR = 5 * 60; // seconds within which messages of one author share a heading
+const LINE = 120; // characters of a notice about people: two lines, beyond which it only counts
 const NEAR_END = 48; // CSS pixels from the end within which a reader still follows it
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
@@ -25,6 +26,9 @@ export function make(tag, className, ...children) {
   node.append(...children.filter((child) => child !== null));
   return node;
 }
+
+/** A name, in its own direction: one that is too long is cut at its end, whichever side that is. */
+export const nameNode = (tag, className, name) => Object.assign(make(tag, className, name), { dir: 'auto' });
 
 /** A round badge with initials; the colour is the name's, the same for everybody. */
 export function avatar(name) {
@@ -95,15 +99,19 @@ export class Timeline {
     return this.#items.filter((item) => item.kind === 'message' && states.includes(item.state));
   }
 
-  /** A subtle line: who came and went, what was recovered. Lines of the same `tone` join into one. */
+  /**
+   * A subtle line: who came and went, what was recovered. Those of people join into one; where that is long, it counts
+   * the others, lest a hundred who come at once push what was said off the page.
+   */
   addNotice(text, tone = 'people') {
     const last = this.#items.filter((item) => item.state !== 'sending' && item.state !== 'waiting').at(-1);
-    if (tone === 'people' && last?.tone === tone && !last.text.includes(text) && last.text.length < 120) {
-      last.text += `, ${text}`;
+    if (tone === 'people' && last?.tone === tone && (last.others || !last.text.includes(text))) {
+      if (last.others || last.text.length > LINE) last.others += 1;
+      else last.text += `, ${text}`;
       last.node = null;
       return this.#draw();
     }
-    this.#insert({ kind: 'notice', text, tone, time: Date.now() / 1000, era: this.#era, offset: this.#top, rank: 1 });
+    this.#insert({ kind: 'notice', text, tone, others: 0, time: Date.now() / 1000, era: this.#era, offset: this.#top, rank: 1 });
   }
 
   /** A line across the page: the stream began anew (`epoch`), or a part of it is missing (`gap`). */
@@ -193,7 +201,7 @@ export class Timeline {
   }
 
   #messageNode(item) {
-    const head = make('div', 'head', make('b', 'author', item.name), make('time', 'time'));
+    const head = make('div', 'head', nameNode('b', 'author', item.name), make('time', 'time'));
     const text = make('p', 'text', item.text);
     const node = make('li', 'message', avatar(item.name), head, text, make('p', 'trouble'));
     node.dataset.author = item.name;
@@ -260,7 +268,8 @@ function removeAndGoOn(node) {
 
 function lineNode(item) {
   if (item.kind === 'divider') return divider(item.tone, item.text, item.explanation);
-  const node = make('li', 'notice', make('span', '', item.text), make('time', 'time', clock.format(item.time * 1000)));
+  const node = make('li', 'notice', make('span', '', item.text, item.others ? ` and ${item.others} more` : ''), make('time', 'time', clock.format(item.time * 1000)));
   node.dataset.tone = item.tone;
+  if (item.others) node.setAttribute('aria-live', 'off'); // it is drawn anew with each: who listens has heard of some
   return node;
 }

@@ -116,7 +116,7 @@ export class Board {
 
   people(names, mine) {
     this.#count.textContent = page.people = names.length;
-    this.#people.replaceChildren(...names.sort().map((name) => make('li', '', make('i', 'face', name[0]),
+    this.#people.replaceChildren(...names.sort().map((name) => make('li', '', make('i', 'face', [...name][0]),
       make('span', 'who', name), name === mine ? make('span', 'you', 'you') : '')));
   }
 

@@ -19,6 +19,8 @@ KINDS: Mapping[str, type] = {"mailbox": Mailbox, "supervision": SupervisorSpec, 
 
 HOOKS = ("on_start", "on_stop", "on_failure", "pre_restart", "post_restart", "on_signal", "on_turn_end")
 
+GENERATOR = "is a generator: it has a `yield`, so that a call runs nothing of it; leave that out"
+
 
 def check_settings(cls: Any) -> None:
     """Raises BadActor: something that the class declares is of the wrong kind."""
@@ -35,7 +37,7 @@ def check_settings(cls: Any) -> None:
         ) from None
     for name in HOOKS:
         if _has_yield(getattr(cls, name)):
-            raise BadActor(f"could not make {cls.__name__}: its {name} has a yield, and would never run")
+            raise BadActor(f"could not make {cls.__name__}: its {name} {GENERATOR}")
 
 
 def check_class(actor_class: Any) -> None:
@@ -65,9 +67,7 @@ def check_handlers(cls: type) -> None:
                     f"{kind.__qualname__}; one of them would never be called"
                 )
             if _has_yield(function):
-                raise BadActor(
-                    f"could not make {cls.__name__}: its {function.__name__} has a yield, and would never run"
-                )
+                raise BadActor(f"could not make {cls.__name__}: its {function.__name__} {GENERATOR}")
 
 
 def check_types(message_types: tuple[object, ...]) -> None:

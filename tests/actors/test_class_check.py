@@ -86,13 +86,13 @@ def test_a_subclass_may_take_a_type_over_and_a_method_may_have_two_names() -> No
 
 def test_what_has_a_yield_would_never_run() -> None:
     """A generator that nobody iterates: the fixture of a test, or a slip."""
-    with pytest.raises(BadActor, match="on_start has a yield"):
+    with pytest.raises(BadActor, match="on_start is a generator"):
 
         class Fixture(Actor):
             def on_start(self) -> Any:
                 yield
 
-    with pytest.raises(BadActor, match="add has a yield"):
+    with pytest.raises(BadActor, match="add is a generator"):
 
         class Slip(Actor):
             @handles(Add)

@@ -19,6 +19,7 @@ import pytest
 from gateway.config import GatewaySettings
 from gateway.listen_settings import WHEEL_SLOT
 from gateway.settings_sources import load_settings
+from tests.support.command import invoke
 from tests.support.nginx import CONFIGURATION
 from tests.support.process import ROOT
 
@@ -66,9 +67,16 @@ def copied() -> list[str]:
     return [name for line in lines for name in line.split()]
 
 
+def checked() -> str:
+    """What `hubbub check` prints of the settings."""
+    done = invoke("check", str(DEPLOY / "hubbub.toml"))
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 def test_the_settings_are_valid_and_known() -> None:
     """`hubbub check` takes them; no topic is open by oversight, and no secret is in a file."""
-    printed = run(sys.executable, "-m", "gateway", "check", DEPLOY / "hubbub.toml")
+    printed = checked()
     assert "development = false" in printed
     assert "# other topics: closed" in printed
     gateway = settings().gateway
@@ -170,7 +178,7 @@ def test_the_numbers_of_the_readme_are_those_of_the_files() -> None:
     cells = [
         cell.strip() for row in re.findall(r"^\| (.+?) \|$", table, re.MULTILINE)[2:] for cell in row.split("|")[:2]
     ]
-    effective = run(sys.executable, "-m", "gateway", "check", DEPLOY / "hubbub.toml")
+    effective = checked()
     quoted = [(cell.partition(":")[0], words) for cell in cells for words in re.findall(r"`(.+?)`", cell)]
     texts = {"effective": effective, "the kernel": (DEPLOY / "hubbub.toml").read_text()}
     for file, words in quoted:

@@ -30,8 +30,8 @@ async def stubborn(ws):
             pass
 """
 
-BLOCKING = """
-import time
+UNTIL_TOLD = """
+import ctypes, sys, time
 from gateway import Gateway
 
 app = Gateway()
@@ -41,21 +41,14 @@ async def block(ws):
     await ws.accept()
     await ws.send_text("in")
     await ws.receive()
-    print("blocked", file=__import__("sys").stderr, flush=True)
+"""
+
+BLOCKING = f"""{UNTIL_TOLD}
+    print("blocked", file=sys.stderr, flush=True)
     time.sleep(1000)
 """
 
-IN_A_CALL_TO_C = """
-import ctypes, sys
-from gateway import Gateway
-
-app = Gateway()
-
-@app.ws("/block")
-async def block(ws):
-    await ws.accept()
-    await ws.send_text("in")
-    await ws.receive()
+IN_A_CALL_TO_C = f"""{UNTIL_TOLD}
     mutex, library = ctypes.create_string_buffer(128), ctypes.CDLL(None)
     library.pthread_mutex_lock(mutex)
     print("blocked", file=sys.stderr, flush=True)

@@ -33,9 +33,12 @@ def put_on_path(directory: Path) -> None:
         sys.path.insert(0, str(directory))
 
 
-def import_app(target: str) -> object:
+def import_app(target: str, kind: type = object) -> object:
     """
     Returns what `module:name` names.
+
+    Args:
+        kind: What it is meant to be; whoever misses the name is shown those of this kind.
 
     Raises:
         CannotServe: There is no colon, no such module, or no such name in it.
@@ -50,8 +53,10 @@ def import_app(target: str) -> object:
         raise CannotServe(target, f"{module_name} is a relative name", f'write "{module_name.lstrip(".")}:{name}"')
     module = _import(target, module_name)
     if not hasattr(module, name):
-        known = [public for public in vars(module) if not public.startswith("_")]
-        raise CannotServe(target, f"module {module_name} has no {name}", suggestion(name, known))
+        public = {one: value for one, value in vars(module).items() if not one.startswith("_")}
+        known = [one for one, value in public.items() if isinstance(value, kind)]
+        hint = suggestion(name, known) if known else f"make one there: {name} = {kind.__name__}()"
+        raise CannotServe(target, f"module {module_name} has no {name}", hint)
     return getattr(module, name)
 
 

@@ -167,15 +167,15 @@ def _serve(app: str | None, file: Path | None, flags: Mapping[str, object]) -> i
 
 
 def _find_gateway(target: str) -> Any:
+    from .app import Gateway
+
     try:
-        found = import_app(target)
+        found = import_app(target, Gateway)
     except CannotServe:
         raise
     except Exception as error:
         traceback.print_exception(type(error), error, author_frames(error.__traceback__))
         raise CannotServe(target, f"importing it raised {type(error).__name__}", "mend the line above") from error
-    from gateway.app import Gateway
-
     return expect(found, Gateway, target)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app_target
+from gateway import Gateway, app_target
 from tests.support.command import run
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -47,12 +47,20 @@ def test_what_cannot_be_imported_is_a_letter(
     assert str(caught.value).startswith(said)
 
 
+def test_only_what_is_meant_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module is full of names that it has imported."""
+    (tmp_path / "cli_one.py").write_text("from gateway import *\nchat = Gateway()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(app_target.CannotServe, match='module cli_one has no app; write one of "chat"$'):
+        app_target.import_app("cli_one:app", Gateway)
+
+
 @pytest.mark.slow
 def test_serve_finds_modules_of_the_working_directory_and_exits_with_2(tmp_path: Path) -> None:
     """The module was found there, or the letter would say that there is none."""
     (tmp_path / "cli_app.py").write_text("gateway = 1\n")
     done = run("-c", "from hubbub import main; import sys; sys.path.remove(''); main()", "serve", "cli_app:app")
-    assert done.stderr == 'cannot serve cli_app:app: module cli_app has no app; write one of "gateway"\n'
+    assert done.stderr == "cannot serve cli_app:app: module cli_app has no app; make one there: app = Gateway()\n"
     assert done.returncode == 2
 
 

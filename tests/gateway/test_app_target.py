@@ -51,7 +51,7 @@ def test_only_what_is_meant_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """A module is full of names that it has imported."""
     (tmp_path / "cli_one.py").write_text("from gateway import *\nchat = Gateway()\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(app_target.CannotServe, match='module cli_one has no app; write one of "chat"$'):
+    with pytest.raises(app_target.CannotServe, match=r'module cli_one has no app; write one of "chat"$'):
         app_target.import_app("cli_one:app", Gateway)
 
 

@@ -1,5 +1,6 @@
 """
-SIGTERM, SIGINT and SIGHUP of a process that serves: the first asks it to drain, the second ends it at once.
+SIGTERM, SIGINT and SIGHUP of a process that serves: the first asks it to drain, the second ends it at once. A hang-up
+only ever asks.
 
 Theory of operation. They are heard twice, and the louder way counts. Handlers run on the main thread, between two
 instructions of Python, which needs no turn of the loop: app code may have blocked that. But a main thread within a call
@@ -20,6 +21,8 @@ import socket
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 if TYPE_CHECKING:
     from typing import Self
@@ -44,6 +47,22 @@ def heard() -> tuple[int, ...]:
     return (*NUMBERS, HANGUP)
 
 
+@attrs.define
+class Tally:
+    """What came, by one of the two ways."""
+
+    others: int = 0
+    has_hung_up: bool = False
+
+    def add(self, number: int) -> int:
+        """Returns how often somebody has asked: the end of a terminal is told by the kernel and by the shell, at once."""
+        if number == HANGUP:
+            self.has_hung_up = True
+        else:
+            self.others += 1
+        return max(self.others, self.has_hung_up)
+
+
 class Signals:
     """
     `with Signals(guard, patience) as signals:` on the main thread; the handlers of before come back behind it.
@@ -55,7 +74,8 @@ class Signals:
     def __init__(self, guard: Guard, patience: float) -> None:
         self._guard = guard
         self._patience = patience
-        self._count = self._handled = self._read = 0
+        self._count = 0
+        self._handled, self._read = Tally(), Tally()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: dict[int, Any] = {}
         self._fd_before = -1
@@ -104,14 +124,14 @@ class Signals:
             signal.set_wakeup_fd(self._fd_before)
         self._before = {}
 
-    def _handle(self, *_: object) -> None:
-        self._handled += 1
-        self._take(self._handled)
+    def _handle(self, number: int, _: object) -> None:
+        self._take(self._handled.add(number))
 
     def _listen(self) -> None:
         while numbers := self._ours.recv(AT_A_TIME):
-            self._read += sum(number in self._before for number in numbers)
-            self._take(self._read)
+            for number in numbers:
+                if number in self._before:
+                    self._take(self._read.add(number))
             if self._theirs is not None:
                 with suppress(OSError):  # full, and so awake; or closed, with the loop
                     os.write(self._theirs, numbers)

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from gateway.web.guard import Guard
-from gateway.web.signals import Signals
+from gateway.web.signals import Signals, Tally
+
+
+@pytest.mark.parametrize(
+    ("came", "asked"),
+    [
+        ([signal.SIGHUP], 1),
+        ([signal.SIGHUP, signal.SIGHUP], 1),
+        ([signal.SIGTERM, signal.SIGHUP], 1),
+        ([signal.SIGHUP, signal.SIGTERM], 1),
+        ([signal.SIGTERM, signal.SIGTERM], 2),
+        ([signal.SIGINT, signal.SIGHUP, signal.SIGTERM], 2),
+    ],
+)
+def test_a_hang_up_asks_and_never_insists(came: list[int], asked: int) -> None:
+    """What insists is a person at a keyboard, or an orchestrator that says so twice."""
+    tally = Tally()
+    assert [tally.add(number) for number in came][-1] == asked
 
 
 def test_one_that_the_process_was_started_without_stays_ignored() -> None:

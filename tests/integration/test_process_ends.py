@@ -223,6 +223,21 @@ async def test_signals_that_app_code_listens_to_reach_it(tmp_path: Path, fast: b
     assert "gateway.cut_short" not in process.output
 
 
+async def test_the_end_of_a_terminal_is_one_signal(tmp_path: Path) -> None:
+    """The kernel and the shell both say it, at once; nobody insists, so what was accepted has its time."""
+    (tmp_path / "mine.py").write_text(STUBBORN)
+    async with (
+        serving("mine:app", directory=tmp_path, environ=QUICKLY) as process,
+        connect(f"ws://127.0.0.1:{process.port}/stubborn") as client,
+    ):
+        assert await client.receive() == "in"
+        process.send(signal.SIGHUP)
+        await process.line_with("gateway.draining")
+        process.send(signal.SIGHUP)
+        assert await process.exit_code(AT_MOST) == 0
+    assert "it had not ended 3 s after the signal" in process.output
+
+
 async def test_a_thread_that_goes_on_keeps_no_process_alive(tmp_path: Path) -> None:
     """A thread of the app that nobody ends is left behind, a moment after everything else has ended."""
     (tmp_path / "mine.py").write_text(THREAD)

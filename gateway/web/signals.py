@@ -55,7 +55,7 @@ class Tally:
     has_hung_up: bool = False
 
     def add(self, number: int) -> int:
-        """Returns how often somebody has asked: the end of a terminal is told by the kernel and by the shell, at once."""
+        """Returns how often somebody has asked: kernel and shell both tell the end of a terminal."""
         if number == HANGUP:
             self.has_hung_up = True
         else:

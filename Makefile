@@ -26,7 +26,7 @@ dev: $(VENV)/.dev  ## Prepare .venv for development
 test: $(VENV)/.dev  ## The fast tests, in under a minute
 	@$(PYTEST) -n $(WORKERS) $(FAST)
 
-test-slow: $(VENV)/.dev  ## The slow tests, the properties with three times the examples, and turns of actors apart
+test-slow: $(VENV)/.dev  ## The slow tests, the properties with four times the examples, and turns of actors apart
 	@$(PYTEST) -n $(WORKERS) $(THOROUGH) -m "(slow or hypothesis) and not browser"
 	@$(PYTEST) -n $(WORKERS) --turns-apart $(FAST) tests/actors tests/gateway
 

@@ -233,3 +233,29 @@ async def test_an_awaited_send_waits_for_a_slow_reader(system: ActorSystem) -> N
     ada.socket.flow()
     await settle()
     assert sent == ["0", "1", "2"]
+
+
+async def test_who_has_left_reads_nothing_from_behind_a_hole(system: ActorSystem) -> None:
+    """Else the last position that it has seen would hide the hole, when it comes back with it."""
+    chosen = settings({"kept": changed(KEPT, slow="drop_oldest", presence=False), "*": PLAIN}, outbox_bytes=1500)
+    node = await start_node(system, chosen)
+    ada = Peer(node, "ada")
+    for room in ("kept", "other"):
+        await ada.joins(room)
+    await node.commands.publish("kept", "read", "message")
+    await settle()
+    ada.socket.stall()
+    for _ in range(3):
+        node.commands.publish("kept", "x" * 200, "message")
+    ada.send("leave_room", room="kept")
+    await settle()
+    for _ in range(2):
+        node.commands.publish("other", "x" * 200, "message")
+    await settle()
+    ada.socket.flow()
+    await settle()
+    heard = ada.heard()
+    assert [one["offset"] for one in heard if one.get("room") == "kept" and "offset" in one] == [1]
+    assert [one["status"] for one in heard if one.get("room") == "kept" and "status" in one] == ["left"]
+    back = await ada.joins("kept", since={"offset": 1})
+    assert (back["recovered"], back["missed"]) == (True, 3)

@@ -259,3 +259,28 @@ async def test_who_has_left_reads_nothing_from_behind_a_hole(system: ActorSystem
     assert [one["status"] for one in heard if one.get("room") == "kept" and "status" in one] == ["left"]
     back = await ada.joins("kept", since={"offset": 1})
     assert (back["recovered"], back["missed"]) == (True, 3)
+
+
+async def test_nobody_misses_who_came_and_went(system: ActorSystem) -> None:
+    """Whatever gives way, a slow reader has the list as it is."""
+    node = await start_node(
+        system, settings({"live": changed(PLAIN, presence=True, slow="drop_oldest")}, outbox_bytes=1500)
+    )
+    drops = facts_of(system, PublicationDropped)
+    ada, bob = Peer(node, "ada"), Peer(node, "bob")
+    await ada.joins("live", presence=True)
+    ada.heard()
+    ada.socket.stall()
+    await bob.joins("live")
+    for number in range(20):
+        node.commands.publish("live", {"n": number, "text": "x" * 200}, "message")
+        await settle()
+    bob.send("leave_room", room="live")
+    await settle()
+    ada.socket.flow()
+    await settle()
+    changes = [one for one in ada.heard() if one["action"] == "presence"]
+    assert [[one["client"] for one in change["joins"]] for change in changes] == [["bob"], []]
+    assert [[one["client"] for one in change["leaves"]] for change in changes] == [[], ["bob"]]
+    assert drops
+    assert ada.closes == []

@@ -22,7 +22,8 @@ class Deliver:
         items: What came, in order.
         frames: Each as this wire shows it; empty if it does not.
         at: When it was accepted for delivery, monotonic seconds.
-        slow: What the outbox of a congested member may do with it.
+        slow: What the outbox of a congested member may do with publications. Who came and went never gives way: without
+            one such change its reader's list of who is here would be wrong for good.
     """
 
     __slots__ = ("_entries", "at", "frames", "items", "joined", "slow", "topic")
@@ -42,11 +43,14 @@ class Deliver:
         """The same one by one, for the outbox of a member whose socket is full; made for the first of them."""
         if self._entries is None:
             self._entries = tuple(
-                Entry(frame, self.at, self.topic, offset_of(item), self._key(item), self.slow)
+                Entry(frame, self.at, self.topic, offset_of(item), self._key(item), self._policy(item))
                 for item, frame in zip(self.items, self.frames, strict=True)
                 if frame
             )
         return self._entries
+
+    def _policy(self, item: Item) -> SlowPolicy:
+        return self.slow if isinstance(item, Delivery) else "disconnect"
 
     def _key(self, item: Item) -> str | None:
         return key_of(item) if self.slow == "conflate" else None

@@ -134,14 +134,18 @@ class Memberships:
         A hole: whoever reads by position must come back and recover. Who has none has lost this one, and goes on.
 
         Nothing of that topic leaves any more, or its reader would take a position behind the hole for its own. The
-        topic answers the departure with `Removed`, behind everything that was on its way.
+        topic answers the departure with `Removed`, behind everything that was on its way. Who has left already, and has
+        not read that yet, reads nothing from behind the hole: it may come back with the position that it has.
         """
         topic = entry.topic or ""
         self._node.events.publish(PublicationDropped(topic, self._client, entry.slow))
         subscription = self.subscriptions.get(topic)
         if entry.offset is None or not self._wire.shows_positions:
             return
-        if subscription is None or self._outlet.is_muted(topic):
+        if subscription is None:
+            self._outlet.forget(topic)
+            return
+        if self._outlet.is_muted(topic):
             return
         self._outlet.mute(topic, subscription.generation)
         departs = Depart(self._client, subscription.generation, "insufficient_state", lives_on=True)

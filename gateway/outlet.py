@@ -256,6 +256,10 @@ class Outlet:
         """Nothing of this topic leaves any more, neither what waits nor what is on its way, until `unmute`."""
         self.muted = {**self.muted, topic: generation}
         self._look()
+        self.forget(topic)
+
+    def forget(self, topic: str) -> None:
+        """Nothing that waits of this topic leaves."""
         if self.outbox is not None:
             self.outbox.forget(topic)
 

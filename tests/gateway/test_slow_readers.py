@@ -233,3 +233,54 @@ async def test_an_awaited_send_waits_for_a_slow_reader(system: ActorSystem) -> N
     ada.socket.flow()
     await settle()
     assert sent == ["0", "1", "2"]
+
+
+async def test_who_has_left_reads_nothing_from_behind_a_hole(system: ActorSystem) -> None:
+    """Else the last position that it has seen would hide the hole, when it comes back with it."""
+    chosen = settings({"kept": changed(KEPT, slow="drop_oldest", presence=False), "*": PLAIN}, outbox_bytes=1500)
+    node = await start_node(system, chosen)
+    ada = Peer(node, "ada")
+    for room in ("kept", "other"):
+        await ada.joins(room)
+    await node.commands.publish("kept", "read", "message")
+    await settle()
+    ada.socket.stall()
+    for _ in range(3):
+        node.commands.publish("kept", "x" * 200, "message")
+    ada.send("leave_room", room="kept")
+    await settle()
+    for _ in range(2):
+        node.commands.publish("other", "x" * 200, "message")
+    await settle()
+    ada.socket.flow()
+    await settle()
+    heard = ada.heard()
+    assert [one["offset"] for one in heard if one.get("room") == "kept" and "offset" in one] == [1]
+    assert [one["status"] for one in heard if one.get("room") == "kept" and "status" in one] == ["left"]
+    back = await ada.joins("kept", since={"offset": 1})
+    assert (back["recovered"], back["missed"]) == (True, 3)
+
+
+async def test_nobody_misses_who_came_and_went(system: ActorSystem) -> None:
+    """Whatever gives way, a slow reader has the list as it is."""
+    node = await start_node(
+        system, settings({"live": changed(PLAIN, presence=True, slow="drop_oldest")}, outbox_bytes=1500)
+    )
+    drops = facts_of(system, PublicationDropped)
+    ada, bob = Peer(node, "ada"), Peer(node, "bob")
+    await ada.joins("live", presence=True)
+    ada.heard()
+    ada.socket.stall()
+    await bob.joins("live")
+    for number in range(20):
+        node.commands.publish("live", {"n": number, "text": "x" * 200}, "message")
+        await settle()
+    bob.send("leave_room", room="live")
+    await settle()
+    ada.socket.flow()
+    await settle()
+    changes = [one for one in ada.heard() if one["action"] == "presence"]
+    assert [[one["client"] for one in change["joins"]] for change in changes] == [["bob"], []]
+    assert [[one["client"] for one in change["leaves"]] for change in changes] == [[], ["bob"]]
+    assert drops
+    assert ada.closes == []

@@ -275,3 +275,165 @@ async def test_a_phone_has_all_of_it(serve: Serve) -> None:
         await ada.wait_for(at_rest)  # what still slides in is not where it was when one aimed at it
         await ada.click("#logout-panel")
         await ada.wait_for("location.pathname === '/login.html'")
+
+
+@browser
+@needs_chromium
+async def test_who_comes_back_into_a_room_misses_nothing_between_what_is_shown(serve: Serve) -> None:
+    """More was said than one asks for at once: all of it is there, between what was shown before and the newest."""
+    server = await chat(serve)
+
+    def talk(first: int, last: int) -> None:
+        for number in range(first, last):
+            server.app.room("room:general").broadcast(Said(user="Bob", text=f"line {number}"))
+
+    talk(0, 60)
+    async with people(server.url, "Ada") as (ada,):
+        await ada.wait_for(message("line 59"))
+        await ada.click(".room[data-room=random]")
+        await in_room(ada, "random")
+        talk(60, 160)
+        await ada.click(".room[data-room=general]")
+        await in_room(ada, "general")
+        await ada.wait_for(message("line 159"))
+        await ada.wait_for(f"{message('line 60')} && document.querySelector('.older').textContent === ''")
+        shown = await texts(ada)
+        assert shown == [f"line {number}" for number in range(160 - len(shown), 160)]
+        await ada.evaluate(f"{HERE}.querySelector('.scroller').scrollTop = 0")
+        await ada.wait_for(message("line 0"))
+        assert await texts(ada) == [f"line {number}" for number in range(160)]
+
+
+@browser
+@needs_chromium
+async def test_what_one_tab_has_read_no_other_counts(serve: Serve) -> None:
+    """Two tabs of one person in two rooms: neither counts what was read in the other, nor does a page opened later."""
+    server = await chat(serve)
+    unread = "document.querySelector('.room[data-room={}]')?.dataset.unread === '{}'"
+    async with Browser() as chromium:
+        one = await chromium.open(f"{server.url}/login.html")
+        await log_in(one, "Ada")
+        other = await chromium.open(f"{server.url}/#random")
+        await in_room(other, "random")
+        bob = await chromium.open(f"{server.url}/login.html", isolated=True)
+        await log_in(bob, "Bob")
+        await say(bob, "in general")
+        await bob.click(".room[data-room=random]")
+        await in_room(bob, "random")
+        await say(bob, "in random")
+        for tab, seen in ((one, "in general"), (other, "in random")):
+            await tab.wait_for(message(seen))
+            await tab.wait_for(unread.format("general", 0))
+            await tab.wait_for(unread.format("random", 0))
+        await one.reload()
+        await in_room(one, "general")
+        assert await one.evaluate(unread.format("random", 0))
+
+
+@browser
+@needs_chromium
+async def test_what_was_typed_outlives_the_login(serve: Serve) -> None:
+    """A server that was started anew asks who one is; after that one is in the same room, with what one had typed."""
+    accounts = demo_accounts(Hashing(n=2, p=1))
+    server = await serve(lambda: create_app(accounts), as_served())
+    async with Browser() as chromium:
+        tab = await chromium.open(f"{server.url}/login.html")
+        await log_in(tab, "Ada")
+        await tab.type("#draft", "for general")
+        await tab.click(".room[data-room=random]")
+        await in_room(tab, "random")
+        await tab.type("#draft", "half a sentence")
+        await server.restart()
+        ended = "document.querySelector('#why').textContent.startsWith('Your session has ended')"
+        await tab.wait_for(ended, timeout=BACK)
+        await tab.type("#name", "ada")
+        await tab.type("#password", "hubbub")
+        await tab.press("Enter")
+        await in_room(tab, "random")
+        assert await tab.evaluate("document.querySelector('#draft').value") == "half a sentence"
+        await tab.click(".room[data-room=general]")
+        await in_room(tab, "general")
+        assert await tab.evaluate("document.querySelector('#draft').value") == "for general"
+        await tab.click("#logout")
+        await tab.wait_for("location.pathname === '/login.html'")
+        assert await tab.evaluate("sessionStorage.length") == 0, "who logs out leaves nothing to the next one"
+        assert tab.errors == []
+
+
+@browser
+@needs_chromium
+async def test_a_page_that_is_not_told_who_reads_it_asks_again(serve: Serve) -> None:
+    """A server that was away while the page came is no blank page: the page says so, and goes on by itself."""
+    server = await chat(serve)
+    async with people(server.url, "Ada") as (ada,):
+        await ada.run_first("""{
+            const real = fetch;
+            fetch = (...asked) => window.isThere ? real(...asked) : Promise.reject(new TypeError('away'));
+        }""")
+        await ada.reload()
+        await ada.wait_for("document.querySelector('#banner-text').textContent.includes('does not answer')")
+        await ada.evaluate("window.isThere = true")
+        await ada.click("#banner-act")
+        await in_room(ada, "general")
+        assert await ada.evaluate("document.querySelector('#banner').hidden")
+
+
+@browser
+@needs_chromium
+async def test_what_is_pasted_is_not_cut(serve: Serve) -> None:
+    """More than a message may have stays in the field, and its author is told; no part of it is sent."""
+    server = await chat(serve)
+    async with people(server.url, "Ada") as (ada,):
+        await ada.type("#draft", "x" * 1_500)
+        await ada.press("Enter")
+        await ada.wait_for("document.querySelector('#problem').textContent.includes('1500 characters')")
+        assert await ada.evaluate("document.querySelector('#draft').value.length") == 1_500
+        assert await texts(ada) == []
+
+
+@browser
+@needs_chromium
+async def test_a_message_on_its_way_keeps_nobody_from_typing_in_another_room(serve: Serve) -> None:
+    """While the one room has not answered, the other one's field takes what is typed; each keeps its own."""
+    server = await chat(serve)
+    async with people(server.url, "Ada") as (ada,):
+        await ada.evaluate("WebSocket.prototype.send = function () {}")  # a network that swallows what is sent
+        await ada.type("#draft", "for general")
+        await ada.press("Enter")
+        assert await ada.evaluate("document.querySelector('#draft').readOnly")
+        await ada.click(".room[data-room=random]")
+        await ada.type("#draft", "for random")
+        assert await ada.evaluate("document.querySelector('#draft').value") == "for random"
+        await ada.click(".room[data-room=general]")
+        assert await ada.evaluate("document.querySelector('#draft').value") == "for general"
+
+
+@browser
+@needs_chromium
+async def test_a_link_to_a_room_leads_there_and_the_skip_link_stays(serve: Serve) -> None:
+    """Another `#room` in the address enters it; what leads to the message field changes no room, nor the address."""
+    server = await chat(serve)
+    async with people(server.url, "Ada") as (ada,):
+        await ada.evaluate("location.hash = 'random'")
+        await in_room(ada, "random")
+        await ada.evaluate("document.querySelector('.skip').click()")
+        assert await ada.evaluate("[location.hash, document.activeElement.id]") == ["#random", "draft"]
+
+
+@browser
+@needs_chromium
+async def test_high_contrast_and_paper_show_what_matters(serve: Serve) -> None:
+    """In forced colours the room that one is in is marked by more than a colour; on paper is all that was said."""
+    server = await chat(serve)
+    for number in range(60):
+        server.app.room("room:general").broadcast(Said(user="Bob", text=f"line {number}"))
+    async with people(server.url, "Ada") as (ada,):
+        await ada.wait_for(message("line 59"))
+        marked = "[...document.querySelectorAll('.room')].map(one => getComputedStyle(one).outlineStyle)"
+        await ada.emulate_media({"forced-colors": "active"})
+        assert await ada.evaluate(marked) == ["solid", "none", "none"]
+        await ada.emulate_media({}, medium="print")
+        cut = f"{HERE}.querySelector('.scroller')"
+        assert await ada.evaluate(f"getComputedStyle({cut}).overflowY") == "visible"
+        assert await ada.evaluate(f"{cut}.getBoundingClientRect().height > 40 * 22")
+        assert not await ada.evaluate("document.querySelector('#composer').getClientRects().length")

@@ -117,6 +117,46 @@ async def test_history_replies_and_live_events_may_overlap_in_any_order(demo_ser
         assert await ada.evaluate(OVERLAP) == "1 2 3 4 5 6"
 
 
+UNTOUCHED = """import('./assets/timeline.js').then(async ({ Timeline }) => {
+  const timeline = new Timeline('public:x', { resend: () => {} });
+  const say = (offset) => timeline.addMessage({ name: 'Ada', text: `${offset}`, time: offset, offset, epoch: 'e' });
+  const drawn = () => new Promise((resolve) => setTimeout(resolve));
+  for (let offset = 1; offset <= 100; offset += 1) say(offset);
+  await drawn();
+  const touched = [];
+  const all = { subtree: true, childList: true, attributes: true, characterData: true };
+  const note = (records) => touched.push(...records.map(({ target }) => target.className));
+  new MutationObserver(note).observe(timeline.node.querySelector('.entries'), all);
+  say(101);
+  await drawn();
+  return touched;
+})"""
+"""A message behind a hundred, and the class of each node that was changed for it."""
+
+
+async def test_a_new_message_touches_no_other(demo_server: DemoServer) -> None:
+    """A page that was not looked at for a thousand messages has not drawn each of them a thousand times."""
+    async with people(demo_server, "Ada") as (ada,):
+        assert await ada.evaluate(UNTOUCHED) == ["entries"]
+
+
+OWN_TIME = """import('./assets/timeline.js').then(async ({ Timeline }) => {
+  const timeline = new Timeline('public:x', { resend: () => {} });
+  timeline.startEra('e', 0);
+  const item = timeline.addPending({ id: 'a', name: 'Ada', text: 'hello', state: 'sending' });
+  timeline.confirm(item, { offset: 1, epoch: 'e' });
+  timeline.addMessage({ id: 'a', name: 'Ada', text: 'hello', time: 3600, offset: 1, epoch: 'e', mine: true });
+  await null;
+  return timeline.node.querySelector('.time').dateTime;
+})"""
+
+
+async def test_the_time_of_a_message_is_the_servers(demo_server: DemoServer) -> None:
+    """On a machine whose clock is wrong one's own messages stand at the time that everybody sees."""
+    async with people(demo_server, "Ada") as (ada,):
+        assert await ada.evaluate(OWN_TIME) == "1970-01-01T01:00:00.000Z"
+
+
 async def test_two_people_talk_and_each_message_shows_once_in_one_order(demo_server: DemoServer) -> None:
     """Both pages show every message once, in the server's order, and a sender's own is confirmed."""
     async with people(demo_server, "Ada", "Grace") as (ada, grace):

@@ -139,3 +139,40 @@ async def test_a_long_name_fits_on_a_phone(serve: Serve) -> None:
         await ada.press("Enter")
         await bob.wait_for("document.getElementById('verdict').textContent.startsWith('WW')")
         assert await bob.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@browser
+@needs_chromium
+async def test_skipping_to_the_board_keeps_the_table(serve: Serve) -> None:
+    """The table is in the address: the link that leads past the header leads to its board, and to no other table."""
+    server = await serve(create_app, as_served())
+    async with pages(server, 1) as (ada,):
+        await ada.evaluate("(window.isThis = true, document.querySelector('.skip').click())")
+        assert await ada.evaluate("window.isThis && document.activeElement.id === 'board'")
+        assert await ada.evaluate("location.href === document.getElementById('link').value")
+
+
+@browser
+@needs_chromium
+@pytest.mark.parametrize("size", [(640, 400), (844, 390), (800, 320)], ids=["zoomed", "landscape", "flat"])
+async def test_a_low_window_has_a_board_to_play_on(serve: Serve, size: tuple[int, int]) -> None:
+    """A page at 200 %, or a phone on its side: the cells stay as large as a finger, and the page scrolls."""
+    server = await serve(create_app, as_served())
+    async with pages(server, 1) as (ada,):
+        await ada.resize(*size)
+        assert await ada.evaluate("document.querySelector('.column').getBoundingClientRect().width >= 36")
+        assert await ada.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@browser
+@needs_chromium
+async def test_discs_are_seen_in_high_contrast(serve: Serve) -> None:
+    """Colours that the reader chose leave the two discs, and an empty hole, three things that differ."""
+    server = await serve(create_app, as_served())
+    async with pages(server, 2) as (ada, bob):
+        await drop(ada, 1, 1)
+        await drop(bob, 1, 2)
+        await ada.emulate_media({"forced-colors": "active"})
+        cells = "['.board .red', '.board .yellow', '.board .disc:not(.red, .yellow)']"
+        seen = await ada.evaluate(f"{cells}.map(one => getComputedStyle(document.querySelector(one)).backgroundColor)")
+        assert len(set(seen)) == 3

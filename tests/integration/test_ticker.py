@@ -257,3 +257,17 @@ async def test_the_page_does_not_say_of_a_feed_what_it_cannot_know(serve: Serve)
         assert await tab.evaluate("document.getElementById('feed-state').textContent") == "not known while offline"
         await tab.set_offline(False)
         await tab.wait_for("document.getElementById('feed-state').textContent === 'running'", timeout=BACK)
+
+
+@browser
+@needs_chromium
+async def test_a_date_that_is_put_right_moves_nothing(serve: Serve) -> None:
+    """A machine whose date jumps by an hour, after it began with a wrong one: what was a moment ago still was."""
+    server = await serve(lambda: ticker(Pace(interval=0.05, connect=0.0, lasts=ENDLESS)), as_served())
+    async with page(server.url) as tab:
+        await tab.click("#crash")
+        await tab.wait_for("/^\\d+ s ago$/.test(document.getElementById('failed').textContent)")
+        await tab.evaluate("(real => { Date.now = () => real() + 3_600_000; })(Date.now.bind(Date))")
+        before = await tab.evaluate("Number(document.body.dataset.points)")
+        await tab.wait_for(f"document.body.dataset.points > {before + 20}")  # a second, and the age was written anew
+        assert (await tab.evaluate("document.getElementById('failed').textContent")).endswith(" s ago")

@@ -170,8 +170,16 @@ class Tab:
 
     async def prefer(self, colour_scheme: str) -> None:
         """Sets what `prefers-color-scheme` answers: `light` or `dark`."""
-        features = [{"name": "prefers-color-scheme", "value": colour_scheme}]
-        await self._call("Emulation.setEmulatedMedia", features=features)
+        await self.emulate_media({"prefers-color-scheme": colour_scheme})
+
+    async def emulate_media(self, features: dict[str, str], *, medium: str = "") -> None:
+        """Sets what media queries answer, by their names, and the medium: `print` lays the page out as for paper."""
+        named = [{"name": name, "value": value} for name, value in features.items()]
+        await self._call("Emulation.setEmulatedMedia", media=medium, features=named)
+
+    async def run_first(self, js: str) -> None:
+        """From the next page on, `js` runs in each before any script of its own."""
+        await self._call("Page.addScriptToEvaluateOnNewDocument", source=js)
 
     async def set_offline(self, offline: bool) -> None:
         """Takes the network away or gives it back: new connections fail, and the page gets `offline` or `online`."""

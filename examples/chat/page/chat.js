@@ -3,12 +3,13 @@
  * "here" means what it says; how much was said in the other rooms, the lobby tells.
  *
  * The wire is in `assets/hubbub.js`, the list of messages in `assets/timeline.js`; beside this file, what is older in
- * `scrollback.js`, who is here in `people.js`, who types in `typists.js`, what was read in `unread.js`. What the page
- * knows of itself is on `document.body.dataset`, for tests and for the style sheet.
+ * `scrollback.js`, who is here in `people.js`, who types in `typists.js`, what was read in `unread.js`, what was typed
+ * when a login ended in `drafts.js`. What the page knows of itself is on `document.body.dataset`, for tests and for the style sheet.
  */
 
 import { Hubbub } from './assets/hubbub.js';
 import { Timeline, avatar, make } from './assets/timeline.js';
+import { keepDrafts, takeDrafts } from './drafts.js';
 import { People } from './people.js';
 import { Scrollback } from './scrollback.js';
 import { Typists } from './typists.js';
@@ -18,16 +19,19 @@ const LOBBY = 'lobby';
 const LOGGED_OUT = 4501; // the close code of a session that has ended; see website.py
 const LOST = 'The connection is lost. This page comes back by itself, with all that was said meanwhile.';
 const OFFLINE = 'This device is offline. The page comes back by itself, with all that was said meanwhile.';
+const SILENT = 'The server does not answer. This page asks again by itself.';
+const MAX_TEXT = 1000; // characters of one message; see messages.py
+const ASK_AGAIN = 3; // seconds
 const GAP = 'this page was away for longer than the server keeps messages';
 const ANEW = 'the server was restarted; what is above is kept on this page only';
 
 const $ = (id) => document.getElementById(id);
 const page = document.body.dataset;
 const hub = new Hubbub();
-const rooms = new Map(); // name -> {name, topic, at: {offset, epoch}, timeline, scrollback, draft, button}
+const rooms = new Map(); // name -> {name, topic, at: {offset, epoch}, timeline, scrollback, draft, attempt, button}
 const people = new People($('people'), { putOut: askPutOut });
 const typists = new Typists($('typing'), () => hub.publish(current.topic, 'typing', null).catch(() => {}));
-let [me, unread, current, attempt] = [null, null, null, null];
+let [me, unread, current, kept] = [null, null, null, null];
 
 // --- rooms ------------------------------------------------------------------------------------------------------------
 
@@ -39,7 +43,8 @@ function addRoom({ name, offset = 0, epoch = '' }) {
 
 function makeRoom(name) {
   const button = make('button', 'room', make('span', 'name', name), make('span', 'unread'));
-  const room = { name, topic: `room:${name}`, at: { offset: 0, epoch: '' }, timeline: null, scrollback: null, button };
+  const room = { name, topic: `room:${name}`, at: { offset: 0, epoch: '' }, timeline: null, scrollback: null, attempt: null, button };
+  room.draft = kept?.drafts[name] ?? '';
   Object.assign(button, { type: 'button', onclick: () => enter(room) });
   button.dataset.room = name;
   $('rooms').append(make('li', '', button));
@@ -55,7 +60,8 @@ function enter(room) {
     current.draft = $('draft').value;
   }
   current = room;
-  $('draft').value = room.draft ?? '';
+  $('draft').value = room.draft;
+  $('draft').readOnly = Boolean(room.attempt?.isUnderWay);
   fitDraft();
   if (!room.timeline) makeTimeline(room);
   room.timeline.node.hidden = false;
@@ -78,7 +84,7 @@ function makeTimeline(room) {
   room.timeline = new Timeline(room.name, { resend: () => {} });
   room.scrollback = new Scrollback(room.timeline.scroller, {
     fetch: (asked) => hub.history(room.topic, asked),
-    show: (event) => event.event === 'said' && onSaid(room, event),
+    show: (event) => event.event !== 'said' || onSaid(room, event),
   });
   $('timelines').append(room.timeline.node);
 }
@@ -120,28 +126,33 @@ function drawUnread(room) {
 async function say() {
   const [room, text] = [current, $('draft').value.trim()];
   if (!text || $('draft').readOnly) return;
-  if (attempt?.text !== text || attempt.room !== room) attempt = { room, text, id: crypto.getRandomValues(new Uint32Array(4)).join('-') };
-  $('draft').readOnly = true;
+  if ([...text].length > MAX_TEXT) return void say.tell(`not sent: it has ${[...text].length} characters, and a message at most ${MAX_TEXT}`);
+  if (room.attempt?.text !== text) room.attempt = { text, id: crypto.getRandomValues(new Uint32Array(4)).join('-') };
+  const { attempt } = room;
+  attempt.isUnderWay = $('draft').readOnly = true;
+  let trouble = '';
   try {
     await hub.publish(room.topic, 'say', { text }, { id: attempt.id });
-    attempt = null;
+    room.attempt = null;
     room.draft = '';
     if (room === current) $('draft').value = '';
     typists.iSaidIt();
-    say.tell('');
   } catch (error) {
     attempt.waits = error.reason === 'disconnected';
-    say.tell(attempt.waits ? 'not sent yet: there is no connection' : `not sent: ${error.message}`);
-  } finally {
-    $('draft').readOnly = false;
-    fitDraft();
+    trouble = attempt.waits ? 'not sent yet: there is no connection' : say.why(error);
   }
+  attempt.isUnderWay = false;
+  if (room !== current) return; // its own field is on screen again when it is entered
+  $('draft').readOnly = false;
+  fitDraft();
+  say.tell(trouble);
 }
+say.why = ({ reason, message }) => `${reason === 'timeout' ? 'not confirmed' : 'not sent'}: ${message}`;
 say.tell = (words) => { $('problem').textContent = words; };
 
 function onSaid(room, { payload, offset, epoch, time }) {
   const { user, text, is_act: isAct } = payload;
-  room.timeline.addMessage({ name: user, text: isAct ? `* ${user} ${text}` : text, time, offset, epoch, mine: user === me.name });
+  return room.timeline.addMessage({ name: user, text: isAct ? `* ${user} ${text}` : text, time, offset, epoch, mine: user === me.name });
 }
 
 function onEvent(frame) {
@@ -173,15 +184,23 @@ function onJoined({ room: topic, reply, again, anew }) {
   if (!again) room.timeline.startEra(reply.epoch, reply.offset);
   if (again && reply.recovered) room.timeline.addNotice(recovered(reply.missed ?? 0), 'recovery');
   else if (again && !anew) room.timeline.addDivider('gap', 'Some messages may be missing here', GAP);
-  if (!reply.recovered) room.scrollback.begin();
+  if (reply.recovered) room.scrollback.resume();
+  else room.scrollback.begin(reply.offset);
 }
 
 const recovered = (missed) => (missed ? `back again, recovered ${missed} message${missed === 1 ? '' : 's'}` : 'back again, nothing was missed');
 
 function onLobby(list) {
   list.forEach(addRoom);
-  if (!current) enter(rooms.get(location.hash.slice(1)) ?? rooms.values().next().value);
+  if (!current) enter(rooms.get(kept?.room) ?? linkedRoom() ?? rooms.values().next().value);
   markRead();
+}
+
+const linkedRoom = () => rooms.get(location.hash.slice(1));
+
+function onLink() {
+  const room = linkedRoom();
+  if (room && room !== current) enter(room);
 }
 
 function onEpoch({ room: topic, to }) {
@@ -245,10 +264,26 @@ function onState({ state, code, reason }) {
 
 const leavePage = (why) => location.replace(`login.html${why && `#${why}`}`);
 
+/** Null if there is no answer. Who is nobody any more takes along what was typed, and nothing goes on here after that. */
 async function whoAmI(why = 'expired') {
   const answer = await fetch('me').catch(() => null);
-  if (answer?.status === 401) leavePage(why);
-  return answer?.ok ? answer.json() : null;
+  if (answer?.status !== 401) return answer?.ok ? answer.json() : null;
+  if (current) {
+    current.draft = $('draft').value;
+    keepDrafts(me.name, current.name, Object.fromEntries([...rooms.values()].filter(({ draft }) => draft).map(({ name, draft }) => [name, draft])));
+  }
+  leavePage(why);
+  return new Promise(() => {});
+}
+
+/** As often as it takes: a server that is just started anew has no answer yet, and a blank page tells nothing. */
+async function whoAmIAtLast() {
+  for (;;) {
+    const found = await whoAmI('');
+    if (found) return found;
+    document.body.hidden = false;
+    await new Promise((resolve) => { banner(SILENT, 'Try now', resolve, 'wait'); setTimeout(resolve, 1000 * ASK_AGAIN); });
+  }
 }
 
 async function logOut() {
@@ -295,6 +330,7 @@ function listen() {
   onClick('logout', logOut);
   onClick('logout-panel', logOut);
   onClick('cut', () => hub.cut());
+  document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); $('draft').focus(); });
   onClick('panel-toggle', () => openPanel(page.panel !== 'open'));
   onClick('panel-close', () => openPanel(false));
   onClick('veil', () => openPanel(false));
@@ -302,20 +338,20 @@ function listen() {
   $('draft').addEventListener('input', () => { fitDraft(); if ($('draft').value.trim()) typists.iType(); });
   document.addEventListener('keydown', ({ key }) => key === 'Escape' && page.panel === 'open' && openPanel(false));
   document.addEventListener('visibilitychange', markRead);
+  addEventListener('hashchange', onLink);
 }
 
 hub.on('state', onState).on('joined', onJoined).on('event', onEvent).on('epoch', onEpoch).on('presence', onPresence)
   .on('removed', onRemoved).on('refused', onRefused)
-  .on('caught_up', ({ room }) => attempt?.waits && attempt.room === byTopic(room) && attempt.text === $('draft').value.trim() && say());
+  .on('caught_up', ({ room }) => byTopic(room)?.attempt?.waits && current.attempt.text === $('draft').value.trim() && say());
 
-me = await whoAmI('');
-if (me) {
-  unread = new Unread(`chat.read.${me.name}`);
-  for (const node of document.querySelectorAll('.my-name')) node.textContent = me.name;
-  for (const node of document.querySelectorAll('.my-role')) node.textContent = me.is_admin ? 'admin' : 'logged in';
-  for (const node of document.querySelectorAll('.my-avatar')) node.replaceChildren(avatar(me.name));
-  document.body.hidden = false;
-  listen();
-  hub.join(LOBBY).catch(() => {});
-  hub.connect();
-}
+me = await whoAmIAtLast();
+unread = new Unread(`chat.read.${me.name}`, { changed: () => rooms.forEach(drawUnread) });
+kept = takeDrafts(me.name);
+for (const node of document.querySelectorAll('.my-name')) node.textContent = me.name;
+for (const node of document.querySelectorAll('.my-role')) node.textContent = me.is_admin ? 'admin' : 'logged in';
+for (const node of document.querySelectorAll('.my-avatar')) node.replaceChildren(avatar(me.name));
+document.body.hidden = false;
+listen();
+hub.join(LOBBY).catch(() => {});
+hub.connect();

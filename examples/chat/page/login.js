@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const WHY = { 'logged-out': 'You are logged out.', expired: 'Your session has ended. Log in again to go on.' };
 
-const why = WHY[location.hash.slice(1)];
+const why = Object.hasOwn(WHY, location.hash.slice(1)) && WHY[location.hash.slice(1)];
 if (why) Object.assign($('why'), { textContent: why, hidden: false });
 
 async function enter(path) {

@@ -11,19 +11,32 @@ const PAGE = 40; // messages: one screen, and one above it
 const NEAR = 240; // CSS pixels from the top at which more is fetched: seldom seen by who scrolls in peace
 
 export class Scrollback {
-  #scroller; #fetch; #show; #oldest = null; #asking = null; #line = make('p', 'older');
+  #scroller; #fetch; #show; #oldest = null; #asking = null; #hole = null; #top = 0; #line = make('p', 'older');
 
-  /** `fetch({limit, since})` asks the server for what is before `since`; `show(event)` puts one on the page. */
+  /**
+   * `fetch({limit, since})` asks the server for what is before `since`; `show(event)` puts one on the page, and returns
+   * false if it was there already.
+   */
   constructor(scroller, { fetch, show }) {
     [this.#scroller, this.#fetch, this.#show] = [scroller, fetch, show];
     scroller.prepend(this.#line);
     scroller.addEventListener('scroll', () => this.#scroller.scrollTop < NEAR && this.more(), { passive: true });
   }
 
-  /** From the newest message on: after entering a room, and where the server could not tell what was missed. */
-  begin() {
-    [this.#oldest, this.#asking, this.isComplete] = [null, null, false];
+  /**
+   * From the newest message on, `top` being its offset: after entering a room, and where the server could not tell what
+   * was missed. What was shown before stays; between it and the newest is a hole, which is filled without being asked.
+   */
+  begin(top) {
+    if (this.#hole) this.#hole = { back: null }; // the one before was not filled: nobody knows any more where it ends
+    else if (this.#oldest) this.#hole = { back: [this.#oldest, this.isComplete] };
+    [this.#top, this.#oldest, this.#asking, this.isComplete] = [top, null, null, false];
     return this.more();
+  }
+
+  /** After a loss of the connection, which may have taken the answer with it. */
+  resume() {
+    if (this.#hole || !this.#oldest) this.more();
   }
 
   isComplete = true; // until `begin` there is nothing to ask for
@@ -39,15 +52,19 @@ export class Scrollback {
     if (trouble) return void (this.#line.textContent = `Older messages could not be fetched: ${trouble}`);
     this.#take(page);
     this.#line.textContent = this.isComplete && this.#oldest ? 'Nothing older than this is kept' : '';
+    if (this.#hole) return void this.more();
     requestAnimationFrame(() => this.#isFilled() || this.more());
   }
 
   /** What the reader looks at stays where it is: what comes above it only makes the page longer. */
   #take({ events, epoch }) {
     const below = this.#scroller.scrollHeight - this.#scroller.scrollTop;
-    for (const event of events) this.#show({ epoch, ...event });
+    let isMet = false; // what is above `top` came by itself
+    for (const event of events) if (!this.#show({ epoch, ...event }) && event.offset <= this.#top) isMet = true;
     if (events.length) this.#oldest = { epoch, offset: Math.min(...events.map(({ offset }) => offset)) };
     this.isComplete = events.length < PAGE;
+    if (isMet && this.#hole?.back) [[this.#oldest, this.isComplete], this.#hole] = [this.#hole.back, null];
+    else if (this.isComplete) this.#hole = null;
     queueMicrotask(() => { this.#scroller.scrollTop = this.#scroller.scrollHeight - below; }); // after it was drawn
   }
 

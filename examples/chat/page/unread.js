@@ -4,12 +4,27 @@
  */
 
 export class Unread {
-  #key; #read;
+  #key; #read = {};
 
-  /** `key` is where it is kept; a browser that refuses to keep anything only forgets it with the page. */
-  constructor(key) {
+  /**
+   * `key` is where it is kept; a browser that refuses to keep anything only forgets it with the page. `changed()` is
+   * called when another tab of the same person has read something.
+   */
+  constructor(key, { changed }) {
     this.#key = key;
-    try { this.#read = JSON.parse(localStorage[key]) ?? {}; } catch { this.#read = {}; }
+    try { this.#take(localStorage[key]); } catch { /* forbidden */ }
+    addEventListener('storage', (event) => event.key === key && this.#take(event.newValue) && changed());
+  }
+
+  /** Of two positions of one epoch the later one is true: the other tab may not know yet what was read here. */
+  #take(json) {
+    let kept = null;
+    try { kept = JSON.parse(json ?? null); } catch { /* not written by us */ }
+    for (const [name, at] of Object.entries(kept ?? {})) {
+      const ours = this.#read[name];
+      if (ours?.epoch !== at?.epoch || at.offset > ours.offset) this.#read[name] = at;
+    }
+    return kept !== null;
   }
 
   of({ name, at }) {

@@ -209,6 +209,10 @@ $('rematch').addEventListener('click', () => ask('rematch'));
 $('take-seat').addEventListener('click', sit);
 $('crash').addEventListener('click', crash);
 $('copy').addEventListener('click', copyLink);
+document.querySelector('.skip').addEventListener('click', (event) => { // the address is that of the table
+  event.preventDefault();
+  $('board').focus();
+});
 $('new-game').addEventListener('click', () => { location.hash = random(3); });
 $('name-form').addEventListener('submit', (event) => { event.preventDefault(); takeName(); });
 addEventListener('hashchange', () => location.reload());

@@ -409,6 +409,7 @@ function listen() {
   });
   $('crash').addEventListener('click', crash);
   $('cut').addEventListener('click', cut);
+  document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); $('draft').focus(); });
   $('rename').addEventListener('click', askName);
   $('connect-again').addEventListener('click', () => hub.connect());
   $('panel-toggle').addEventListener('click', () => openPanel(page.panel !== 'open'));

@@ -73,7 +73,7 @@ export class Timeline {
   /** A message with a position, from the stream or from history. Returns false if it was on the page already. */
   addMessage({ id, name, text, time, offset, epoch, mine }) {
     const place = `${epoch}:${offset}`;
-    if (this.#byOffset.has(place)) return false;
+    if (this.#byOffset.has(place)) return this.#setTime(this.#byOffset.get(place), time);
     const own = mine && this.#byId.get(id);
     const isNews = this.#eraOf(epoch) === this.#era && offset > this.#top; // what is older was scrolled for
     if (own) this.#settle(own, { offset, epoch, time });
@@ -86,6 +86,15 @@ export class Timeline {
   /** The publish reply of our own message, which may come before or after its event. */
   confirm(item, { offset, epoch }) {
     if (item.state !== 'sent') this.#settle(item, { offset, epoch, time: item.time });
+  }
+
+  /** What the reply has confirmed stands at the time of this machine's clock, until the event brings the server's. */
+  #setTime(item, time) {
+    if (item.time !== time) {
+      Object.assign(item, { time, dayLine: null });
+      this.#draw();
+    }
+    return false;
   }
 
   fail(item, { state, trouble }) {
@@ -147,7 +156,7 @@ export class Timeline {
 
   #settle(item, { offset, epoch, time }) {
     this.#items.splice(this.#items.indexOf(item), 1);
-    Object.assign(item, { offset, era: this.#eraOf(epoch), time, state: 'sent', trouble: null });
+    Object.assign(item, { offset, era: this.#eraOf(epoch), time, dayLine: null, state: 'sent', trouble: null });
     this.#place(this.#insert(item), `${epoch}:${offset}`);
   }
 
@@ -190,14 +199,20 @@ export class Timeline {
   *#nodes() {
     let [before, day] = [null, null];
     for (const item of this.#items) {
-      const newDay = item.kind === 'message' && dayOf(item.time) !== day;
+      const itsDay = item.kind === 'message' ? this.#dayOf(item) : day;
+      const newDay = itsDay !== day;
       if (newDay) yield (item.dayLine ??= divider('day', calendar.format(item.time * 1000)));
-      if (item.kind === 'message') day = dayOf(item.time);
+      day = itsDay;
       item.node ??= item.kind === 'message' ? this.#messageNode(item) : lineNode(item);
       if (item.kind === 'message') this.#refresh(item, !newDay && continues(before, item));
       yield item.node;
       before = item;
     }
+  }
+
+  #dayOf(item) {
+    if (item.dayTime !== item.time) Object.assign(item, { day: dayOf(item.time), dayTime: item.time });
+    return item.day;
   }
 
   #messageNode(item) {
@@ -209,8 +224,12 @@ export class Timeline {
     return node;
   }
 
+  /** Only what looks different now: with each message all those on the page come by here. */
   #refresh(item, follows) {
     const { node } = item;
+    const looks = [follows, item.state, item.offset, item.time, item.trouble].join();
+    if (item.looks === looks) return;
+    item.looks = looks;
     node.classList.toggle('follows', follows);
     node.dataset.state = item.state;
     if (Number.isFinite(item.offset)) node.dataset.offset = item.offset;

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from actors import ActorDeadError, ActorRef, MailboxFull
 
 from .answers import answer
+from .limits import too_many
 from .reasons import Refused
 from .shared_buckets import NOBODY
 from .topic import TopicActor
@@ -115,8 +116,7 @@ class LiveTopics:
     def _check_may_create(self, creator: str) -> None:
         wait = self._node.quotas.wait_to_create(creator, self._node.now()) if creator else 0.0
         if wait > 0.0:
-            said = f"too many new topics from your address; wait {wait:.2f} s"
-            raise Refused("too_many_requests", said, retry_after=round(wait, 3))
+            raise too_many(wait, "too many new topics from your address; ")
 
     # --- one after the other
 

@@ -172,7 +172,7 @@ def too_many(wait: float, fact: str = "") -> Refused:
         wait: Seconds until one would be taken. Told in milliseconds, and never less: who heeds it must be served.
         fact: Of what there were too many, if that is not the messages of its sender.
     """
-    after = max(1, ceil((wait - _TOLERANCE) * 1000)) / 1000
+    after = max(1, ceil((wait - _TOLERANCE / 2) * 1000)) / 1000  # half: the other half is for what the bucket rounds
     return Refused("too_many_requests", f"{fact}wait {max(after, 0.01):.2f} s", retry_after=after)
 
 

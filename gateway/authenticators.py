@@ -2,8 +2,8 @@
 Who a client is, found from what it brought: a signed token, an opaque one, a cookie. And where a token may stand.
 
 An authenticator is any `(handshake) -> Principal | None`, async, or plain if it never blocks: None is "not mine, ask
-the next", a raised `Refused` refuses. It is asked at the upgrade, and once more if the first command brings a token:
-then `handshake.token` is that.
+the next", a raised `Refused` refuses. It is asked at the upgrade, on Centrifuge's wire with the first command instead,
+and once more if a first command brings a token: then `handshake.token` is that.
 
     authenticators = [JWT("secret"), Bearer(keys.find), CookieSession("sessionid", sessions.load)]
 

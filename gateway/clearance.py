@@ -161,9 +161,12 @@ class Clearance:
         return [Question(self.version, topic, action) for topic, action in asked if action is not None]
 
     def give_up(self) -> list[Command]:
-        """The client is gone, and nothing of what waits will be done."""
+        """The client is gone, and nothing of what waits will be done; `freed`, if that is under way, is over."""
         queues, self._queues = self._queues, {}
-        return [command for queue in queues.values() for command in queue.commands]
+        waiting = [command for queue in queues.values() for command in queue.commands]
+        for queue in queues.values():
+            queue.commands.clear()
+        return waiting
 
     def _grant(self, topic: str, action: Action) -> None:
         self._granted[topic, action] = None

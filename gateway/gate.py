@@ -18,6 +18,10 @@ class Gate:
     """
     The limits of one connection; buckets are made on first need, an idle connection has none.
 
+    A message that is refused because of what others have used up has cost its own token all the same: else whoever
+    shares a spent quota could ask for ever. So what it is told to wait is also until it has the next one, and who heeds
+    that is never over its own rate.
+
     Args:
         quotas: What it shares with others.
         address: Whom it shares that with, as `shared_buckets.key_of` says it; `principal` is the other one.
@@ -61,9 +65,10 @@ class Gate:
 
     def wait(self, now: float) -> float:
         """0.0 if a message may come now, else the seconds until one may. The hot path: mostly one bucket is asked."""
-        if self._bucket is None:
-            self._bucket = TokenBucket(self._limits.messages_per_second, self._limits.burst)
-        wait = self._bucket.take(now)
+        bucket = self._bucket
+        if bucket is None:
+            bucket = self._own_bucket()
+        wait = bucket.take(now)
         if wait > 0.0:
             self._is_others_doing = False
             self.end()  # it cannot use its lease now, others can
@@ -71,18 +76,33 @@ class Gate:
         if self._leased > 0:
             self._leased -= 1
             return 0.0
-        return self._lease(now)
+        wait = self._lease(now)
+        return max(wait, bucket.wait(now)) if wait > 0.0 else 0.0
 
     def wait_for(self, limit: Limit, now: float) -> float:
         """As `wait`, for a message with a limit of its own: that one is asked instead of the connection's bucket."""
-        wait = self._meter(limit).wait(now)
+        meter = self._meter(limit)
+        wait = meter.wait(now)
         if wait > 0.0:
             self._is_others_doing = False
             return wait
         if self._leased > 0:
             self._leased -= 1
             return 0.0
-        return self._lease(now)
+        wait = self._lease(now)
+        return self._refused_by_others(meter, wait, now) if wait > 0.0 else 0.0
+
+    def _refused_by_others(self, meter: Meter, wait: float, now: float) -> float:
+        """It was not taken, so it costs nothing of its own limit; what it costs is the connection's to pay."""
+        meter.give_back()
+        bucket = self._own_bucket()
+        self._is_others_doing = bucket.take(now) == 0.0
+        return max(wait, bucket.wait(now))
+
+    def _own_bucket(self) -> TokenBucket:
+        if self._bucket is None:
+            self._bucket = TokenBucket(self._limits.messages_per_second, self._limits.burst)
+        return self._bucket
 
     def may_drop(self, limit: Limit, now: float) -> bool:
         """Whether a message that is over its limit is left out; else its sender is told."""

@@ -120,7 +120,7 @@ class Identification:
             self.renew(command.reply, command.token)
             return
         self._opening = Opening(command)
-        if self._node.authenticators and (command.token or command.data):
+        if self._node.authenticators and (self._is_asked_first or command.token or command.data):
             self._host.ask_application(command)
         else:
             self.found(command, None)
@@ -133,11 +133,17 @@ class Identification:
         if self._opening is None or self._opening.command is not command:
             return  # its connection ends
         try:
-            self._welcome(self._opening, self._decide(principal, command.token))
+            token = command.token or (self._ticket.handshake.token if self._is_asked_first else None)
+            self._welcome(self._opening, self._decide(principal, token))
         except InvalidToken:
             self._invalid(command.reply)
         except Refused as error:
             self._refuse(self._opening, error)
+
+    @property
+    def _is_asked_first(self) -> bool:
+        """Whether nobody has looked yet at what came with the upgrade: the application does, with the first command."""
+        return bool(self._node.authenticators) and self._wire.identifies_first
 
     def _refuse(self, opening: Opening, error: Refused) -> None:
         """On a wire that begins with a token nothing more can be done; elsewhere the client goes on as whom it was."""

@@ -7,7 +7,7 @@ Pure: the time is an argument, in monotonic seconds.
 from __future__ import annotations
 
 import re
-from math import inf
+from math import ceil, inf
 
 import attrs
 
@@ -61,6 +61,13 @@ class TokenBucket:
             return full_at - now - self.burst / self.rate if n <= self.burst else inf
         self._full_at = full_at
         return 0.0
+
+    def wait(self, now: float, n: float = 1.0) -> float:
+        """What `take` would say; nothing is taken."""
+        full_at = self._full_at
+        wait = self.take(now, n)
+        self._full_at = full_at
+        return wait
 
     def give(self, n: float) -> None:
         """Gives back `n` tokens that were taken and not used; above the burst they are lost."""
@@ -155,6 +162,18 @@ class Limits:
     """Undecodable messages in a minute before the close as `too_many_errors`."""
     max_topics: int = attrs.field(default=100_000, validator=_positive)
     """Live topics per node: what one process can hold with an actor each; a scan of names ends here."""
+
+
+def too_many(wait: float, fact: str = "") -> Refused:
+    """
+    The answer to one message too many.
+
+    Args:
+        wait: Seconds until one would be taken. Told in milliseconds, and never less: who heeds it must be served.
+        fact: Of what there were too many, if that is not the messages of its sender.
+    """
+    after = max(1, ceil((wait - _TOLERANCE / 2) * 1000)) / 1000  # half: the other half is for what the bucket rounds
+    return Refused("too_many_requests", f"{fact}wait {max(after, 0.01):.2f} s", retry_after=after)
 
 
 MAX_EVENT_BYTES = 255

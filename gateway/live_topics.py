@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from actors import ActorDeadError, ActorRef, MailboxFull
 
 from .answers import answer
+from .limits import too_many
 from .reasons import Refused
 from .shared_buckets import NOBODY
 from .topic import TopicActor
@@ -112,11 +113,15 @@ class LiveTopics:
         asked = [ref.request(Settle(), timeout=seconds) for ref in live]
         await asyncio.gather(*asked, return_exceptions=True)
 
+    def _check_has_room(self) -> None:
+        most = self._node.limits.max_topics
+        if len(self._refs) >= most:
+            raise Refused("limit_exceeded", f"this node has {most} topics already", temporary=True)
+
     def _check_may_create(self, creator: str) -> None:
         wait = self._node.quotas.wait_to_create(creator, self._node.now()) if creator else 0.0
         if wait > 0.0:
-            said = f"too many new topics from your address; wait {wait:.2f} s"
-            raise Refused("too_many_requests", said, retry_after=round(wait, 3))
+            raise too_many(wait, "too many new topics from your address; ")
 
     # --- one after the other
 
@@ -127,8 +132,11 @@ class LiveTopics:
             if waiting is None and ref is not None and ref.is_alive():
                 return ref
             if waiting is None:
+                is_ending = self._ending(name) is not None
+                if not is_ending:
+                    self._check_has_room()  # first: a topic that does not come to life counts for nobody
                 self._check_may_create(creator)
-                if self._ending(name) is None:
+                if not is_ending:
                     ref = self._refs[name] = self._spawn(name)
                     return ref
             elif len(waiting) >= MAX_WAITING:
@@ -179,9 +187,8 @@ class LiveTopics:
                 answer(message.origin, message.command.reply, error)
 
     def _spawn(self, name: str) -> ActorRef[TopicActor]:
-        node, most = self._node, self._node.limits.max_topics
-        if len(self._refs) >= most:
-            raise Refused("limit_exceeded", f"this node has {most} topics already", temporary=True)
+        self._check_has_room()
+        node = self._node
         settings, behaviour = node.settings_of(name), node.behaviour_for(name)
         return node.system.spawn(TopicActor, node, name, settings, behaviour, under=self.supervisor, name=name)
 

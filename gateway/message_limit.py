@@ -60,6 +60,10 @@ class Meter:
         """0.0 if one more is taken, and it is; else the seconds until one would be."""
         return self._taken.take(now)
 
+    def give_back(self) -> None:
+        """One that was taken here, and refused elsewhere."""
+        self._taken.give(1)
+
     def may_drop(self, now: float) -> bool:
         """Whether one that is too many is left out without a word, and it is; else its sender is told."""
         return self._dropped is not None and self._dropped.take(now) == 0.0

@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary
 from .arity import refusal
 from .authenticators import identify
 from .hooks import result
-from .limits import Strikes
-from .reasons import CLOSE_REASONS, InvalidToken, Refused
+from .limits import Strikes, too_many
+from .reasons import CLOSE_REASONS, InvalidToken
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -145,7 +145,7 @@ class LimitRate:
             await following(ws, message)
             return
         if ws.is_connected:
-            ws.send_error(Refused("too_many_requests", f"wait {wait:.2f} s", retry_after=round(wait, 3)))
+            ws.send_error(too_many(wait))
         if meter.excess.strike(ws.now()):
             ws.close(CLOSE_REASONS["rate_limited"].raw_code, CLOSE_REASONS["rate_limited"].meaning)
 

@@ -60,8 +60,9 @@ class Quotas:
         """How many messages may come before the next question; 0 and the seconds until one may."""
         if self._take(principal, address, now, LEASE) == 0.0:
             return LEASE, 0.0
-        wait = self._take(principal, address, now, 1)
-        return (1, 0.0) if wait == 0.0 else (0, wait)
+        if self._take(principal, address, now, 1) == 0.0:
+            return 1, 0.0
+        return 0, max(self._principals.wait(principal, now), self._addresses.wait(address, now))
 
     def give_back(self, principal: str, address: str, unused: int) -> None:
         """The rest of a lease, of a connection that is over or is somebody else's by now."""

@@ -15,6 +15,7 @@ from .clearance import Unanswered
 from .commands import Broken, Call, Done, Handled, Identify, Invalid, Join, Nothing, Ping, Pong, Publish, Renew, Reply
 from .connection_messages import Close, Permitted, TooFast
 from .events import MessageDropped
+from .limits import too_many
 from .reasons import InvalidToken, Refused
 from .schemas import head_of
 from .topic_messages import Answer
@@ -132,8 +133,7 @@ class Reception:
             self._node.events.publish(MessageDropped(self._ticket.client, self._ticket.path, reply.topic or ""))
             self._replies.answer(reply, Handled())
             return
-        error = Refused("too_many_requests", f"wait {wait:.2f} s", retry_after=round(wait, 3))
-        self._replies.answer(reply, error)
+        self._replies.answer(reply, too_many(wait))
         if self._gate.is_deaf(self._node.now()):
             self._machine.end(Close("rate_limited", ended_by="rate_limit"))
 

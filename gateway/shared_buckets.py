@@ -59,6 +59,11 @@ class SharedBuckets:
             self._buckets.move_to_end(key)
         return bucket.take(now, n)
 
+    def wait(self, key: str, now: float) -> float:
+        """What `take` of one token would say; nothing is taken."""
+        bucket = self._buckets.get(key)
+        return 0.0 if bucket is None else bucket.wait(now)
+
     def give(self, key: str, n: float) -> None:
         """Gives back what was taken and not used."""
         bucket = self._buckets.get(key)

@@ -118,9 +118,9 @@ class Tokens:
             claims = self._claims(token)
             channel, owner = _text(claims, "channel"), _text(claims, "sub")
             grant = TopicGrant(_info(claims), _seconds(claims, "exp"))
+            _check_time(claims, now)
         except InvalidToken as error:
             raise Refused("permission_denied") from error
-        _check_time(claims, now)
         if channel != topic:
             raise InvalidToken(f"it is for channel {_shown(channel)}, not {_shown(topic)}", "get one for each topic")
         if owner != user:

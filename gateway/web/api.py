@@ -36,7 +36,7 @@ from .api_answers import error_of
 from .api_methods import METHODS, Methods
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ..node import Node
 
@@ -66,10 +66,12 @@ class Api:
     Args:
         keys: Who sends one of them may do everything. Without any, there is nothing here.
         name: What `info` calls this node.
+        address_of: Who has sent a request, as far as it is known.
     """
 
-    def __init__(self, node: Node, keys: Iterable[str], name: str) -> None:
+    def __init__(self, node: Node, keys: Iterable[str], name: str, address_of: Callable[[web.Request], str]) -> None:
         self._node = node
+        self._address_of = address_of
         self._keys = tuple(key.encode() for key in keys)
         self._methods = Methods(node, name)
         self._batches = asked.Reader(asked.Batch)
@@ -137,7 +139,7 @@ class Api:
         return _answer(status, {"error": error_of(error)}, headers)
 
     def _note(self, request: web.Request, method: str, status: int, error: Refused) -> None:
-        self._node.events.publish(ApiRefused(request.remote or "", method[:SHOWN], status, error.reason))
+        self._node.events.publish(ApiRefused(self._address_of(request), method[:SHOWN], status, error.reason))
 
     # --- what is done
 

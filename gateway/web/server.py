@@ -173,7 +173,7 @@ class WebServer:
         application = web.Application()
         if self._app.has_http:
             application.router.add_routes(self._app.http)
-        self._api = Api(self._node, self._settings.api.keys, self._app.title)
+        self._api = Api(self._node, self._settings.api.keys, self._app.title, self.address_of)
         self._api.mount(application)
         application.router.register_resource(EverythingElse(self._page_or_endpoint))
         return application

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.web import addresses
 from gateway.web.addresses import (
     MAX_HOPS,
     MAX_WATCHED,
@@ -122,3 +123,10 @@ def test_no_more_addresses_are_counted_than_there_are_proxies() -> None:
         proxies.note(f"10.0.{number // 256}.{number % 256}", ["203.0.113.9"])
     assert len(proxies._counts) == MAX_WATCHED
     assert any(proxies.note("10.0.0.0", ["203.0.113.9"]) for _ in range(UNDECLARED_AFTER))
+
+
+def test_what_is_too_long_to_be_an_address_is_not_remembered() -> None:
+    """A header may be 8 KiB of anything, and what is kept to be quick is to stay small."""
+    before = addresses._read.cache_info().currsize
+    assert [addresses.read_address(f"{number:0>9000}") for number in range(9)] == [None] * 9
+    assert addresses._read.cache_info().currsize == before

@@ -142,3 +142,16 @@ def test_what_waits_is_given_up_as_a_whole_and_late_answers_are_not_missed() -> 
     assert list(clearance.freed("a")) == []
     clearance.forget()
     assert clearance.answered(says(early)) is None
+
+
+def test_what_is_given_up_is_not_freed_as_well() -> None:
+    """One of those that go on may end the connection: the others behind it are over once, with their credit."""
+    clearance = Clearance(8)
+    commands = [publish() for _ in range(3)]
+    question = clearance.wait("a", commands[0], "publish")
+    assert all(clearance.holds(command) for command in commands[1:])
+    assert clearance.answered(says(question)) is None
+    freed = clearance.freed("a")
+    assert next(freed) is commands[0]
+    assert clearance.give_up() == commands[1:]
+    assert list(freed) == []

@@ -196,3 +196,17 @@ async def test_what_waits_when_the_tree_goes_down_is_answered(system: ActorSyste
     with pytest.raises(Refused) as caught:
         await receipt
     assert caught.value.reason == "shutting_down"
+
+
+async def test_a_topic_that_did_not_come_to_life_counts_for_nobody(system: ActorSystem) -> None:
+    """On a full node each that asks is told so, however often; with room again the address may begin what it might."""
+    node = await start_node(system, settings(max_topics=1, address_topic_burst=2, address_topics_per_second=0.001))
+    ada = Peer(node, "ada")
+    await ada.joins("a")
+    for _ in range(5):
+        error = (await ada.says("join_room", room="b"))[0]["error"]
+        assert error["reason"] == "limit_exceeded"
+    await ada.says("leave_room", room="a")
+    await passes(600.0)
+    assert node.live.names() == ()
+    await Peer(node, "bob").joins("b")

@@ -237,6 +237,7 @@ def test_a_subscription_token_of_somebody_else_is_invalid(token: str, said: str)
         signed({"channel": "a", "sub": 42}),
         signed({"channel": ["a"], "sub": "42"}),
         signed({"channel": "a", "sub": "42", "exp": "never"}),
+        signed({"channel": "a", "sub": "42", "nbf": "now"}),
         "x" * 9000,
     ],
 )

@@ -247,6 +247,15 @@ async def test_a_missing_or_wrong_key_is_401_and_said_so(serve: Serve, headers: 
     assert facts == [ApiRefused("127.0.0.1", "publish", 401, "unauthorized")]
 
 
+async def test_who_tries_keys_is_named_behind_a_proxy(serve: Serve) -> None:
+    """As who is refused an upgrade: by the client's address, not by the proxy's, which is everybody's."""
+    server = await serve(settings=with_key(TRUSTED_PROXIES='["127.0.0.0/8"]'))
+    facts = server.watch(ApiRefused)
+    async with back_end(server) as api:
+        await api.post("/api/publish", b"{}", {"X-API-Key": "guess", "X-Forwarded-For": "10.0.0.1, 203.0.113.1"})
+    assert [fact.address for fact in facts] == ["203.0.113.1"]
+
+
 async def test_the_key_comes_in_either_header_and_may_be_one_of_several(serve: Serve) -> None:
     """Both of a rotation count."""
     server = await serve(settings=with_key("old-key new-key"))

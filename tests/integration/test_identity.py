@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from gateway import Gateway, Principal, Refused, WebSocket, WebSocketEndpoint
+from gateway import Bearer, CookieSession, Gateway, Principal, Refused, WebSocket, WebSocketEndpoint
 from tests.integration.conftest import local_settings
 
 SECRET = "a secret of thirty-two bytes or more"
@@ -222,3 +222,32 @@ async def test_the_applications_authenticators_decide_about_the_upgrade(serve: A
         with pytest.raises(InvalidStatus) as seen:
             await who(server.ws("/ws"), additional_headers=bearer(refused))
         assert seen.value.response.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "user"),
+    [
+        ({"Cookie": "sessionid=s-1"}, "ada"),
+        (bearer("s-1"), "ada"),
+        ({}, ""),
+        ({"Cookie": "sessionid=s-2"}, ""),
+        (bearer("s-2"), None),
+    ],
+)
+async def test_a_first_message_that_adds_nothing_asks_with_what_the_upgrade_brought(
+    serve: Any, headers: dict[str, str], user: str | None
+) -> None:
+    """A page with a session connects to Centrifuge's wire without a token; one that nobody knows is refused."""
+    load = {"s-1": "ada"}.get
+    server = await serve(Gateway(authenticators=[CookieSession("sessionid", load), Bearer(load)]))
+    url = f"{server.url.replace('http', 'ws')}/connection/websocket"
+    async with connect(url, additional_headers=headers) as socket:
+        await socket.send('{"id":1,"connect":{}}')
+        if user is None:
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 3500
+        else:
+            client = json.loads(await socket.recv())["connect"]["client"]
+            assert server.app.connections[client].principal.id == user

@@ -72,7 +72,7 @@ class Gate:
         if wait > 0.0:
             self._is_others_doing = False
             self.end()  # it cannot use its lease now, others can
-            return wait
+            return max(wait, self._quotas.wait(self._principal, self._address, now))
         if self._leased > 0:
             self._leased -= 1
             return 0.0
@@ -85,7 +85,7 @@ class Gate:
         wait = meter.wait(now)
         if wait > 0.0:
             self._is_others_doing = False
-            return wait
+            return wait if self._leased else max(wait, self._quotas.wait(self._principal, self._address, now))
         if self._leased > 0:
             self._leased -= 1
             return 0.0

@@ -62,7 +62,11 @@ class Quotas:
             return LEASE, 0.0
         if self._take(principal, address, now, 1) == 0.0:
             return 1, 0.0
-        return 0, max(self._principals.wait(principal, now), self._addresses.wait(address, now))
+        return 0, self.wait(principal, address, now)
+
+    def wait(self, principal: str, address: str, now: float) -> float:
+        """Seconds until one message may come; nothing is taken."""
+        return max(self._principals.wait(principal, now), self._addresses.wait(address, now))
 
     def give_back(self, principal: str, address: str, unused: int) -> None:
         """The rest of a lease, of a connection that is over or is somebody else's by now."""

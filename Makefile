@@ -23,7 +23,7 @@ run: $(VENV)/.run  ## Serve the demo chat at http://127.0.0.1:8000 (make run POR
 
 dev: $(VENV)/.dev  ## Prepare .venv for development
 
-test: $(VENV)/.dev  ## The fast tests, in under a minute
+test: $(VENV)/.dev  ## The fast tests, in about a minute
 	@$(PYTEST) -n $(WORKERS) $(FAST)
 
 test-slow: $(VENV)/.dev  ## The slow tests, the properties with four times the examples, and turns of actors apart

@@ -162,7 +162,7 @@ def serve(app: str | None, file: Path | None, reload: bool, **flags: Any) -> Non
     It ends on SIGINT, SIGTERM or SIGHUP after draining; a second signal ends it now. Exit code 2: a setting or
     MODULE:APP is wrong.
     """
-    from gateway import cli
+    from gateway.cli import verbs as cli
 
     cli.serve(app, file, {f"--{name.replace('_', '-')}": value for name, value in flags.items()}, reload=reload)
 
@@ -182,7 +182,7 @@ def check(file: Path | None, target: str | None, print_defaults: bool) -> None:
     The actors that it names are imported, and the application if one is given. The environment counts as it would for
     serve. Exit code 2: something is wrong, and said on standard error.
     """
-    from gateway import cli
+    from gateway.cli import verbs as cli
 
     cli.check(file, target, print_defaults=print_defaults)
 
@@ -202,7 +202,7 @@ def top(url: str, interval: float, once: bool) -> None:
     COLUMNS and LINES set the size of what --once prints, NO_COLOR=1 switches colours off. Exit code 2: there is no
     gateway at --url.
     """
-    from gateway import cli
+    from gateway.cli import verbs as cli
 
     cli.top(url, interval, once=once)
 
@@ -221,7 +221,7 @@ def why(connection: str | None, principal: str | None, limit: int, url: str) -> 
     The ID is what the upgrade was answered with (Hubbub-Connection), and what the log calls connection. The last 1,000
     connections that ended are known. Exit code 1: nothing is known of that ID. 2: there is no gateway at --url.
     """
-    from gateway import cli
+    from gateway.cli import verbs as cli
 
     cli.why(connection, principal, limit, url)
 

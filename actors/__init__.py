@@ -6,11 +6,14 @@ from pykka import ActorProxy, traversable
 
 from .actor import Actor
 from .blocking import BlockingActor, run_blocking
-from .cell import ActorRef
+from .cell.cell import ActorRef
+from .cell.environment import Counts
+from .cell.handler_table import HandlerTable, handles
+from .cell.info import ActorInfo
+from .cell.piping import PipeFailed
+from .cell.timers import Timers
 from .clock import Clock
-from .dispatcher import DispatcherSettings
 from .entities import EntityRef
-from .environment import Counts
 from .errors import (
     ActorDeadError,
     AskCycleError,
@@ -26,19 +29,16 @@ from .errors import (
     WouldBlockLoop,
 )
 from .future import LoopFuture
-from .handler_table import HandlerTable, handles
-from .in_place import by_shortcut, is_idle, is_on_its_thread, run_now, tell_many, tell_some
-from .info import ActorInfo
-from .mailbox import Mailbox
-from .messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
-from .piping import PipeFailed
-from .stash import Stashed, StashFull
+from .mail.mailbox import Mailbox
+from .mail.messages import ChildFailed, HighWater, ReceiveTimeout, Request, Signal, Terminated
+from .mail.stash import Stashed, StashFull
 from .supervision import Backoff, ChildSpec, SupervisorSpec
 from .supervisor import Child, DynamicSupervisor, Supervisor
 from .system import ActorSystem
-from .timers import Timers
 from .tree import ClassMetrics, TreeNode
-from .watchdog import patiently
+from .turns.dispatcher import DispatcherSettings
+from .turns.in_place import by_shortcut, is_idle, is_on_its_thread, run_now, tell_many, tell_some
+from .turns.watchdog import patiently
 
 __all__ = [
     "Actor",

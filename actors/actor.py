@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar
 
 import pykka
 
-from .cell import ActorRef
-from .class_check import check_handlers, check_settings
-from .death_watch import unwatch, watch
-from .departure import stop_in_place
+from .cell.cell import ActorRef
+from .cell.class_check import check_handlers, check_settings
+from .cell.handler_table import BUILT_IN, HandlerTable
+from .cell.hook_names import HookNames
+from .cell.idle import Idle
+from .cell.piping import PipeFailed, Pipes
+from .cell.timers import Timers
 from .errors import BadActor, NotInSystem
 from .events import MessageUnhandled
 from .future import LoopFuture
-from .handler_table import BUILT_IN, HandlerTable
-from .hook_names import HookNames
-from .idle import Idle
-from .mailbox import UNBOUNDED, Mailbox
-from .messages import ReceiveTimeout
-from .ops import Notify
-from .piping import PipeFailed, Pipes
-from .starting import spawn
-from .stash import Stashed, take_up
+from .life.death_watch import unwatch, watch
+from .life.departure import stop_in_place
+from .life.starting import spawn
+from .mail.mailbox import UNBOUNDED, Mailbox
+from .mail.messages import ReceiveTimeout
+from .mail.ops import Notify
+from .mail.stash import Stashed, take_up
 from .supervision import ONE_FOR_ONE, TRANSIENT, ChildSpec, SupervisorSpec
-from .timers import Timers
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
-    from .environment import Environment
-    from .messages import Signal
+    from .cell.environment import Environment
+    from .mail.messages import Signal
 
 A = TypeVar("A", bound="Actor")
 

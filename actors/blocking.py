@@ -11,16 +11,16 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
+from .cell.handler_table import HandlerTable
 from .errors import BadActor
 from .events import ActorFailed
-from .handler_table import HandlerTable
 from .on_thread import ThreadedActor
 from .whose_thread import claim_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .cell import ActorRef
+    from .cell.cell import ActorRef
 
 HOOKS = (
     "on_start",

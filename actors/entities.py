@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .actor import Actor
+from .cell.handler_table import handles
+from .cell.idle import Idle
 from .errors import ActorDeadError, AskTimeout, MailboxFull
 from .events import ActorFailed, DeadLetter
 from .future import LoopFuture
-from .handler_table import handles
-from .idle import Idle
-from .messages import Ask, Terminated
+from .mail.messages import Ask, Terminated
 from .supervision import DYNAMIC, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from .cell import ActorRef
+    from .cell.cell import ActorRef
 
 MAX_BUFFERED = 1_000
 """Messages that wait for the next instance of one key: what arrives in the seconds an `on_stop` may take."""

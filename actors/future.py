@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pykka
 
 from .errors import WouldBlockLoop
-from .pykka_names import Unset
+from .pykka.names import Unset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pykka
 
 from .actor import Actor
+from .cell.piping import PipeFailed
+from .cell.timers import Timers
 from .errors import ActorDeadError
 from .future import LoopFuture
-from .piping import PipeFailed
-from .timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .cell import ActorRef
+    from .cell.cell import ActorRef
 
 R = TypeVar("R")
 

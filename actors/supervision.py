@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import attrs
 from attrs.validators import ge, gt, instance_of, le, optional
 
-from .words import one_of
+from .config.words import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .mailbox import Mailbox
+    from .mail.mailbox import Mailbox
 
 C = TypeVar("C")
 

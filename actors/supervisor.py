@@ -8,10 +8,10 @@ import attrs
 from attrs.validators import instance_of
 
 from .actor import Actor
-from .class_check import check_class, check_name
+from .cell.class_check import check_class, check_name
+from .cell.handler_table import handles
 from .errors import NameTaken
-from .handler_table import handles
-from .messages import Request
+from .mail.messages import Request
 from .supervision import DYNAMIC, ONE_FOR_ONE, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:

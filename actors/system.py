@@ -9,33 +9,34 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from . import pykka_words, unheard
+from . import unheard
 from .actor import Actor
-from .cell import ActorRef
-from .class_check import check_class
+from .cell.cell import ActorRef
+from .cell.class_check import check_class
+from .cell.environment import ASK_TIMEOUT, Counts, Environment
+from .cell.variants import variant
 from .clock import Clock, LoopClock, VirtualClock
-from .config import ConfigError
-from .dispatcher import Dispatcher, DispatcherSettings, InPlace
+from .config.config import ConfigError
 from .entities import EntityRef, Region, name_of_region
-from .environment import ASK_TIMEOUT, Counts, Environment
 from .errors import ActorDeadError, NameTaken, SystemFailed
 from .events import DeadLetters, EventStream
-from .grace import overdue
-from .ops import StopNow
-from .starting import spawn
+from .life.grace import overdue
+from .life.starting import spawn
+from .mail.ops import StopNow
+from .pykka import words as pykka_words
 from .supervision import TRANSIENT, ChildSpec, SupervisorSpec
 from .tree import By, ClassMetrics, TreeNode, metrics_of, survey_of, survey_top_of, top_of, tree_of
-from .turn import take_turn
-from .variants import variant
-from .watchdog import Watchdog
+from .turns.dispatcher import Dispatcher, DispatcherSettings, InPlace
+from .turns.turn import take_turn
+from .turns.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .blueprint import Blueprint
-    from .info import ActorInfo
-    from .settings import RuntimeSettings
+    from .cell.info import ActorInfo
+    from .plan.blueprint import Blueprint
+    from .plan.settings import RuntimeSettings
 
 A = TypeVar("A", bound=Actor)
 
@@ -295,7 +296,7 @@ class ActorSystem:
         Raises:
             ConfigError: The file cannot be read, or something in it cannot be; `letters()` has all that was found.
         """
-        from .settings import from_file, load_runtime
+        from .plan.settings import from_file, load_runtime
 
         file = Path(path)
         settings = load_runtime(file)
@@ -307,7 +308,7 @@ class ActorSystem:
     @classmethod
     def from_settings(cls, settings: RuntimeSettings, name: str = "actors", **options: Any) -> Self:
         """As `from_toml`, with settings that were read, or made, by somebody else."""
-        from .blueprint import plan
+        from .plan.blueprint import plan
 
         shared = settings.actors
         return cls(

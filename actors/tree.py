@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from .cell import DEAD
-from .environment import Account, Ledger
+from .cell.cell import DEAD
+from .cell.environment import Account, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
-    from .cell import ActorRef
-    from .info import ActorInfo
+    from .cell.cell import ActorRef
+    from .cell.info import ActorInfo
 
 By = Literal["mailbox", "handled", "failed", "restarts"]
 

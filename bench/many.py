@@ -29,15 +29,15 @@ from typing import Any
 import attrs
 import structlog
 
-from gateway.connection import ConnectionActor
-from gateway.identity import ANONYMOUS
+from gateway.access.identity import ANONYMOUS
+from gateway.connections.connection import ConnectionActor
+from gateway.endpoints.tickets import Ticket
+from gateway.endpoints.websocket import Handshake
 from gateway.node import Node
 from gateway.protocols.native import NativeWire
-from gateway.settings_sources import load_settings
-from gateway.sockets import SocketListener
-from gateway.tickets import Ticket
+from gateway.settings.sources import load_settings
+from gateway.sockets.socket import SocketListener
 from gateway.web.collector import Collector
-from gateway.websocket import Handshake
 
 HOME = Path(__file__).parent
 FEW = 10_000

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from .app import Gateway
-from .authenticators import JWT, Bearer, CookieSession
-from .behaviour import Room
-from .endpoint import WebSocketEndpoint
-from .handlers import on
-from .handshake import Handshake
-from .heartbeat import HeartbeatConfig
-from .identity import Principal, TopicGrant
-from .member import Member
-from .message_class import message
-from .message_limit import Limit
-from .middleware import Authenticate, LimitRate
-from .permissions import HasRole, IsAuthenticated, Permission
-from .publications import Publication, Sender
+from .access.authenticators import JWT, Bearer, CookieSession
+from .access.handshake import Handshake
+from .access.identity import Principal, TopicGrant
+from .access.permissions import HasRole, IsAuthenticated, Permission
+from .application.app import Gateway
+from .application.router import WebSocketRouter
+from .application.topic_handle import ChannelHandle, RoomHandle
+from .endpoints.endpoint import WebSocketEndpoint
+from .endpoints.middleware import Authenticate, LimitRate
+from .endpoints.websocket import ConnectionState, Frame, WebSocket
+from .engines.stream import History, Position
+from .limits.message_limit import Limit
+from .messages.handlers import on
+from .messages.message_class import message
+from .messages.publications import Publication, Sender
+from .messages.receipts import Receipt
+from .pulse.heartbeat import HeartbeatConfig
 from .reasons import (
     InvalidData,
     InvalidJSON,
@@ -27,11 +30,8 @@ from .reasons import (
     WebSocketDisconnect,
     WouldStallTopic,
 )
-from .receipts import Receipt
-from .router import WebSocketRouter
-from .stream import History, Position
-from .topic_handle import ChannelHandle, RoomHandle
-from .websocket import ConnectionState, Frame, WebSocket
+from .topics.behaviour import Room
+from .topics.member import Member
 
 __all__ = [
     "JWT",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from actors.config import ConfigError, shown
-from actors.units import duration
+from actors.config.config import ConfigError, shown
+from actors.config.units import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,22 +22,22 @@ from typing import TYPE_CHECKING, Any
 
 from actors import ActorSystem, Child
 
-from .app_commands import AppCommands
-from .connection import ConnectionActor
-from .directory import Directory
-from .engine_keeper import EngineKeeper
+from .access.tokens import Tokens
+from .connections.connection import ConnectionActor
+from .connections.directory import Directory
 from .engines.memory import MemoryEngine
 from .events import ReceiptFailed
-from .heartbeat import ClientBeats, Heartbeat, SteadyPings
 from .ids import Ids
-from .limits import check_topic_name
-from .live_topics import LiveTopics
-from .parts import HOME, PASSIVATE_AFTER, plan_tree
-from .pulse import SLOT, Pulse
-from .quotas import Quotas
+from .limits.limits import check_topic_name
+from .limits.quotas import Quotas
+from .pulse.heartbeat import ClientBeats, Heartbeat, SteadyPings
+from .pulse.pulse import SLOT, Pulse
 from .reasons import Refused
-from .tokens import Tokens
-from .topic_patterns import MAX_REMEMBERED_TOPICS, TopicTable
+from .settings.parts import HOME, PASSIVATE_AFTER, plan_tree
+from .settings.topic_patterns import MAX_REMEMBERED_TOPICS, TopicTable
+from .topics.app_commands import AppCommands
+from .topics.engine_keeper import EngineKeeper
+from .topics.live_topics import LiveTopics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 
     from actors import ActorRef
 
-    from .behaviour import Behaviour
-    from .config import GatewaySettings
+    from .access.identity import TopicGrant
+    from .access.permissions import Permit
+    from .endpoints.tickets import Ticket
     from .engines.base import Engine
-    from .heartbeat import HeartbeatConfig
-    from .identity import TopicGrant
-    from .message_limit import Limit
-    from .permissions import Permit
+    from .limits.message_limit import Limit
     from .protocols.base import Liveness
-    from .tickets import Ticket
-    from .topic_settings import Topics, TopicSettings
+    from .pulse.heartbeat import HeartbeatConfig
+    from .settings.config import GatewaySettings
+    from .settings.topic import Topics, TopicSettings
+    from .topics.behaviour import Behaviour
 
 Beats = Heartbeat | SteadyPings | ClientBeats
 

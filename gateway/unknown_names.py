@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actors.config import nearest
+from actors.config.config import nearest
 
 from .reasons import Refused
 

@@ -15,7 +15,7 @@ from bench.growth_plot import Frame, rounded_up, svg
 from bench.growth_table import markdown
 from bench.machine import stolen_in
 from bench.many import CountingSocket, Peers, Row, growth, table
-from gateway.sockets import Socket
+from gateway.sockets.socket import Socket
 
 ABOUT: dict[str, Any] = {
     "at": "2026-11-21T00:00:00+00:00",

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import GatewaySettings
-from gateway.listen_settings import WHEEL_SLOT
-from gateway.settings_sources import load_settings
+from gateway.settings.config import GatewaySettings
+from gateway.settings.listen import WHEEL_SLOT
+from gateway.settings.sources import load_settings
 from tests.support.command import invoke
 from tests.support.nginx import CONFIGURATION
 from tests.support.process import ROOT

@@ -20,8 +20,8 @@ from websockets.exceptions import ConnectionClosed
 
 from gateway.protocols.native_commands import ACTIONS
 from gateway.reasons import CLOSE_REASONS
-from gateway.settings_sources import load_settings
-from gateway.web.api_methods import METHODS
+from gateway.settings.sources import load_settings
+from gateway.web.api.methods import METHODS
 from tests.support.browser import Browser, find_chromium
 from tests.support.pages import ANYTHING, BOUND, Block, Command, Page, environment, is_like, serving
 

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 from actors.clock import VirtualClock
-from actors.dispatcher import InPlace
 from actors.system import ActorSystem
+from actors.turns.dispatcher import InPlace
 
 from .conservation import assert_conservation
 from .threads import threads_at_work

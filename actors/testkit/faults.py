@@ -12,7 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.actor import Actor
-from actors.handler_table import HandlerTable
+from actors.cell.handler_table import HandlerTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

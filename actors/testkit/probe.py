@@ -7,17 +7,17 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from actors.actor import Actor
+from actors.cell.handler_table import handles
 from actors.errors import ActorDeadError
-from actors.handler_table import handles
-from actors.messages import Ask, Terminated
+from actors.mail.messages import Ask, Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from actors.cell import ActorRef
+    from actors.cell.cell import ActorRef
     from actors.future import LoopFuture
-    from actors.messages import Signal
+    from actors.mail.messages import Signal
     from actors.system import ActorSystem
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from actors.errors import ActorDeadError
 from actors.future import LoopFuture
 
 if TYPE_CHECKING:
-    from actors.cell import ActorRef
+    from actors.cell.cell import ActorRef
     from actors.system import ActorSystem
 
 

@@ -13,7 +13,7 @@ import gc
 import time
 from typing import TYPE_CHECKING, Any
 
-from actors.cell import DEAD, ActorRef
+from actors.cell.cell import DEAD, ActorRef
 from actors.events import ActorFailed, DeadLetter, HandlerAbandoned
 from actors.future import LoopFuture
 
@@ -22,8 +22,8 @@ from .conservation import assert_conservation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.dispatcher import Suspension
     from actors.system import ActorSystem
+    from actors.turns.dispatcher import Suspension
 
 MAX_TURN = 1.0
 """Real seconds one turn may keep the loop: a thousand slices. Only a blocking call gets there."""

@@ -10,11 +10,11 @@ import attrs
 
 from actors import Actor, handles
 from gateway import Gateway, History, Member, Principal, Refused, Room, on
-from gateway.web.demo import PAGES
+from gateway.demo import PAGES
 
 if TYPE_CHECKING:
     from gateway import Receipt
-    from gateway.websocket import Handshake
+    from gateway.endpoints.websocket import Handshake
 
 TOPIC = "public:board"
 """The one topic, called so on every wire."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from gateway import Gateway, History, Refused
-from gateway.authenticators import CookieSession
-from gateway.web.demo import PAGES
-from gateway.websocket import Handshake
+from gateway.access.authenticators import CookieSession
+from gateway.demo import PAGES
+from gateway.endpoints.websocket import Handshake
 
 from .accounts import Accounts, demo_accounts
 from .directory import LOBBY, ROOM, Directory

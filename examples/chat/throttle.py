@@ -8,7 +8,7 @@ from math import ceil
 
 from aiohttp import web
 
-from gateway.shared_buckets import SharedBuckets, key_of
+from gateway.limits.shared_buckets import SharedBuckets, key_of
 
 from .credentials import refusal
 

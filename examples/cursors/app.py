@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway import Gateway, Member, Refused, Room, on
-from gateway.web.demo import PAGES
+from gateway.demo import PAGES
 
 from .guests import TOPIC, Guests
 from .robots import Robots

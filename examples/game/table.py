@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway import Gateway
-from gateway.web.demo import PAGES
+from gateway.demo import PAGES
 
 from .room import Game
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from gateway import Gateway, History, Member, Refused
-from gateway.web.demo import PAGES
+from gateway.demo import PAGES
 
 from .desk import Desk, Pace
 from .feed import PriceFeed

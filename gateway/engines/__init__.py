@@ -1,0 +1,1 @@
+"""Where positions and history come from."""

@@ -18,8 +18,8 @@ from ..quick import quick
 if TYPE_CHECKING:
     from actors import ActorRef
 
-    from ..publications import Publication
-    from ..stream import History, Page, Position, Recovery
+    from ..messages.publications import Publication
+    from .stream import History, Page, Position, Recovery
 
 
 class Pending:

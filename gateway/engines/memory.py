@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from ..stream import Page, Position, Recovery, Stream
 from .base import Call, Engine, Repeated
+from .stream import Page, Position, Recovery, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from actors import Clock
 
     from ..ids import Ids
-    from ..publications import Publication
-    from ..stream import History
+    from ..messages.publications import Publication
+    from .stream import History
 
 META_TTL = 24 * 3600.0
 """

@@ -11,13 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..frames import ping_frame
-from ..publications import DEFAULT_EVENT
+from ..messages.publications import DEFAULT_EVENT
 from ..reasons import CLOSE_REASONS, CloseReason, Refused
+from ..sockets.frames import ping_frame
 
 if TYPE_CHECKING:
-    from ..commands import Command, Join, Joined, Reply, Result
-    from ..publications import Item, Kind
+    from ..messages.commands import Command, Join, Joined, Reply, Result
+    from ..messages.publications import Item, Kind
 
 Liveness = Literal["silence", "steady", "client"]
 """`silence`: pinged when nothing came for a while. `steady`: pinged all the same, as its clients wait for pings.

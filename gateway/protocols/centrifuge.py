@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..commands import (
+from ..messages.commands import (
     Broken,
     Done,
     Handled,
@@ -29,17 +29,17 @@ from ..commands import (
     Renewed,
     Reply,
 )
-from ..frames import ping_frame
-from ..publications import Delivery
+from ..messages.publications import Delivery
 from ..reasons import Refused
+from ..sockets.frames import ping_frame
 from . import centrifuge_replies as replies
 from .base import Variant, Wire
 from .centrifuge_frames import JsonFrames
 from .centrifuge_requests import Asked, command_of
 
 if TYPE_CHECKING:
-    from ..commands import Command, Join, Result
-    from ..publications import Item, Kind
+    from ..messages.commands import Command, Join, Result
+    from ..messages.publications import Item, Kind
     from ..reasons import CloseReason
     from . import centrifuge_frames as frames
 

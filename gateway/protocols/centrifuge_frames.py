@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from .. import wire_json
-from ..frames import text_frame
+from ..sockets.frames import text_frame
 
 MAX_COMMANDS = 1024
 """Commands in one frame: a frame is 64 KiB and a subscribe takes 64 bytes. Clients send one for each of their channels

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .. import wire_json
-from ..publications import DEFAULT_EVENT
+from ..engines.stream import Position
+from ..messages.publications import DEFAULT_EVENT
 from ..reasons import Refused
-from ..stream import Position
 
 if TYPE_CHECKING:
-    from ..commands import HistoryRead, Identified, Joined, PresenceRead
-    from ..presence import PresenceDiff, Present
-    from ..publications import Publication
+    from ..messages.commands import HistoryRead, Identified, Joined, PresenceRead
+    from ..messages.presence import PresenceDiff, Present
+    from ..messages.publications import Publication
 
 Shape = dict[str, object]
 

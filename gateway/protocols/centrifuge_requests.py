@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .. import wire_json
-from ..commands import (
+from ..engines.stream import Position
+from ..messages.commands import (
     Call,
     Identify,
     Invalid,
@@ -28,11 +29,10 @@ from ..commands import (
     Reply,
 )
 from ..reasons import InvalidJSON, Refused
-from ..stream import Position
 from . import centrifuge_frames as frames
 
 if TYPE_CHECKING:
-    from ..commands import Command
+    from ..messages.commands import Command
 
 _REJECT_UNRECOVERED = 2
 """Bit of a subscribe's `flag`: it wants error 112 rather than a subscription with a hole."""

@@ -14,16 +14,16 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from .. import wire_json
-from ..frames import text_frame
-from ..publications import Delivery
+from ..messages.publications import Delivery
+from ..sockets.frames import text_frame
 from .base import Variant, Wire
 from .native_answers import answer_to, frame, told_joined
 from .native_commands import ACTIONS, command_of
 from .native_events import Shape, change_of, event_of, value_of
 
 if TYPE_CHECKING:
-    from ..commands import Command, Face, Join, Joined, Reply, Result
-    from ..publications import Item, Kind
+    from ..messages.commands import Command, Face, Join, Joined, Reply, Result
+    from ..messages.publications import Item, Kind
 
 SUBPROTOCOL = "gateway.v1"
 

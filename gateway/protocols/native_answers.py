@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .. import wire_json
-from ..commands import (
+from ..engines.stream import Position
+from ..messages.commands import (
     UNPLACED,
     Done,
     Handled,
@@ -27,13 +28,12 @@ from ..commands import (
     Renewed,
     Reply,
 )
-from ..frames import text_frame
 from ..reasons import Refused
-from ..stream import Position
+from ..sockets.frames import text_frame
 from .native_events import Shape, event_of, people_of
 
 if TYPE_CHECKING:
-    from ..commands import Result
+    from ..messages.commands import Result
 
 _PUBLISHING = ("publish", "chat")
 """Actions that application code may take in place of the topic."""

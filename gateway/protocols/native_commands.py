@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from .. import wire_json
-from ..commands import (
+from ..messages.commands import (
     Call,
     Identify,
     Invalid,
@@ -19,12 +19,12 @@ from ..commands import (
     ReadPresence,
     Reply,
 )
-from ..publications import SELF
+from ..messages.publications import SELF
 from ..reasons import InvalidJSON, Refused
 from .native_frames import UNREADABLE, Frame, decode, unread
 
 if TYPE_CHECKING:
-    from ..commands import Command
+    from ..messages.commands import Command
 
 DEFAULT_HISTORY_LIMIT = 50
 """Events in an answer to `history` without a limit: a screenful and its scrollback."""

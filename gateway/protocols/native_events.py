@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from .. import wire_json
 
 if TYPE_CHECKING:
-    from ..commands import Face
-    from ..presence import Present
-    from ..publications import Kind, PresenceChange, Publication
-    from ..stream import Position
+    from ..engines.stream import Position
+    from ..messages.commands import Face
+    from ..messages.presence import Present
+    from ..messages.publications import Kind, PresenceChange, Publication
 
 Shape = dict[str, object]
 

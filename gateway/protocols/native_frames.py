@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import attrs
 import msgspec
 
-from ..lingering import MAX_SESSION
-from ..publications import DEFAULT_EVENT, MAX_KEY
-from ..stream import MAX_OFFSET, Position
+from ..engines.stream import MAX_OFFSET, Position
+from ..messages.commands import MAX_SESSION
+from ..messages.publications import DEFAULT_EVENT, MAX_KEY
 
 _ABSENT = msgspec.Raw()
 

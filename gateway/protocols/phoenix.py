@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from ..publications import Delivery
+from ..messages.publications import Delivery
 from . import phoenix_presence as presence
 from .base import Variant, Wire
 from .phoenix_answers import answer_to, ended, said_in
@@ -28,8 +28,8 @@ from .phoenix_frames import CLOSE, ERROR, JOIN, LEAVE, text
 from .phoenix_pushes import push
 
 if TYPE_CHECKING:
-    from ..commands import Command, Join, Reply, Result
-    from ..publications import Item
+    from ..messages.commands import Command, Join, Reply, Result
+    from ..messages.publications import Item
     from ..reasons import CloseReason
     from .base import Liveness
 

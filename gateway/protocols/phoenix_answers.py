@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .. import wire_json
-from ..commands import Handled, HistoryRead, Joined, Left, Pong, PresenceRead, Published
+from ..engines.stream import Position
+from ..messages.commands import Handled, HistoryRead, Joined, Left, Pong, PresenceRead, Published
 from ..reasons import Refused
-from ..stream import Position
 from . import phoenix_frames as frames
 from . import phoenix_presence as presence
 from .phoenix_frames import JOIN, Said
 from .phoenix_pushes import as_object, in_base64, payload_object, place, push, with_key
 
 if TYPE_CHECKING:
-    from ..commands import Reply, Result
-    from ..publications import Publication
-    from ..stream import Entry
+    from ..engines.stream import Entry
+    from ..messages.commands import Reply, Result
+    from ..messages.publications import Publication
 
 _EMPTY = b"{}"
 _UNMATCHED = b'{"reason":"unmatched topic"}'

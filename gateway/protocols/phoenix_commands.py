@@ -9,15 +9,14 @@ import attrs
 import msgspec
 
 from .. import wire_json
-from ..commands import Broken, Invalid, Join, Leave, Ping, Publish, ReadHistory, Reply
-from ..lingering import MAX_SESSION
+from ..engines.stream import MAX_OFFSET, Position
+from ..messages.commands import MAX_SESSION, Broken, Invalid, Join, Leave, Ping, Publish, ReadHistory, Reply
 from ..reasons import InvalidJSON, Refused
-from ..stream import MAX_OFFSET, Position
 from .phoenix_frames import JOIN, LEAVE, Message, Said, read
 from .phoenix_pushes import KEY, is_reserved
 
 if TYPE_CHECKING:
-    from ..commands import Command
+    from ..messages.commands import Command
 
 DEFAULT_HISTORY_LIMIT = 50
 """Messages in an answer to `gw:history` without a limit: a screenful and its scrollback."""

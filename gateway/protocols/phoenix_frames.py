@@ -20,10 +20,10 @@ import attrs
 import msgspec
 
 from .. import wire_json
-from ..frames import binary_frame, text_frame
+from ..sockets.frames import binary_frame, text_frame
 
 if TYPE_CHECKING:
-    from ..publications import Kind
+    from ..messages.publications import Kind
 
 Ref = str | int | None
 """What a client counts its frames and joins with; goes back as it came. Phoenix's own clients send strings."""

@@ -15,7 +15,7 @@ import msgspec
 from .. import wire_json
 
 if TYPE_CHECKING:
-    from ..presence import PresenceDiff, Present
+    from ..messages.presence import PresenceDiff, Present
 
 STATE_EVENT = "presence_state"
 DIFF_EVENT = "presence_diff"

@@ -19,8 +19,8 @@ from .. import wire_json
 from .phoenix_frames import Ref, binary_broadcast, binary_push, text
 
 if TYPE_CHECKING:
-    from ..publications import Publication
-    from ..stream import Position
+    from ..engines.stream import Position
+    from ..messages.publications import Publication
 
 KEY = "gw"
 """The one key of join parameters, replies and payloads that is the gateway's."""

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .. import wire_json
-from ..commands import Handled, Invalid, Reply
-from ..frames import binary_frame, text_frame
-from ..publications import Delivery
+from ..messages.commands import Handled, Invalid, Reply
+from ..messages.publications import Delivery
 from ..reasons import CloseReason, Refused
+from ..sockets.frames import binary_frame, text_frame
 from .base import Variant, Wire
 
 if TYPE_CHECKING:
-    from ..commands import Command, Join, Result
-    from ..publications import Item, Kind
+    from ..messages.commands import Command, Join, Result
+    from ..messages.publications import Item, Kind
 
 
 class Bare(Variant):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from ..identity import Principal
+from ..access.identity import Principal
 
 if TYPE_CHECKING:
-    from ..websocket import Handshake
+    from ..endpoints.websocket import Handshake
 
 HEADER = "Hubbub-Test-Badge"
 

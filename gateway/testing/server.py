@@ -19,11 +19,11 @@ from actors.events import ActorFailed
 from actors.testkit.movable_time import MovableClock, MovableTimeLoop
 from actors.testkit.threads import threads_at_work
 
-from ..app import Gateway
-from ..listen_settings import AdminSettings
-from ..parts import plan_tree
-from ..settings_sources import load_settings
-from ..tokens import Tokens
+from ..access.tokens import Tokens
+from ..application.app import Gateway
+from ..settings.listen import AdminSettings
+from ..settings.parts import plan_tree
+from ..settings.sources import load_settings
 from .badges import Badges
 from .client import Client
 from .conversation import Conversation
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from ..config import GatewaySettings
-    from ..identity import Principal
-    from ..websocket import Handshake
+    from ..access.identity import Principal
+    from ..endpoints.websocket import Handshake
+    from ..settings.config import GatewaySettings
 
 F = TypeVar("F")
 

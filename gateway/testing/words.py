@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from .. import wire_json
-from ..message_class import action_of, is_schema
+from ..messages.message_class import action_of, is_schema
+from ..messages.schemas import Messages, head_of, schema_of
 from ..reasons import APP_CODES, REASONS, InvalidJSON, Refused
-from ..schemas import Messages, head_of, schema_of
 
 T = TypeVar("T")
 

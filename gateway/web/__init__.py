@@ -1,0 +1,1 @@
+"""HTTP and sockets by aiohttp: listeners, the upgrade, the admin pages, the process."""

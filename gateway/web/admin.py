@@ -24,7 +24,7 @@ from aiohttp import web
 
 from actors import Actor, ActorDeadError, AskTimeout, handles
 
-from ..readiness import closed_doors, missing_parts
+from ..telemetry.readiness import closed_doors, missing_parts
 from .origin import is_local_name
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from actors import ActorInfo, TreeNode
     from actors.tree import By
 
-    from ..app import Gateway
+    from ..application.app import Gateway
     from ..node import Node
-    from ..telemetry import Telemetry
+    from ..telemetry.telemetry import Telemetry
 
 PATIENCE = 2.0
 """Seconds an actor may take to answer a health check: a healthy loop needs milliseconds, probes wait 5 s or more."""

@@ -9,8 +9,8 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from ..app import Gateway
-    from ..config import GatewaySettings
+    from ..application.app import Gateway
+    from ..settings.config import GatewaySettings
 
 
 def route_table() -> web.RouteTableDef:

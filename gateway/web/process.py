@@ -12,16 +12,16 @@ import structlog
 
 from actors import SystemFailed
 
-from .. import open_files
+from ..limits import open_files
 from .collector import Collector
 from .guard import Guard
-from .listener import CannotListen
+from .listening.listener import CannotListen
+from .listening.tls import CannotUseCertificate
 from .signals import Signals
-from .tls import CannotUseCertificate
 
 if TYPE_CHECKING:
-    from ..app import Gateway
-    from ..config import GatewaySettings
+    from ..application.app import Gateway
+    from ..settings.config import GatewaySettings
 
 
 LEFT_WITHIN = 1.0

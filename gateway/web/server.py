@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from ..authenticators import credential_of
+from ..access.authenticators import credential_of
+from ..access.identity import ANONYMOUS
+from ..connections.identification import may_open
+from ..endpoints.tickets import Ticket, Verdict
+from ..endpoints.websocket import Address
+from ..endpoints.websocket import Handshake as Asked
 from ..events import (
     CertificateOutOfDate,
     ConnectionClosed,
@@ -24,38 +29,33 @@ from ..events import (
     ProxyNotTrusted,
     TopicsLeftOpen,
 )
-from ..identification import may_open
-from ..identity import ANONYMOUS
-from ..open_topics import MAX_NAMED, open_patterns
+from ..limits.shared_buckets import key_of
 from ..protocols.raw import RawWire
 from ..reasons import InvalidToken, Refused
-from ..settings_sources import is_loopback
-from ..shared_buckets import key_of
-from ..sockets import SocketLimits
-from ..telemetry import Telemetry
-from ..tickets import Ticket, Verdict
-from ..websocket import Address
-from ..websocket import Handshake as Asked
-from .addresses import TrustedProxies, UndeclaredProxies, client_address, client_scheme
+from ..settings.open_topics import MAX_NAMED, open_patterns
+from ..settings.sources import is_loopback
+from ..sockets.socket import SocketLimits
+from ..telemetry.telemetry import Telemetry
 from .admin import admin_app
-from .api import Api
+from .api.api import Api
 from .headers import Headers
 from .http import EverythingElse
-from .listener import Listener
+from .listening.addresses import TrustedProxies, UndeclaredProxies, client_address, client_scheme
+from .listening.listener import Listener
+from .listening.server_log import ServerLog
+from .listening.tls import out_of_date, server_context
+from .listening.unix_socket import UnixSocket
 from .origin import is_local_name, is_same_origin
-from .server_log import ServerLog
-from .tls import out_of_date, server_context
-from .unix_socket import UnixSocket
-from .upgrade import Handshake, Upgrader, listed
-from .wires import NotSpoken, Spoken, wire_of
+from .upgraded.upgrade import Handshake, Upgrader, listed
+from .upgraded.wires import NotSpoken, Spoken, wire_of
 
 if TYPE_CHECKING:
     from pathlib import Path
     from ssl import SSLContext
 
-    from ..app import Gateway
+    from ..application.app import Gateway
+    from ..application.routes import Route
     from ..node import Node
-    from ..routes import Route
 
 DECIDE_WITHIN = 10.0
 """Seconds app code may take to answer an upgrade; browsers give up after 20 or more."""

@@ -11,7 +11,7 @@ import pytest
 
 from actors import Actor, ActorDeadError, ActorSystem, AskedSelf, AskTimeout, ChildSpec, WouldBlockLoop
 from actors.clock import VirtualClock
-from actors.pykka_names import ActorStop, Envelope
+from actors.pykka.names import ActorStop, Envelope
 from actors.testkit import TestProbe
 
 

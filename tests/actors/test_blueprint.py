@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.blueprint import PlannedSupervisor
-from actors.mailbox import Mailbox
+from actors.mail.mailbox import Mailbox
+from actors.plan.blueprint import PlannedSupervisor
 from actors.supervision import ChildSpec, SupervisorSpec
 from tests.support.configured import WORKER
 from tests.support.planned import A, B, actor, letters, planned, supervisor

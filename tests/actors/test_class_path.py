@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.blueprint import plan
-from actors.class_path import import_actor
+from actors.plan.blueprint import plan
+from actors.plan.class_path import import_actor
 from tests.support.planned import FED, actor, letters, planned, read
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.config import (
+from actors.config.config import (
     ConfigError,
     Shapes,
     between,
@@ -26,8 +26,8 @@ from actors.config import (
     shown,
     to_toml,
 )
-from actors.converter import MAX_FILE_BYTES, load_toml, strict_converter
-from actors.units import Duration, Size, duration, format_duration, format_size, size
+from actors.config.converter import MAX_FILE_BYTES, load_toml, strict_converter
+from actors.config.units import Duration, Size, duration, format_duration, format_size, size
 
 
 class Colour(enum.Enum):

@@ -9,16 +9,16 @@ import pytest
 
 from actors import AskTimeout, MailboxFull
 from actors.clock import VirtualClock
-from actors.config import leaves
+from actors.config.config import leaves
 from actors.events import DeadLetter, HandlerStuck, MailboxOverflowed
-from actors.settings import SHAPES, ActorSettings, ActorsSettings, MailboxSettings, SupervisorSettings
+from actors.plan.settings import SHAPES, ActorSettings, ActorsSettings, MailboxSettings, SupervisorSettings
 from tests.actors import test_configured_supervisors
 from tests.support.configured import WORKER, checked, checks, configured, fill
 
 pytestmark = pytest.mark.actors
 
 ELSEWHERE = {"supervisor.*.passivate_after"}
-"""Refused by the runtime, which has nothing to passivate; `tests/gateway/test_configured_tree.py` has its test."""
+"""Refused by the runtime, which has nothing to passivate; `test_configured_tree` of the gateway has its test."""
 
 
 def test_every_key_has_a_behaviour_test() -> None:

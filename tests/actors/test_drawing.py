@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.drawing import tree_lines, worst_lines
+from actors.plan.drawing import tree_lines, worst_lines
 from tests.support.configured import WORKER
 from tests.support.planned import A, B, planned
 

@@ -9,7 +9,7 @@ import pytest
 
 from actors import Actor, ActorSystem, Mailbox
 from actors.events import ActorStopped, DeadLetter, MailboxOverflowed
-from actors.mailbox import Overflow
+from actors.mail.mailbox import Overflow
 
 
 class Other(Actor):

@@ -9,7 +9,7 @@ import pytest
 from actors import ActorSystem, SystemFailed
 from actors.clock import VirtualClock
 from actors.events import ActorFailed
-from actors.exhaustion import Exhaustion, exhaustion
+from actors.plan.exhaustion import Exhaustion, exhaustion
 from actors.supervision import Backoff, SupervisorSpec
 from tests.support.planned import FAILING, planned
 

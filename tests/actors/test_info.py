@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from actors import Actor, ActorRef, ActorSystem, ChildSpec, DynamicSupervisor, NotCharged, SupervisorSpec, handles
-from actors.environment import MAX_CLASSES, OTHERS, Ledger
+from actors.cell.environment import MAX_CLASSES, OTHERS, Ledger
 from actors.errors import MAX_SHORT, in_short
 
 

@@ -15,7 +15,7 @@ from actors.clock import VirtualClock
 from actors.testkit import TestProbe
 
 if TYPE_CHECKING:
-    from actors.dispatcher import InPlace
+    from actors.turns.dispatcher import InPlace
 
 VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="unset")
 

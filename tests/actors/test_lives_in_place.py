@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from actors import Actor, ActorRef, ActorSystem, ChildSpec, Terminated, handles
-from actors.departure import stop_in_place
-from actors.grace import abandon
+from actors.life.departure import stop_in_place
+from actors.life.grace import abandon
 
 VOICE: ContextVar[str] = ContextVar("VOICE", default="nobody's")
 TEMPORARY = ChildSpec(restart="temporary")

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from actors import Actor, ActorSystem, HighWater, Mailbox, MailboxFull
-from actors.mailbox import Overflow
+from actors.mail.mailbox import Overflow
 from actors.testkit import assert_conservation
 
 

@@ -206,7 +206,7 @@ async def test_an_abandoned_actor_leaves_no_pipe_behind(system: ActorSystem) -> 
 
 async def test_pipes_are_bounded(system: ActorSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     """One too many is refused with a letter, and its coroutine closed, so that Python does not complain."""
-    monkeypatch.setattr("actors.piping.MAX_PIPES", 2)
+    monkeypatch.setattr("actors.cell.piping.MAX_PIPES", 2)
     ref = system.spawn(Piping, [])
 
     def leak(self: Actor) -> None:

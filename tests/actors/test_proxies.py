@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors import Actor, ActorSystem, traversable
-from actors.pykka_views import Proxy
+from actors.pykka.views import Proxy
 
 
 class Playback:

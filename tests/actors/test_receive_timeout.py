@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors import Actor, ActorSystem, ReceiveTimeout, handles, tell_many
-from actors.messages import Terminated
+from actors.mail.messages import Terminated
 
 
 class Listener(Actor):

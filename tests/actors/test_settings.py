@@ -7,9 +7,10 @@ from pathlib import Path
 import attrs
 import pytest
 
-from actors.config import ConfigError, field_docstrings, leaves
-from actors.mailbox import Mailbox
-from actors.settings import (
+from actors.config.config import ConfigError, field_docstrings, leaves
+from actors.config.units import Duration
+from actors.mail.mailbox import Mailbox
+from actors.plan.settings import (
     ROOT_SETTINGS,
     SHAPES,
     ActorSettings,
@@ -20,7 +21,6 @@ from actors.settings import (
     load_runtime,
 )
 from actors.supervision import Backoff
-from actors.units import Duration
 
 EXAMPLE = """
 [actors]

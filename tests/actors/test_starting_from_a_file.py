@@ -9,7 +9,7 @@ import pytest
 
 from actors import ActorDeadError, ActorSystem, Child, SystemFailed
 from actors.clock import VirtualClock
-from actors.config import ConfigError
+from actors.config.config import ConfigError
 from actors.supervision import ChildSpec
 from tests.support.configured import Worker
 from tests.support.planned import FAILING, A, B, planned

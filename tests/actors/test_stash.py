@@ -164,7 +164,7 @@ async def test_except_exception_does_not_stop_it(system: ActorSystem) -> None:
 @pytest.mark.allow_dead_letters("shutdown")
 async def test_it_is_bounded(system: ActorSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more than the limit fails the actor with a letter; its stash survives that, as any restart."""
-    monkeypatch.setattr("actors.stash.STASH_LIMIT", 3)
+    monkeypatch.setattr("actors.mail.stash.STASH_LIMIT", 3)
     ref = system.spawn(Gate, [])
     for number in range(3):
         ref.tell(number)

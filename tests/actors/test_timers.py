@@ -98,7 +98,7 @@ async def test_timers_end_with_their_actor(system: ActorSystem, timed: tuple[Any
 async def test_timers_are_bounded(timed: tuple[Any, TestProbe], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys that are made up anew each time are a leak, and refused."""
     ref, _ = timed
-    monkeypatch.setattr("actors.timers.MAX_TIMERS", 3)
+    monkeypatch.setattr("actors.cell.timers.MAX_TIMERS", 3)
 
     def leak(self: Actor) -> None:
         for key in range(4):

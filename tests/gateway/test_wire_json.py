@@ -8,15 +8,15 @@ import attrs
 import pytest
 
 from gateway import wire_json
-from gateway.endpoint import WebSocketEndpoint
-from gateway.publications import encode_payload
-from gateway.schemas import encode
+from gateway.endpoints.endpoint import WebSocketEndpoint
+from gateway.messages.publications import encode_payload
+from gateway.messages.schemas import encode
 from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.peer import settle, start_node
 
 if TYPE_CHECKING:
     from actors import ActorSystem
-    from gateway.websocket import WebSocket
+    from gateway.endpoints.websocket import WebSocket
 
 PLAIN = "send text, a number, a list, a dict or a message"
 

@@ -11,10 +11,10 @@ import attrs
 import pytest
 
 from gateway import Gateway
-from gateway.config import GatewaySettings
-from gateway.listen_settings import AdminSettings
-from gateway.settings_sources import load_settings
-from gateway.web.demo import create_demo_app
+from gateway.demo import create_demo_app
+from gateway.settings.config import GatewaySettings
+from gateway.settings.listen import AdminSettings
+from gateway.settings.sources import load_settings
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actors import SystemFailed
 from gateway import Gateway
-from gateway.settings_sources import load_settings
+from gateway.settings.sources import load_settings
 from tests.support.client import connect, settings, when
 from tests.support.process import free_ports
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.events import ConnectionRefused
-from gateway.publications import MAX_KEY
-from gateway.web import api, listener
+from gateway.messages.publications import MAX_KEY
+from gateway.web.api import api
+from gateway.web.listening import listener
 from tests.support.client import connect, settings
 from tests.support.raw_client import PATIENCE, upgrade
 

@@ -16,8 +16,8 @@ import pytest
 from examples import centrifuge_js_client, phoenix_js_client
 from examples.centrifuge_js_client.app import MAX_NAME, MAX_TEXT, TOPIC
 from gateway import Gateway
-from gateway.config import GatewaySettings
-from gateway.settings_sources import load_settings
+from gateway.settings.config import GatewaySettings
+from gateway.settings.sources import load_settings
 from tests.support.browser import Browser, find_chromium
 from tests.support.client import Client, connect
 from tests.support.raw_client import PATIENCE

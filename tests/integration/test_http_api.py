@@ -14,8 +14,8 @@ import jwt
 import pytest
 
 from gateway import Gateway
-from gateway.config import GatewaySettings
 from gateway.events import ApiRefused
+from gateway.settings.config import GatewaySettings
 from tests.support.client import connect, settings, when
 from tests.support.endpoints import echo
 from tests.support.raw_client import PATIENCE

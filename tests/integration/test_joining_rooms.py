@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.config import ConfigError
+from actors.config.config import ConfigError
 from gateway import Gateway, Member, Refused, Room, WebSocketEndpoint, on
 from gateway.events import ConnectionClosed, RoomJoined
 from tests.support.client import Box, connect, out_of, settings, when

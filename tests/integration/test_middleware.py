@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from gateway import Gateway, Refused, WebSocket, WebSocketEndpoint
+from gateway.application.router import WebSocketRouter
+from gateway.endpoints.middleware import Authenticate, LimitRate
 from gateway.events import ConnectionClosed
-from gateway.middleware import Authenticate, LimitRate
-from gateway.router import WebSocketRouter
 from tests.support.client import Box, connect, out_of, refused, settings, when
 from tests.support.endpoints import by_name, echo
 from tests.support.seeds import read as read_json

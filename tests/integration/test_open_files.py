@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 
 from gateway import Gateway
-from gateway.config import GatewaySettings
-from gateway.listen_settings import ListenSettings
+from gateway.settings.config import GatewaySettings
+from gateway.settings.listen import ListenSettings
 from tests.support.process import ROOT, Process, free_ports, serving
 
 pytestmark = pytest.mark.slow  # each starts processes of its own

@@ -13,7 +13,7 @@ import jwt
 import pytest
 
 from gateway import Gateway, History, Refused, Room, on
-from gateway.web.demo import create_demo_app
+from gateway.demo import create_demo_app
 from tests.support.browser import Browser, find_chromium
 from tests.support.client import connect, settings
 from tests.support.tab import Tab

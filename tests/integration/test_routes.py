@@ -9,9 +9,9 @@ import jwt
 from aiohttp import ClientSession, web
 
 from gateway import Gateway, WebSocket, WebSocketEndpoint
+from gateway.access.permissions import IsAuthenticated
+from gateway.application.router import WebSocketRouter
 from gateway.events import ConnectionClosed
-from gateway.permissions import IsAuthenticated
-from gateway.router import WebSocketRouter
 from tests.support.client import connect, refused, settings, when
 from tests.support.endpoints import by_name, echo
 from tests.support.seeds import read as read_json

@@ -10,7 +10,7 @@ import pytest
 
 from gateway import Gateway, History, WebSocket
 from gateway.events import ConnectionClosed, ConsumerSlowed, PublicationDropped
-from gateway.frames import text_frame
+from gateway.sockets.frames import text_frame
 from tests.support.client import Box, connect, out_of, settings, when
 from tests.support.listening import PIECE, listening
 from tests.support.raw_client import PATIENCE, RawClient, close, frame

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from gateway.frames import binary_frame, ping_frame, text_frame
-from gateway.sockets import SocketLimits
+from gateway.sockets.frames import binary_frame, ping_frame, text_frame
+from gateway.sockets.socket import SocketLimits
 from tests.support.raw_client import PATIENCE, PING, TEXT, Frame, close, frame
 from tests.support.raw_server import Server, Wire
 from tests.support.taken_over import SMALLEST_FRAME, every_wire, plain_wires

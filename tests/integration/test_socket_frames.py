@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from gateway.frames import binary_frame, ping_frame, text_frame
-from gateway.sockets import SocketLimits
-from gateway.web.takeover import PING_BURST
+from gateway.sockets.frames import binary_frame, ping_frame, text_frame
+from gateway.sockets.socket import SocketLimits
+from gateway.web.upgraded.takeover import PING_BURST
 from tests.support.raw_client import BINARY, CLOSE, PING, PONG, TEXT, Frame, close, frame
 from tests.support.raw_server import Server, Wire
 from tests.support.taken_over import every_wire

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.sockets import Socket
+from gateway.sockets.socket import Socket
 from tests.support.raw_client import BINARY, PONG, TEXT, RawClient, frame
 from tests.support.raw_server import Recorder, Server, Wire
 from tests.support.taken_over import every_wire

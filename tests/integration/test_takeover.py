@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from gateway.web.socket_factory import TCP_NOTSENT_LOWAT
+from gateway.web.upgraded.socket_factory import TCP_NOTSENT_LOWAT
 from tests.support.raw_client import frame, upgrade
 from tests.support.raw_server import Server, Wire, when
 from tests.support.taken_over import every_wire, plain_wires, turns

@@ -12,10 +12,10 @@ import pytest
 from examples.ticker import create_app
 from examples.ticker.desk import MAX_CRASHES, Pace
 from gateway import Gateway, History, Room
-from gateway.config import GatewaySettings
 from gateway.reasons import TopicKindError
-from gateway.settings_sources import load_settings
-from gateway.topic_settings import TopicSettings
+from gateway.settings.config import GatewaySettings
+from gateway.settings.sources import load_settings
+from gateway.settings.topic import TopicSettings
 from tests.support.browser import Browser, find_chromium
 from tests.support.client import Client, connect
 from tests.support.tab import Tab

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import Gateway, WebSocket
 from gateway.events import ConnectionClosed
-from gateway.listen_settings import TlsSettings
-from gateway.settings_sources import load_settings
-from gateway.web.tls import CannotUseCertificate, out_of_date, server_context
+from gateway.settings.listen import TlsSettings
+from gateway.settings.sources import load_settings
+from gateway.web.listening.tls import CannotUseCertificate, out_of_date, server_context
 from tests.support.client import connect, refused, when
 from tests.support.command import invoke
 from tests.support.process import serving

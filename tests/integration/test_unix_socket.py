@@ -13,8 +13,8 @@ import pytest
 from websockets.asyncio.client import unix_connect
 
 from gateway.events import ConnectionClosed, ConnectionOpened
-from gateway.settings_sources import load_settings
-from gateway.web.listener import CannotListen
+from gateway.settings.sources import load_settings
+from gateway.web.listening.listener import CannotListen
 from tests.support.client import Client, when
 from tests.support.raw_client import PATIENCE
 

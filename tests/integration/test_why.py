@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 from click.testing import CliRunner, Result
 
+from gateway.access.identity import Principal
 from gateway.events import ConnectionClosed
-from gateway.identity import Principal
 from hubbub import command as commands
 from tests.support.client import connect, settings, when
 

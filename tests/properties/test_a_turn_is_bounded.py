@@ -8,12 +8,12 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.deliver import Deliver
-from gateway.frames import text_frame
-from gateway.limits import Limits
-from gateway.outbox import Entry
-from gateway.outlet import Outlet
-from gateway.publications import Delivery, Publication
+from gateway.limits.limits import Limits
+from gateway.messages.publications import Delivery, Publication
+from gateway.sockets.deliver import Deliver
+from gateway.sockets.frames import text_frame
+from gateway.sockets.outbox import Entry
+from gateway.sockets.outlet import Outlet
 from tests.support.fake_socket import FakeSocket
 
 KERNEL = 2_000

@@ -13,7 +13,7 @@ from actors import Actor, ActorSystem, ChildSpec, Mailbox, SupervisorSpec
 from actors.clock import VirtualClock
 from actors.errors import ActorDeadError, MailboxFull
 from actors.events import ActorStopped
-from actors.mailbox import Overflow
+from actors.mail.mailbox import Overflow
 from actors.testkit import assert_conservation, run
 from tests.support.laws import examples
 

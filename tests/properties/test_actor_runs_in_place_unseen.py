@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem, DispatcherSettings, SupervisorSpec, handles, tell_many
 from actors.clock import VirtualClock
-from actors.dispatcher import InPlace
 from actors.events import ActorFailed
 from actors.supervision import Backoff
 from actors.testkit import assert_conservation, run
+from actors.turns.dispatcher import InPlace
 from tests.support.laws import examples
 
 

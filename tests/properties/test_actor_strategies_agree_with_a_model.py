@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem, Backoff, Child, ChildSpec, Supervisor, SupervisorSpec
 from actors.clock import VirtualClock
-from actors.dispatcher import InPlace
 from actors.events import ActorStopped
 from actors.testkit import assert_conservation, run
+from actors.turns.dispatcher import InPlace
 from tests.support.laws import examples
 
 PERIOD = 10.0

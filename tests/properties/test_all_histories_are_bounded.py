@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gateway.engines.base import Call
 from gateway.engines.memory import MemoryEngine
+from gateway.engines.stream import History, Page, Position
 from gateway.ids import Ids
-from gateway.publications import Publication
-from gateway.stream import History, Page, Position
+from gateway.messages.publications import Publication
 
 MOST = 5_000
 """Bytes in all, of which a topic may keep a fifth."""

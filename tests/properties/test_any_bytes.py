@@ -13,17 +13,17 @@ from actors import ActorSystem
 from actors.clock import VirtualClock
 from actors.events import ActorFailed, DeadLetter
 from actors.testkit import assert_conservation, run
-from gateway.behaviour import Room, on
-from gateway.commands import Call, Identify, Invalid, Nothing, Ping
+from gateway.messages.commands import Call, Identify, Invalid, Nothing, Ping
 from gateway.protocols.native import NativeWire
 from gateway.reasons import CLOSE_REASONS, Refused
+from gateway.topics.behaviour import Room, on
 from tests.support.fake_socket import FakeSocket
 from tests.support.laws import examples
 from tests.support.numbers import NUMBERS
 from tests.support.peer import Peer, settle, start_node
 
 if TYPE_CHECKING:
-    from gateway.member import Member
+    from gateway.topics.member import Member
 
 ACTIONS = (
     *("join_room", "leave_room", "subscribe", "unsubscribe", "publish", "chat", "history", "presence"),

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.commands import (
+from gateway.access.identity import ANONYMOUS
+from gateway.engines.stream import Entry, Position
+from gateway.messages.commands import (
     Broken,
     Call,
     Command,
@@ -35,11 +37,9 @@ from gateway.commands import (
     Reply,
     Result,
 )
-from gateway.identity import ANONYMOUS
+from gateway.messages.publications import Delivery, Publication
 from gateway.protocols.centrifuge import CentrifugeWire
-from gateway.publications import Delivery, Publication
 from gateway.reasons import Refused
-from gateway.stream import Entry, Position
 from tests.support.fake_socket import FakeSocket
 from tests.support.numbers import NUMBERS
 

@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.commands import Broken, Handled, Invalid, Join, Joined, Publish
+from gateway.engines.stream import Entry, Position
+from gateway.messages.commands import Broken, Handled, Invalid, Join, Joined, Publish
+from gateway.messages.publications import Delivery, Publication, Sender, encode_payload
 from gateway.protocols.phoenix import PhoenixWire
-from gateway.publications import Delivery, Publication, Sender, encode_payload
 from gateway.reasons import Refused
-from gateway.stream import Entry, Position
 from tests.support import phoenix_js
 from tests.support.fake_socket import FakeSocket
 from tests.support.numbers import NUMBERS

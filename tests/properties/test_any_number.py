@@ -13,11 +13,11 @@ from actors import ActorSystem
 from actors.clock import VirtualClock
 from actors.events import ActorFailed
 from actors.testkit import assert_conservation, run
-from gateway.identity import Principal
+from gateway.access.identity import Principal
 from gateway.protocols.centrifuge import CentrifugeWire
 from gateway.protocols.phoenix import PhoenixWire
 from gateway.reasons import InvalidJSON, Refused
-from gateway.web.api_methods import Methods
+from gateway.web.api.methods import Methods
 from tests.support.laws import examples
 from tests.support.numbers import WRITTEN
 from tests.support.peer import Peer, passes, settle, start_node

@@ -18,11 +18,11 @@ from actors import ActorSystem
 from actors.clock import VirtualClock
 from actors.testkit import run
 from gateway import WebSocketEndpoint
-from gateway.behaviour import Room, on
+from gateway.endpoints.hooks import Hook, Hooks
+from gateway.endpoints.passage import Passage
 from gateway.events import RoomJoined, RoomLeft
-from gateway.hooks import Hook, Hooks
-from gateway.passage import Passage
 from gateway.protocols.centrifuge import CentrifugeWire
+from gateway.topics.behaviour import Room, on
 from tests.support.endpoint_peer import endpoint_peer
 from tests.support.fake_socket import FakeSocket
 from tests.support.issuer import token, with_auth
@@ -32,8 +32,8 @@ from tests.support.peer import Peer, facts_of, passes, settle, start_node
 
 if TYPE_CHECKING:
     from gateway import WebSocket
-    from gateway.member import Member
     from gateway.node import Node
+    from gateway.topics.member import Member
 
 TOPICS = ("room", "kept")
 LONG = 60.0

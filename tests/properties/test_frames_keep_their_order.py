@@ -10,12 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from actors import ActorSystem
-from actors.dispatcher import InPlace
 from actors.testkit import run
+from actors.turns.dispatcher import InPlace
 from gateway import WebSocket, WebSocketEndpoint
-from gateway.app import StartsSession
-from gateway.connection_messages import Close, ForgetPermissions
-from gateway.passage import OPEN
+from gateway.application.app import StartsSession
+from gateway.endpoints.passage import OPEN
+from gateway.messages.connection_messages import Close, ForgetPermissions
 from gateway.protocols.raw import RawWire
 from tests.support.laws import examples
 from tests.support.peer import Peer, passes, settings, settle, start_node

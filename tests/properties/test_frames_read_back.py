@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from websockets.frames import Close, Frame, Opcode
 from websockets.streams import StreamReader
 
-from gateway.frames import binary_frame, close_frame, ping_frame, pong_frame, text_frame
+from gateway.sockets.frames import binary_frame, close_frame, ping_frame, pong_frame, text_frame
 
 sizes = st.one_of(st.sampled_from([0, 1, 125, 126, 127, 65535, 65536, 65537]), st.integers(0, 70_000))
 kinds = st.sampled_from([(text_frame, Opcode.TEXT), (binary_frame, Opcode.BINARY)])

@@ -9,7 +9,7 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.log_output import LogOutput
+from gateway.telemetry.log_output import LogOutput
 from tests.support.laws import examples
 
 READ = 0

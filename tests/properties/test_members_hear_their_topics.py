@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from actors import ActorSystem
 from actors.clock import VirtualClock
 from actors.testkit import run
-from gateway.behaviour import Room
-from gateway.identity import ANONYMOUS, Principal
+from gateway.access.identity import ANONYMOUS, Principal
 from gateway.protocols.centrifuge import CentrifugeWire
 from gateway.protocols.phoenix import PhoenixWire
 from gateway.reasons import Refused
+from gateway.topics.behaviour import Room
 from tests.support.back_end import Asking
 from tests.support.issuer import token, with_auth
 from tests.support.late_engine import LateEngine
@@ -25,9 +25,9 @@ from tests.support.laws import examples
 from tests.support.peer import KEPT, Peer, passes, settle, start_node
 
 if TYPE_CHECKING:
-    from gateway.member import Member
     from gateway.node import Node
     from gateway.protocols.base import Wire
+    from gateway.topics.member import Member
 
 ADA = Principal("ada")
 TOPICS = ("kept", "room")

@@ -6,7 +6,7 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.stream import History, Page, Position, Stream
+from gateway.engines.stream import History, Page, Position, Stream
 
 
 @attrs.frozen

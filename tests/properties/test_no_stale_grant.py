@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.clearance import Clearance, Question, Unanswered
-from gateway.commands import Publish, ReadHistory, Reply
-from gateway.connection_messages import Permitted
+from gateway.connections.clearance import Clearance, Question, Unanswered
+from gateway.messages.commands import Publish, ReadHistory, Reply
+from gateway.messages.connection_messages import Permitted
 from gateway.reasons import Refused
 from tests.support.laws import examples
 

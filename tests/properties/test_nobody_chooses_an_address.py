@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.web.addresses import TrustedProxies, client_address, read_address
+from gateway.web.listening.addresses import TrustedProxies, client_address, read_address
 
 PROXIES = TrustedProxies(["10.0.0.0/8", "fd00::/8", "unix"])
 

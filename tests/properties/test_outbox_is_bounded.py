@@ -9,7 +9,7 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.outbox import Entry, Outbox, SlowPolicy
+from gateway.sockets.outbox import Entry, Outbox, SlowPolicy
 from tests.support.laws import examples
 
 MAX_AGE = 10.0

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.presence import Presence, PresenceDiff, Present, merge
+from gateway.messages.presence import Presence, PresenceDiff, Present, merge
 from gateway.protocols import phoenix_presence
 from tests.support import phoenix_js
 

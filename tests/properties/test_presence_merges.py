@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.presence import Presence, PresenceDiff, Present, merge
+from gateway.messages.presence import Presence, PresenceDiff, Present, merge
 
 acts = st.tuples(
     st.sampled_from(["join", "leave", "late leave", "update", "join again"]),

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from actors import ActorSystem
 from actors.clock import VirtualClock
-from actors.dispatcher import InPlace
 from actors.events import ActorFailed
 from actors.testkit import run
+from actors.turns.dispatcher import InPlace
 from gateway.engines.memory import MemoryEngine
 from tests.support.late_engine import LateEngine
 from tests.support.laws import examples

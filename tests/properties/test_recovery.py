@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from actors import ActorSystem
 from actors.clock import VirtualClock
-from actors.dispatcher import InPlace
 from actors.events import ActorFailed
 from actors.testkit import assert_conservation, run
-from gateway.behaviour import Room, on
+from actors.turns.dispatcher import InPlace
+from gateway.access.identity import Principal
 from gateway.engines.memory import MemoryEngine
+from gateway.engines.stream import History, Position
 from gateway.events import HistoryRecovered
-from gateway.identity import Principal
-from gateway.stream import History, Position
+from gateway.topics.behaviour import Room, on
 from tests.support.late_engine import LateEngine
 from tests.support.laws import examples
 from tests.support.peer import PLAIN, Peer, changed, passes, start_node
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.engines.base import Call, Engine
-    from gateway.member import Member
+    from gateway.messages.publications import Publication
     from gateway.node import Node
-    from gateway.publications import Publication
+    from gateway.topics.member import Member
 
 NAMES = ("ada", "bob", "eve")
 TTL = 300.0

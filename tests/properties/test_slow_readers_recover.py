@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from actors import ActorSystem
 from actors.clock import VirtualClock
 from actors.testkit import assert_conservation, run
-from gateway.behaviour import Room, on
+from gateway.access.identity import Principal
 from gateway.engines.memory import MemoryEngine
+from gateway.engines.stream import History, Position
 from gateway.events import PublicationDropped
-from gateway.identity import Principal
-from gateway.stream import History, Position
+from gateway.topics.behaviour import Room, on
 from tests.support.fake_socket import FakeSocket
 from tests.support.laws import examples
 from tests.support.peer import PLAIN, Peer, changed, passes, settings, start_node
 
 if TYPE_CHECKING:
     from gateway.engines.base import Call
-    from gateway.member import Member
+    from gateway.messages.publications import Publication
     from gateway.node import Node
-    from gateway.publications import Publication
+    from gateway.topics.member import Member
 
 NAMES = ("ada", "bob")
 SIZE = 6

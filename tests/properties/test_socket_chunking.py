@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sockets import Socket, SocketLimits
-from gateway.web.fair_share import SHARE
-from gateway.web.socket_factory import SocketFactory
-from gateway.web.takeover import TakenSocket
+from gateway.sockets.socket import Socket, SocketLimits
+from gateway.web.upgraded.fair_share import SHARE
+from gateway.web.upgraded.socket_factory import SocketFactory
+from gateway.web.upgraded.takeover import TakenSocket
 from tests.support.laws import examples
 from tests.support.pipe import Loop, Pipe
 from tests.support.raw_client import BINARY, CLOSE, PING, PONG, TEXT, close, frame

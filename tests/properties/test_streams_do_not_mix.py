@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sockets import Socket, SocketLimits
-from gateway.web.socket_factory import SocketFactory
+from gateway.sockets.socket import Socket, SocketLimits
+from gateway.web.upgraded.socket_factory import SocketFactory
 from tests.properties.test_socket_chunking import (
     MAX_MESSAGE,
     Ear,

@@ -8,11 +8,11 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.deliver import Deliver
-from gateway.frames import text_frame
-from gateway.limits import Limits
-from gateway.outlet import Outlet
-from gateway.publications import Delivery, Publication
+from gateway.limits.limits import Limits
+from gateway.messages.publications import Delivery, Publication
+from gateway.sockets.deliver import Deliver
+from gateway.sockets.frames import text_frame
+from gateway.sockets.outlet import Outlet
 from tests.support.fake_socket import FakeSocket
 
 SHOUT = Delivery(Publication("topic", b"{}", 0.0, "json", "shout", None, frozenset()), None)

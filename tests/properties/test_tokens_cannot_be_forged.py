@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gateway.authenticators import credential_of, is_credential
-from gateway.identity import Principal, TopicGrant
+from gateway.access.authenticators import credential_of, is_credential
+from gateway.access.identity import Principal, TopicGrant
+from gateway.access.tokens import Tokens
 from gateway.reasons import InvalidToken, Refused
-from gateway.tokens import Tokens
 from tests.support.signed import SECRET, base64url, sealed, signed
 
 NOW = 1_800_000_000.0

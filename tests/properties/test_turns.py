@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from actors import Actor, ActorSystem, handles
 from actors.clock import VirtualClock
-from actors.dispatcher import InPlace
 from actors.testkit import run
-from gateway.behaviour import Room, on
-from gateway.commands import Handled, Join, Leave, Publish, Published, ReadHistory, ReadPresence, Reply
-from gateway.deliver import Deliver
-from gateway.identity import Principal
+from actors.turns.dispatcher import InPlace
+from gateway.access.identity import Principal
+from gateway.engines.stream import History, Position
+from gateway.messages.commands import Handled, Join, Leave, Publish, Published, ReadHistory, ReadPresence, Reply
+from gateway.messages.topic_messages import Answer, Depart, Origin, Removed, Submit
 from gateway.protocols.native import NativeWire
 from gateway.reasons import Refused
-from gateway.stream import History, Position
-from gateway.topic_messages import Answer, Depart, Origin, Removed, Submit
+from gateway.sockets.deliver import Deliver
+from gateway.topics.behaviour import Room, on
 from tests.support.fake_socket import FakeSocket
 from tests.support.joins import a_join
 from tests.support.laws import examples
@@ -29,9 +29,9 @@ from tests.support.peer import KEPT, changed, settle, start_node
 from tests.support.peer import settings as settings_of
 
 if TYPE_CHECKING:
-    from gateway.commands import TopicCommand
-    from gateway.member import Member
+    from gateway.messages.commands import TopicCommand
     from gateway.node import Node
+    from gateway.topics.member import Member
 
 WIRE = NativeWire(says_hello=False)
 NAMES = ("ada", "bob", "eve")

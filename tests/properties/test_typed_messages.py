@@ -17,15 +17,15 @@ from actors.clock import VirtualClock
 from actors.events import ActorFailed, DeadLetter
 from actors.testkit import assert_conservation, run
 from gateway import wire_json
-from gateway.behaviour import Room, on
-from gateway.endpoint import WebSocketEndpoint
-from gateway.endpoint_session import EndpointSession
-from gateway.member import Member
-from gateway.message_class import message
+from gateway.endpoints.endpoint import WebSocketEndpoint
+from gateway.endpoints.endpoint_session import EndpointSession
+from gateway.endpoints.websocket import WebSocket
+from gateway.messages.message_class import message
+from gateway.messages.schemas import Messages, encode
 from gateway.protocols.raw import RawWire
 from gateway.reasons import Refused
-from gateway.schemas import Messages, encode
-from gateway.websocket import WebSocket
+from gateway.topics.behaviour import Room, on
+from gateway.topics.member import Member
 from tests.support.laws import examples
 from tests.support.peer import Peer, settle, start_node
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.heartbeat import TimerWheel
+from gateway.pulse.heartbeat import TimerWheel
 
 # Eighths are exact in floats, so that the list can be compared without a tolerance.
 eighths = st.integers(0, 800).map(lambda number: number / 8)

@@ -7,10 +7,10 @@ import asyncio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.web.aiohttp_names import WSMessage
-from gateway.web.inbox import Inbox
-from gateway.web.parser import Parser
-from gateway.web.whole_message import whole_control, whole_message
+from gateway.web.upgraded.aiohttp_names import WSMessage
+from gateway.web.upgraded.inbox import Inbox
+from gateway.web.upgraded.parser import Parser
+from gateway.web.upgraded.whole_message import whole_control, whole_message
 from tests.support.raw_client import BINARY, CLOSE, PING, PONG, TEXT, close, frame
 
 LIMIT = 66_000

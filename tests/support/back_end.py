@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway import wire_json
-from gateway.identity import Principal
+from gateway.access.identity import Principal
 from gateway.reasons import Refused
-from gateway.web.api_methods import Methods
+from gateway.web.api.methods import Methods
 from tests.support.peer import Peer
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gateway.commands import Identify
+from gateway.messages.commands import Identify
 from gateway.protocols.centrifuge import CentrifugeWire
 from tests.support.fake_socket import FakeSocket
 

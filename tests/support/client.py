@@ -18,8 +18,8 @@ from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from gateway.config import GatewaySettings
-from gateway.settings_sources import load_settings
+from gateway.settings.config import GatewaySettings
+from gateway.settings.sources import load_settings
 
 from .raw_client import PATIENCE
 

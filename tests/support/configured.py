@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from actors import Actor, ActorRef, ActorSystem, Child, Clock
 from actors.clock import VirtualClock
 from actors.events import Fact
-from actors.mailbox import Mailbox
+from actors.mail.mailbox import Mailbox
 from gateway.node import Node
-from gateway.settings_sources import load_settings
+from gateway.settings.sources import load_settings
 
 if TYPE_CHECKING:
     from gateway import Gateway

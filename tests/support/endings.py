@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.endpoint import WebSocketEndpoint
+from gateway.endpoints.endpoint import WebSocketEndpoint
 from gateway.events import RoomLeft
-from gateway.topic_messages import Answer
+from gateway.messages.topic_messages import Answer
 from tests.support.peer import Peer, facts_of, passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors import ActorSystem
+    from gateway.endpoints.websocket import WebSocket
     from gateway.node import Node
-    from gateway.websocket import WebSocket
 
 
 class Recorder(WebSocketEndpoint):

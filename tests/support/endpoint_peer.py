@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.endpoint_session import session_of
-from gateway.function_session import FunctionSession
-from gateway.passage import OPEN
+from gateway.endpoints.endpoint_session import session_of
+from gateway.endpoints.function_session import FunctionSession
+from gateway.endpoints.passage import OPEN
 from gateway.protocols.raw import RawWire
 from tests.support.peer import Peer, settle
 
 if TYPE_CHECKING:
+    from gateway.endpoints.passage import Passage
+    from gateway.endpoints.websocket import WebSocket
     from gateway.node import Node
-    from gateway.passage import Passage
-    from gateway.websocket import WebSocket
 
 
 def endpoint_peer(node: Node, endpoint: Any, name: str = "ada", passage: Passage = OPEN) -> Peer:

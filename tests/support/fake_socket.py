@@ -13,7 +13,7 @@ from websockets.streams import StreamReader
 from gateway.close_codes import validate_close
 
 if TYPE_CHECKING:
-    from gateway.sockets import SocketListener
+    from gateway.sockets.socket import SocketListener
 
 
 class FakeSocket:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.behaviour import Room, on
-from gateway.identity import Principal
+from gateway.access.identity import Principal
 from gateway.reasons import Refused
+from gateway.topics.behaviour import Room, on
 from tests.support.peer import Peer, passes
 
 if TYPE_CHECKING:
-    from gateway.member import Member
+    from gateway.topics.member import Member
 
 
 class Bug(Exception):

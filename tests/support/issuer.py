@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import jwt
 
-from gateway.auth_settings import AuthSettings
-from gateway.heartbeat import HeartbeatConfig
-from gateway.topic_settings import TopicSettings
+from gateway.pulse.heartbeat import HeartbeatConfig
+from gateway.settings.auth import AuthSettings
+from gateway.settings.topic import TopicSettings
 from tests.support.peer import settings
 
 if TYPE_CHECKING:
-    from gateway.config import GatewaySettings
     from gateway.node import Node
+    from gateway.settings.config import GatewaySettings
 
 SECRET = "a secret of thirty-two bytes or more"
 

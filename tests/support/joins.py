@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.commands import Join, Reply
+from gateway.messages.commands import Join, Reply
 
 if TYPE_CHECKING:
-    from gateway.commands import Face
+    from gateway.messages.commands import Face
 
 
 def a_join(face: Face = "room", topic: str = "r", *, presence: bool = False) -> Join:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.engines.base import PENDING, Call, Engine, Pending
 from gateway.engines.memory import MemoryEngine
+from gateway.messages.topic_messages import EngineAnswer
 from gateway.reasons import Refused
-from gateway.topic_messages import EngineAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors import Clock
+    from gateway.engines.stream import Position
     from gateway.ids import Ids
-    from gateway.publications import Publication
-    from gateway.stream import Position
+    from gateway.messages.publications import Publication
 
 
 class LateEngine(Engine):

@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from gateway.config import GatewaySettings
+from gateway.access.identity import ANONYMOUS, Principal
+from gateway.endpoints.passage import OPEN
+from gateway.endpoints.tickets import Ticket
+from gateway.endpoints.websocket import Handshake
+from gateway.engines.stream import History
 from gateway.events import ConnectionClosed
-from gateway.identity import ANONYMOUS, Principal
 from gateway.ids import Ids
-from gateway.limits import Limits
-from gateway.listen_settings import ListenSettings
+from gateway.limits.limits import Limits
 from gateway.node import Node
-from gateway.passage import OPEN
 from gateway.protocols.native import NativeWire
-from gateway.stream import History
-from gateway.tickets import Ticket
-from gateway.topic_settings import TopicSettings
-from gateway.websocket import Handshake
+from gateway.settings.config import GatewaySettings
+from gateway.settings.listen import ListenSettings
+from gateway.settings.topic import TopicSettings
 from tests.support.fake_socket import FakeSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from actors import ActorRef, ActorSystem
-    from gateway.behaviour import Behaviour
+    from gateway.access.permissions import Permit
+    from gateway.endpoints.passage import Passage
     from gateway.engines.base import Engine
-    from gateway.passage import Passage
-    from gateway.permissions import Permit
     from gateway.protocols.base import Wire
+    from gateway.topics.behaviour import Behaviour
 
 INSTANT = 1e-6
 """Virtual seconds: the clock moves only when nothing is ready, so after this everything that was has run."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.commands import Join
-from gateway.presence import Present
+from gateway.engines.stream import Position
+from gateway.messages.commands import Join
+from gateway.messages.presence import Present
 from gateway.protocols.phoenix import PhoenixWire
-from gateway.stream import Position
 from tests.support import phoenix_js
 from tests.support.fake_socket import FakeSocket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.commands import Command
+    from gateway.messages.commands import Command
 
 WIRE = PhoenixWire()
 TOP = Position(15, "e")

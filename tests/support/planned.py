@@ -6,11 +6,11 @@ import tomllib
 
 import pytest
 
-from actors.blueprint import Blueprint, PlannedActor, PlannedSupervisor, plan
-from actors.config import ConfigError
-from actors.converter import strict_converter
-from actors.references import Part
-from actors.settings import ROOT_SETTINGS, SHAPES, RuntimeSettings, SupervisorSettings, lay_over
+from actors.config.config import ConfigError
+from actors.config.converter import strict_converter
+from actors.plan.blueprint import Blueprint, PlannedActor, PlannedSupervisor, plan
+from actors.plan.references import Part
+from actors.plan.settings import ROOT_SETTINGS, SHAPES, RuntimeSettings, SupervisorSettings, lay_over
 from tests.support.configured import WORKER
 
 A, B = f"[actor.a]\n{WORKER}", f"[actor.b]\n{WORKER}"

@@ -19,8 +19,8 @@ import trustme
 import uvloop
 from aiohttp import web
 
-from gateway.sockets import Socket, SocketLimits
-from gateway.web.upgrade import Handshake, Upgrader
+from gateway.sockets.socket import Socket, SocketLimits
+from gateway.web.upgraded.upgrade import Handshake, Upgrader
 from tests.support.raw_client import PATIENCE, RawClient
 
 Heard = tuple[Any, ...]

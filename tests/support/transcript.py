@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from websockets.frames import Opcode
 
-from gateway.commands import (
+from gateway.access.identity import ANONYMOUS
+from gateway.engines.stream import Position
+from gateway.messages.commands import (
     Broken,
     Done,
     Handled,
@@ -39,17 +41,15 @@ from gateway.commands import (
     Renew,
     Renewed,
 )
-from gateway.frames import close_frame
-from gateway.identity import ANONYMOUS
 from gateway.protocols.base import close_reason
-from gateway.stream import Position
+from gateway.sockets.frames import close_frame
 from tests.support.fake_socket import FakeSocket
 from tests.support.peer import Peer, passes, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from gateway.commands import Command, Result
+    from gateway.messages.commands import Command, Result
     from gateway.node import Node
     from gateway.protocols.base import Wire
 

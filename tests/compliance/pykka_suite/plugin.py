@@ -14,7 +14,7 @@ from typing import Any
 import pykka
 
 from actors import Actor, ActorRef, ActorSystem, LoopFuture
-from actors.starting import spawn
+from actors.life.starting import spawn
 from actors.supervision import TEMPORARY
 
 

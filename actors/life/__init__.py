@@ -1,0 +1,1 @@
+"""How a life begins, fails, is mended and ends; `lifecycle` carries out what the system lane says."""

@@ -1,0 +1,1 @@
+"""A tree that a file configures: read, checked, drawn, and started."""

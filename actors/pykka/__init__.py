@@ -1,0 +1,1 @@
+"""Where we touch pykka: its private names, how a ref looks to code written for it, its words."""

@@ -1,0 +1,1 @@
+"""What an application holds and declares: `Gateway`, routes and routers, topics, handles, injection."""

@@ -1,0 +1,1 @@
+"""The command `hubbub`: serve, check, top, why."""

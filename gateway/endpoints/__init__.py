@@ -1,0 +1,1 @@
+"""The app code of one connection: endpoints and what stands before them, sessions, calls, permits."""

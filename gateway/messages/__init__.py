@@ -1,0 +1,1 @@
+"""What machines, wires and app code say to each other: commands, publications, receipts, typed messages."""

@@ -1,0 +1,1 @@
+"""What can be configured, with defaults and reasons; flags, environment and file become one checked tree."""

@@ -1,0 +1,1 @@
+"""Facts as log lines and numbers, and what is measured of the process."""

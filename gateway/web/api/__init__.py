@@ -1,0 +1,1 @@
+"""The HTTP API: what other back ends ask, with a key."""

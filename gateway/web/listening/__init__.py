@@ -1,0 +1,1 @@
+"""Where the gateway listens: addresses, sockets, TLS."""

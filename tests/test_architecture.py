@@ -155,7 +155,7 @@ def test_every_dependency_has_a_reason() -> None:
     assert [name for name in names if name not in reasons] == []
 
 
-@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"])
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "THREAT_MODEL.md"])
 def test_what_a_page_names_exists(page: str) -> None:
     """Tests and files that our pages point at are there."""
     text = (ROOT / page).read_text()

@@ -27,6 +27,7 @@ from ..events import (
     GatewayDraining,
     GatewayStarted,
     ProxyNotTrusted,
+    TokenNotRead,
     TopicsLeftOpen,
 )
 from ..limits.shared_buckets import key_of
@@ -85,6 +86,7 @@ class WebServer:
         """Words and numbers do not depend on somebody being able to ask for them."""
         self._trusted = TrustedProxies(self._settings.trusted_proxies)
         self._undeclared = UndeclaredProxies(self._trusted)
+        self._has_named_unread = False
         self._raw = RawWire()
         self._api: Api | None = None
         """None without a listener of our own."""
@@ -292,11 +294,18 @@ class WebServer:
             except (InvalidToken, Refused) as error:
                 reason = error.reason if isinstance(error, Refused) else "invalid_token"
                 return self._refuse(request, spoken.refused_as, reason, {})
+        if token is not None and self._node.tokens is None and not self._node.authenticators:
+            self._note_unread(address, spoken.wire.name)
         if not (ticket.asks_application or may_open(self._node.auth, spoken.wire, ticket.principal)):
             return self._refuse(request, spoken.refused_as, "unauthorized", {})
         if not ticket.asks_application:
             ticket.decide(spoken.subprotocol)
         return await self._open(request, handshake, ticket)
+
+    def _note_unread(self, address: str, wire: str) -> None:
+        if not self._has_named_unread:
+            self._has_named_unread = True
+            self._node.events.publish(TokenNotRead(address, wire))
 
     async def _open_raw(
         self, request: web.Request, handshake: Handshake, address: str, route: Route, parameters: Any, arguments: Any

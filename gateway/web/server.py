@@ -153,7 +153,7 @@ class WebServer:
         self._node.is_draining = True
         self._node.events.publish(GatewayDraining(len(self._node.directory), settings.timeout))
         if self._public is not None:
-            await self._public.stop_accepting()
+            self._public.stop_accepting()
         await self._node.drain(settings.timeout * 0.75, settings.spread)
 
     async def stop(self) -> None:

@@ -184,12 +184,11 @@ class WebServer:
 
     def knows(self, request: web.Request) -> bool:
         """Whether there is a page or an endpoint of ours at its path."""
+        return request.path in self._app.pages or self._has_endpoint(request)
+
+    def _has_endpoint(self, request: web.Request) -> bool:
         path = request.rel_url.raw_path
-        return (
-            request.path in self._app.pages
-            or self._app.routes.find(path) is not None
-            or self._spoken(request, path) is not None
-        )
+        return self._app.routes.find(path) is not None or self._spoken(request, path) is not None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """For an application that this gateway is mounted into."""
@@ -198,7 +197,9 @@ class WebServer:
     async def _page_or_endpoint(self, request: web.Request) -> web.StreamResponse:
         """One look-up, whatever files are called: a router would read `{braces}` in their names as patterns."""
         page = self._app.pages.get(request.path)
-        return await self._endpoint(request) if page is None else self._page(request, *page)
+        if page is None or (_asks_for_socket(request) and self._has_endpoint(request)):
+            return await self._endpoint(request)
+        return self._page(request, *page)
 
     def _page(self, request: web.Request, file: Path, content_type: str) -> web.Response:
         try:
@@ -357,6 +358,10 @@ class WebServer:
         finally:
             if not taken:
                 ref.stop_now()
+
+
+def _asks_for_socket(request: web.Request) -> bool:
+    return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 async def _decision(ticket: Ticket) -> Verdict:

@@ -5,6 +5,7 @@ have changed their mind. Help is said without the gateway, which is imported by 
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import sys
@@ -13,23 +14,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     import click
 
+NOT_WRITTEN = 1
+"""The exit code where standard output takes nothing."""
 INTERRUPTED = 130
 """The exit code of what Ctrl-C has ended before it served: 128 and SIGINT, as shells have it."""
 
 
 def main() -> None:
-    """Ctrl-C ends it without a word, and the version is said without the rest."""
+    """Ctrl-C ends it without a word, and the version is said without the rest; a full disk is a letter."""
     try:
         _open_streams()
         if sys.argv[1:] == ["--version"]:
             sys.stdout.write(f"hubbub, version {version()}\n")
+            sys.stdout.flush()
         else:
             command()(prog_name="hubbub")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        if "gateway.cli.verbs" in sys.modules:  # a command has begun: until then only help and the version are written
+            raise
+        not_written(error)
+
+
+def not_written(error: OSError) -> NoReturn:
+    """Ends the process, whose standard output is full, or has no reader any more, of which there is no more to say."""
+    if error.errno != errno.EPIPE:
+        sys.stderr.write(f"could not write to standard output: {error.strerror}; make room, or write elsewhere\n")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter tries again when it ends
+    sys.exit(NOT_WRITTEN)
 
 
 def _open_streams() -> None:

@@ -57,6 +57,12 @@ def truth(made: Any, field: attrs.Attribute[Any], value: Any) -> None:
         raise _bad(made, field, f"{shown(value)} is refused", "write True or False")
 
 
+def check_flag(name: str, value: object) -> None:
+    """Raises TypeError for what is no bool: any other text counts as true, "no" and "false" among them."""
+    if value is not True and value is not False:
+        raise TypeError(f"could not use {name}={value!r}: it is no bool; write True or False")
+
+
 def choice(*words: str) -> Validator:
     """One of a few words."""
 

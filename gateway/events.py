@@ -89,6 +89,19 @@ class ProxyNotTrusted:
 
 
 @attrs.frozen
+class TokenNotRead:
+    """
+    A client brought a bearer token to its upgrade, and is anonymous: there is neither a secret nor an authenticator.
+
+    Said once in the life of a gateway, of clients of wires; the code of an endpoint may read a token itself.
+    """
+
+    address: str
+    wire: str
+    setting: str = "gateway.auth.jwt_secret"
+
+
+@attrs.frozen
 class ApiRefused:
     """A back end was answered with an error: a wrong key, a body that is none, or what may not or cannot be done."""
 
@@ -281,6 +294,7 @@ Fact = (
     | ConnectionRefused
     | CertificateOutOfDate
     | ProxyNotTrusted
+    | TokenNotRead
     | ApiRefused
     | TopicOpened
     | TopicClosed

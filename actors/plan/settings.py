@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..cell.environment import ASK_TIMEOUT
-from ..config.config import ConfigError, Shapes, between, gather, setting
-from ..config.converter import load_toml, strict_converter
+from ..config.config import ConfigError, Shapes, between, gather, setting, shapes_of
+from ..config.converter import NO_SUCH_SETTING, load_toml, strict_converter
 from ..config.units import Duration
 from ..mail.mailbox import Mailbox, Overflow
 from ..supervision import AutoShutdown, Backoff, OnExceeded, RestartType, Scope, Strategy
@@ -233,6 +233,10 @@ class RuntimeSettings:
     )
 
 
+_KINDS = MappingProxyType({"supervisor": SupervisorSettings, "actor": ActorSettings, "actors.mailbox": MailboxSettings})
+_TABLE = re.compile(r'(?:supervisor|actor|actors\.mailbox)\.(?:"[^"]*"|[^".]+)')
+
+
 def lay_over(values: Mapping[str, Any], built_in: Mapping[str, SupervisorSettings]) -> dict[str, Any]:
     """Returns parsed tables with every key that they do not say of a supervisor that is there anyway."""
     said = values.get("supervisor", {})
@@ -260,8 +264,19 @@ def load_runtime(path: Path) -> RuntimeSettings:
     try:
         settings: RuntimeSettings = strict_converter(SHAPES).structure(values, RuntimeSettings)
     except ConfigError as error:
-        raise from_file(error, path) from None
+        raise from_file(gather(map(sent_home, error.letters())), path) from None
     return settings
+
+
+def sent_home(letter: ConfigError) -> ConfigError:
+    """Of a key of one of these tables that stands in another of them: with the place where it means something."""
+    table, _, key = letter.path.rpartition(".")
+    if letter.problem != NO_SUCH_SETTING or not _TABLE.fullmatch(table):
+        return letter
+    homes = [home for home, kind in _KINDS.items() if key in shapes_of(kind)]
+    if len(homes) != 1:
+        return letter
+    return ConfigError(letter.path, letter.problem, f'did you mean "{homes[0]}.NAME.{key}"?', origin=letter.origin)
 
 
 def from_file(error: ConfigError, path: Path) -> ConfigError:

@@ -217,8 +217,12 @@ def cookie_of(header: str, name: str) -> str | None:
 
 
 def _looks_like_jwt(token: str) -> bool:
-    """Two dots (RFC 7515 7.1), and base64 of `{"`."""
-    return token.startswith("ey") and token.count(".") == 2
+    """
+    Two dots (RFC 7515 7.1), and base64 of `{"`, of which the rest may be damaged; or of an object with spaces in it.
+    """
+    if token.count(".") != 2:
+        return False
+    return token.startswith("ey") or (_from_base64(token.partition(".")[0]) or "").lstrip(" \t\r\n").startswith("{")
 
 
 # --- what the app looks up

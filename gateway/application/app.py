@@ -25,7 +25,7 @@ from ..telemetry.logs import configure_logging
 from .connections import Connections, Rooms
 from .declarations import Declarations
 from .injection import with_gateway
-from .topic_handle import ChannelHandle, RoomHandle
+from .topic_handle import ChannelHandle, RoomHandle, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,6 +82,7 @@ class Gateway(Declarations):
     # --- handles
 
     def room(self, name: str) -> RoomHandle:
+        """Raises TypeError: The name is no text."""
         return RoomHandle(self, name)
 
     def channel(self, name: str, *, history: History | None = None) -> ChannelHandle:
@@ -93,7 +94,9 @@ class Gateway(Declarations):
 
         Raises:
             TopicKindError: `history` is given for a name that is declared as a Room, which has its own.
+            TypeError: The name is no text.
         """
+        check_name(name)
         if history is not None:
             self.topics.keep_history(name, history)
         handle = self._handles.get(name)

@@ -248,7 +248,11 @@ class Declarations(Hooked):
         """
         Serves the files of a directory and those below it under `prefix`, `index.html` at the prefix itself.
 
-        The list is made now; files are read when asked for. Raises ValueError for no directory, or more than 1,000.
+        The list is made now, and files are read when asked for: one that is added later is served after a restart. So
+        no path that somebody asks for ever meets the file system.
+
+        Raises:
+            ValueError: It is no directory, or has no file, or more than 1,000.
         """
         self.pages.update(pages_of(prefix, directory))
 

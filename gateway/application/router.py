@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from ..amounts import check_flag
 from ..endpoints.hooks import Hooked, Hooks
 from ..endpoints.middleware import check_middleware
 from ..endpoints.passage import Passage
@@ -185,6 +186,8 @@ def _passage(endpoint: Any, given: dict[str, Any], encoding: Encoding | None) ->
         given = {name: getattr(endpoint, name, None) if _is_left_out(given[name]) else given[name] for name in OWN}
     if encoding not in ENCODINGS:
         raise TypeError(f'could not route with encoding {encoding!r}: write "json", "text", "bytes" or None')
+    if given["identifies"] is not None:
+        check_flag("identifies", given["identifies"])
     check_expires(given["expires"])
     check_heartbeat(given["heartbeat"])
     return Passage(

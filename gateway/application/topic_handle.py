@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from ..amounts import check_flag
 from ..arity import refusal
 from ..close_codes import validate_close
 from ..limits.message_limit import check_limit
@@ -31,12 +32,19 @@ if TYPE_CHECKING:
     """A connection: itself, as a member of some topic, or its id."""
 
 
+def check_name(name: object) -> None:
+    """Raises TypeError for what is no text. Whether a topic may have that name is said by what is done with it."""
+    if not isinstance(name, str):
+        raise TypeError(f'{name!r} is no name of a topic; write a text, as "game:7"')
+
+
 class TopicHandle:
     """One topic by its whole name. Room and channel are two faces of one machine."""
 
     _face: ClassVar[Face]
 
     def __init__(self, app: Gateway, name: str) -> None:
+        check_name(name)
         self._app = app
         self.name = name
 
@@ -89,6 +97,7 @@ class TopicHandle:
             reason: What the members are told.
             may_return: Whether their clients should join again by themselves.
         """
+        check_flag("may_return", may_return)
 
         def kick_all(topic: TopicActor) -> int:
             return sum(topic.kick(one.client, reason, may_return=may_return) for one in topic.members())

@@ -6,7 +6,6 @@ Sets up logging, and the import path as only this does. How the commands are giv
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from actors.config.config import ConfigError
+from hubbub import not_written
 
 from ..settings.config import GatewaySettings
 from ..settings.program import BAD_INPUT, DEFAULT_FILE, default_file, end_with, planned
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 NOTHING_KNOWN = 1
 """The exit code of `why` for a connection that nobody remembers."""
-NOT_WRITTEN = 1
-"""The exit code where standard output takes nothing."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C before it served: 128 and SIGINT, as shells have it."""
 STOP_MARGIN = 5.0
@@ -135,15 +133,11 @@ def _warn_of_secret(loaded: Loaded) -> None:
 
 
 def _print(lines: Iterable[str]) -> None:
-    """To standard output, or a letter. That a reader such as `head` has gone is for click."""
+    """To standard output, or a letter."""
     try:
         click.echo("\n".join(lines))
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            raise
-        click.echo(f"could not write to standard output: {error.strerror}; make room, or write elsewhere", err=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter tries again when it ends
-        sys.exit(NOT_WRITTEN)
+        not_written(error)
 
 
 def _refuse(error: ConfigError | CannotServe) -> NoReturn:

@@ -175,6 +175,7 @@ class Farewell:
             self._say_goodbye()  # it may have failed over an earlier message, before it heard of the end
         else:
             self.begin(Close("server_error", ended_by="crash") if has_failed else Close())
+            self._sessions.succeed()
 
     def _leave(self) -> None:
         """The last word, once: leaves, the fact, the end of the machine."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class Sessions:
     """Of one connection."""
 
-    __slots__ = ("_machine", "_node", "_replies", "_ticket", "_who", "calls", "permits", "session")
+    __slots__ = ("_has_successor", "_machine", "_node", "_replies", "_ticket", "_who", "calls", "permits", "session")
 
     def __init__(
         self, machine: ConnectionActor, node: Node, ticket: Ticket, replies: Replies, who: Identification
@@ -51,6 +51,7 @@ class Sessions:
         self._ticket = ticket
         self._replies = replies
         self._who = who
+        self._has_successor = False
         self.session: ActorRef[Any] | None = None
         self.calls: ActorRef[Any] | None = None
         self.permits: ActorRef[Any] | None = None
@@ -65,6 +66,17 @@ class Sessions:
         self.session = factory(self._machine, self._ticket.websocket(self._node, self._machine.actor_ref))
         self._machine.watch(self.session)
         return True
+
+    def succeed(self) -> None:
+        """
+        Its endpoint is over before its connection is: a fresh one is there for the last word, however soon the machine
+        ends. One attempt: what cannot even be made is not made again.
+        """
+        websocket = self._ticket.websocket(self._node, self._machine.actor_ref)
+        has_one = self._has_successor or websocket._has_said_goodbye
+        if self._ticket.says_goodbye and websocket._was_accepted and not has_one:
+            self._has_successor = True
+            self.open()
 
     def runs_now(self, data: str | bytes) -> bool:
         """Whether the endpoint has taken a frame here and now, as a plain function that is idle does."""

@@ -40,7 +40,7 @@ class EndpointSession(Session):
         return self._endpoint._parts_plainly and not self._passage.hooks.disconnected and not self.ws._has_company
 
     def on_start(self) -> Any:
-        if self.ws._gone is not None:  # it was made for the last word only
+        if self.ws.state is not ConnectionState.CONNECTING:  # it was made for the last word only
             return None
         way = self._connect_at_once() if self._is_open() else self._pass(self._step_in)
         return None if way is None else self._connect(way)

@@ -56,7 +56,7 @@ class FunctionSession(Session):
         """Whether it is known that the function is over; its task may be so before that is heard of."""
 
     def on_start(self) -> None:
-        if self.ws._gone is None:  # else it was made for the last word only
+        if self.ws.state is ConnectionState.CONNECTING:  # else it was made for the last word only
             self._task = asyncio.get_running_loop().create_task(self._run(), name=f"endpoint {self.ws.path}")
             self.claim(self._task)
 

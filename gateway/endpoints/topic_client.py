@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import wire_json
+from ..amounts import check_flag
 from ..messages.commands import Join, Leave, Publish, Reply
 from ..messages.connection_messages import ForgetPermissions, Kick, LeaveAll
 from ..messages.publications import clients, encode_payload, event_named
@@ -62,6 +63,7 @@ class TopicClient:
 
         Nothing happens if it is not in that topic.
         """
+        check_flag("may_return", may_return)
         self._tell(Kick(topic, reason, may_return, code), None)
 
     def forget_permissions(self) -> None:
@@ -92,6 +94,8 @@ class TopicClient:
         self, topic: str, payload: object, *, event: str | None = None, exclude: object = (), save: bool | None = None
     ) -> Receipt[Any]:
         """Publishes as this client would, with itself as the sender. `event`: None as in `Member.send`."""
+        if save is not None:
+            check_flag("save", save)
         encoded, kind = encode_payload(payload)
         name, but = event_named(event, payload), clients(exclude)
         return self._ask("publish", lambda reply: Publish(topic, reply, encoded, kind, name, but, save), topic)

@@ -115,8 +115,11 @@ def _addressed(head: Head, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _addressed_message(head: Head, ready: Any) -> dict[str, Any]:
-    """A message's own fields of these names stay."""
-    return {"status": "ok", "ref": head.ref, **wire_json.decode(bytes(ready))}
+    """With both beside its fields; one that has fields of these names itself is the payload of the reply, whole."""
+    fields = wire_json.decode(bytes(ready))
+    if "ref" in fields or "status" in fields:
+        fields = {"action": head.action, "payload": ready}
+    return {"status": "ok", **fields, "ref": head.ref}
 
 
 def _position(outcome: object) -> dict[str, Any]:

@@ -109,8 +109,9 @@ class Strikes:
 class Limits:
     """What one connection, and one node, may use. The same numbers on every wire."""
 
-    max_message: int = attrs.field(default=64 * 1024, validator=_positive)
-    """Bytes of one inbound message; above it the connection closes with 1009. 64 KiB, as Centrifugo's default."""
+    max_message: int = attrs.field(default=64 * 1024, validator=[_positive, attrs.validators.le(2**31)])
+    """Bytes of one inbound message; above it the connection closes with 1009. 64 KiB, as Centrifugo's default. At most
+    2 GiB: it is in memory as a whole, and the parser counts in C."""
     messages_per_second: float = attrs.field(default=50.0, validator=_above_zero)
     """Messages per second and connection. 50 is a game's input or a fast cursor, not a person typing."""
     burst: int = attrs.field(default=100, validator=_positive)

@@ -80,10 +80,16 @@ def _addressed(reply: Reply, body: Shape) -> Shape:
 
 
 def _typed(reply: Reply, message: bytes) -> bytes:
-    """A message object goes out as it is; to who gave a `ref`, with it and a status."""
+    """
+    A message object goes out as it is; to who gave a `ref`, with it and a status, or as the payload of a reply that has
+    them if the message has fields of these names itself.
+    """
     if reply.ref is None:
         return message
-    return wire_json.encode({**_decode_object(message), "status": "ok", "ref": reply.ref})
+    fields = _decode_object(message)
+    if "ref" in fields or "status" in fields:
+        return wire_json.encode(_addressed(reply, _handled_body(reply, Handled(wire_json.Raw(message)))))
+    return wire_json.encode({**fields, "status": "ok", "ref": reply.ref})
 
 
 # --- one body a result

@@ -22,11 +22,19 @@ WHEEL_SLOT = 1.0
 
 
 def _is_origin(text: str) -> bool:
-    return text == "*" or re.fullmatch(r"https?://[^/\s?#@]+", text) is not None
+    """As browsers send it, which is what it is compared with."""
+    return (
+        text == "*"
+        or re.fullmatch(r"(?!http:.*:80$|https:.*:443$)https?://[^/\s?#@A-Z\x80-\U0010ffff]+", text) is not None
+    )
 
 
 def _is_public_url(text: str) -> bool:
-    return not text or re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", text) is not None
+    return not text or re.fullmatch(r"https?://[^/\s?#@\x80-\U0010ffff]+(/[^\s?#]*)?", text) is not None
+
+
+def _is_path(text: str) -> bool:
+    return "\0" not in text
 
 
 def _is_proxy(text: str) -> bool:
@@ -114,7 +122,11 @@ class ListenSettings:
     port: int = setting(
         8000, reason="0 lets the system choose. 8000 is above 1023, so it needs no root.", validator=between(0, 65_535)
     )
-    uds: str = setting("", reason="The path of a Unix socket, instead of host and port. Empty is none.")
+    uds: str = setting(
+        "",
+        reason="The path of a Unix socket, instead of host and port. Empty is none.",
+        validator=check(_is_path, "write a path, which has no NUL in it"),
+    )
     uds_mode: str = setting(
         "660",
         reason="Permissions of its file, octal. Who connects must be able to write: the owner and the group, to which "
@@ -124,12 +136,16 @@ class ListenSettings:
     allowed_origins: tuple[str, ...] = setting(
         (),
         reason='Origins other than our own whose pages may connect, as "https://example.org"; "*" is every page.',
-        validator=check(_is_origin, 'write scheme and host only, such as "https://example.org", or "*"'),
+        validator=check(
+            _is_origin,
+            'write scheme and host only, such as "https://example.org", or "*"; as browsers send it: in small letters, '
+            "those of other scripts as xn--, and without the usual port",
+        ),
     )
     public_url: str = setting(
         "",
         reason="How browsers reach us, for the same-origin check behind TLS. Empty is what the Host header says.",
-        validator=check(_is_public_url, 'write a URL such as "https://example.org"'),
+        validator=check(_is_public_url, 'write a URL such as "https://example.org", other scripts as xn--'),
     )
     trusted_proxies: tuple[str, ...] = setting(
         (),

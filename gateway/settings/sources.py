@@ -18,7 +18,7 @@ import attrs
 
 from actors.config.config import ConfigError, Leaf, gather, join_path, leaves, mask_passwords, quote_key, shown
 from actors.config.converter import NO_SUCH_SETTING, load_toml, strict_converter
-from actors.plan.settings import ActorSettings, MailboxSettings, SupervisorSettings, lay_over
+from actors.plan.settings import ActorSettings, MailboxSettings, SupervisorSettings, lay_over, sent_home
 
 from .config import SHAPES, GatewaySettings
 from .parts import BUILT_IN
@@ -218,7 +218,7 @@ def _sent_home(letter: ConfigError) -> ConfigError:
     paths = [f".{path}." for path in setting_leaves()]
     homes = {path[1:].partition(f".{key}.")[0] + f".{key}" for path in paths if f".{key}." in path}
     if len(homes) != 1:
-        return letter
+        return sent_home(letter)
     return ConfigError(letter.path, letter.problem, f'did you mean "{homes.pop()}"?')
 
 

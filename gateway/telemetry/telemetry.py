@@ -17,6 +17,7 @@ second and kind, with how many there were since the last line (`count`), and cou
     connection.closed        info              connections_closed_total{ended_by}
     connection.refused       info, sampled     connections_refused_total{status}
     proxy.not_trusted        warning           -
+    token.not_read           warning           -
     api.refused              warning, sampled  api_refused_total{reason}
     topic.opened             debug             -
     topic.closed             debug             -
@@ -138,6 +139,7 @@ CATALOGUE: dict[type, Words] = {
     events.ConnectionClosed: Words("connection.closed", "info", "connections_closed", "ended_by"),
     events.ConnectionRefused: Words("connection.refused", "info", "connections_refused", "status", sampled=True),
     events.ProxyNotTrusted: Words("proxy.not_trusted", "warning"),
+    events.TokenNotRead: Words("token.not_read", "warning"),
     events.ApiRefused: Words("api.refused", "warning", "api_refused", "reason", sampled=True),
     events.TopicOpened: Words("topic.opened", "debug"),
     events.TopicClosed: Words("topic.closed", "debug"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..access.identity import Principal
+from ..amounts import check_flag
 from ..messages.commands import PresenceRead, Publish, Published, ReadHistory, ReadPresence, Reply
 from ..messages.publications import clients, encode_payload, event_named
 from ..messages.receipts import Receipt
@@ -56,6 +57,8 @@ class AppCommands:
             conflate: What it is the latest value of; see `Publication`.
             publisher: Who is shown as the sender; app code is not asked, whoever it is.
         """
+        if save is not None:
+            check_flag("save_history", save)
         encoded, kind = encode_payload(payload)
         receipt: Receipt[Any] = Receipt(f"publish to {topic}", self._node.receipt_lost)
         reply = Reply("publish", topic=topic, receipt=receipt)
@@ -86,6 +89,7 @@ class AppCommands:
     async def history(
         self, topic: str, limit: int | None = None, *, since: Position | None = None, reverse: bool = False
     ) -> HistoryRead:
+        check_flag("reverse", reverse)
         receipt: Receipt[Any] = Receipt(f"history of {topic}", self._node.receipt_lost)
         reply = Reply("history", topic=topic, receipt=receipt)
         self._submit(topic, ReadHistory(topic, reply, since, limit, reverse), receipt)

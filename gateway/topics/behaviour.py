@@ -15,6 +15,7 @@ from actors import Actor, NotCharged, Stashed, handles
 from actors.cell.hook_names import HookNames
 
 from .. import wire_json
+from ..amounts import check_flag
 from ..arity import check_hooks
 from ..messages.commands import Handled, Published, Result
 from ..messages.handlers import Handlers, on
@@ -156,6 +157,8 @@ class Behaviour(Actor):
             exclude: A member, a connection, its id, a principal, or several.
             save_history: None as the topic is set; False ephemeral: ordered, no offset, not recovered.
         """
+        if save_history is not None:
+            check_flag("save_history", save_history)
         ready, action = type(self)._messages.ready(payload)
         encoded, kind = encode_payload(ready)
         who = None if sender is None else self._topic.sender_of(sender.id, sender.principal)

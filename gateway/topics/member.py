@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import wire_json
+from ..amounts import check_flag
 from ..messages.publications import Publication, encode_payload, event_named
 from ..reasons import InvalidJSON
 
@@ -69,6 +70,7 @@ class Member:
             may_return: Whether its client should join again by itself.
             code: For wires that have numbers here (Centrifuge: 2000-2499 final, 2500-2999 come back).
         """
+        check_flag("may_return", may_return)
         return self._topic.kick(self.id, reason, may_return=may_return, code=code)
 
     def __eq__(self, other: object) -> bool:

@@ -18,7 +18,7 @@ SHARED_BYTES = 2_048
 
 class Headers(Mapping[str, str]):
     """
-    Looked up without regard to case; the last of those that were sent twice.
+    Looked up without regard to case; the first of those that were sent twice, as aiohttp has it.
 
     A browser's 14 lines are 0.1 KiB here, and 0.5 that it shares with others of its kind; a dict of strings takes 2.2
     KiB, a multidict 3.0 (measured). A look takes about 5 us.
@@ -56,7 +56,11 @@ class Headers(Mapping[str, str]):
     def _read(self) -> dict[str, str]:
         """New at each look: a gateway has 100,000 of these, and hardly anybody looks twice."""
         blocks = (block.decode("utf-8", "replace").split("\n") for block in (self._common, self._own) if block)
-        return {name.lower(): value for lines in blocks for name, _, value in (line.partition(":") for line in lines)}
+        found: dict[str, str] = {}
+        for lines in blocks:
+            for name, _, value in (line.partition(":") for line in lines):
+                found.setdefault(name.lower(), value)
+        return found
 
 
 @lru_cache(maxsize=1_024)  # at most 2 MiB; there are some hundred kinds of browsers and a few pages

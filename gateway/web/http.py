@@ -62,14 +62,13 @@ class GatewayResource(web.PlainResource):
     def __init__(self, app: Gateway) -> None:
         super().__init__("/")
         self._app = app
-        self._get = self.add_route("GET", self._answer)
+        self._answers = {method: self.add_route(method, self._answer) for method in ("GET", "HEAD")}
 
     async def resolve(self, request: web.Request) -> tuple[web.UrlMappingMatchInfo | None, set[str]]:
         if not self._app.server.knows(request):
             return None, set()
-        if request.method != "GET":
-            return None, {"GET"}
-        return web.UrlMappingMatchInfo({}, self._get), {"GET"}
+        route = self._answers.get(request.method)
+        return (None if route is None else web.UrlMappingMatchInfo({}, route)), set(self._answers)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         return await self._app.server.answer(request)

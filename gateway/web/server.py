@@ -27,6 +27,7 @@ from ..events import (
     GatewayDraining,
     GatewayStarted,
     ProxyNotTrusted,
+    TokenNotRead,
     TopicsLeftOpen,
 )
 from ..limits.shared_buckets import key_of
@@ -85,6 +86,7 @@ class WebServer:
         """Words and numbers do not depend on somebody being able to ask for them."""
         self._trusted = TrustedProxies(self._settings.trusted_proxies)
         self._undeclared = UndeclaredProxies(self._trusted)
+        self._has_named_unread = False
         self._raw = RawWire()
         self._api: Api | None = None
         """None without a listener of our own."""
@@ -151,7 +153,7 @@ class WebServer:
         self._node.is_draining = True
         self._node.events.publish(GatewayDraining(len(self._node.directory), settings.timeout))
         if self._public is not None:
-            await self._public.stop_accepting()
+            self._public.stop_accepting()
         await self._node.drain(settings.timeout * 0.75, settings.spread)
 
     async def stop(self) -> None:
@@ -182,12 +184,11 @@ class WebServer:
 
     def knows(self, request: web.Request) -> bool:
         """Whether there is a page or an endpoint of ours at its path."""
+        return request.path in self._app.pages or self._has_endpoint(request)
+
+    def _has_endpoint(self, request: web.Request) -> bool:
         path = request.rel_url.raw_path
-        return (
-            request.path in self._app.pages
-            or self._app.routes.find(path) is not None
-            or self._spoken(request, path) is not None
-        )
+        return self._app.routes.find(path) is not None or self._spoken(request, path) is not None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """For an application that this gateway is mounted into."""
@@ -196,7 +197,9 @@ class WebServer:
     async def _page_or_endpoint(self, request: web.Request) -> web.StreamResponse:
         """One look-up, whatever files are called: a router would read `{braces}` in their names as patterns."""
         page = self._app.pages.get(request.path)
-        return await self._endpoint(request) if page is None else self._page(request, *page)
+        if page is None or (_asks_for_socket(request) and self._has_endpoint(request)):
+            return await self._endpoint(request)
+        return self._page(request, *page)
 
     def _page(self, request: web.Request, file: Path, content_type: str) -> web.Response:
         try:
@@ -292,11 +295,18 @@ class WebServer:
             except (InvalidToken, Refused) as error:
                 reason = error.reason if isinstance(error, Refused) else "invalid_token"
                 return self._refuse(request, spoken.refused_as, reason, {})
+        if token is not None and self._node.tokens is None and not self._node.authenticators:
+            self._note_unread(address, spoken.wire.name)
         if not (ticket.asks_application or may_open(self._node.auth, spoken.wire, ticket.principal)):
             return self._refuse(request, spoken.refused_as, "unauthorized", {})
         if not ticket.asks_application:
             ticket.decide(spoken.subprotocol)
         return await self._open(request, handshake, ticket)
+
+    def _note_unread(self, address: str, wire: str) -> None:
+        if not self._has_named_unread:
+            self._has_named_unread = True
+            self._node.events.publish(TokenNotRead(address, wire))
 
     async def _open_raw(
         self, request: web.Request, handshake: Handshake, address: str, route: Route, parameters: Any, arguments: Any
@@ -348,6 +358,10 @@ class WebServer:
         finally:
             if not taken:
                 ref.stop_now()
+
+
+def _asks_for_socket(request: web.Request) -> bool:
+    return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 async def _decision(ticket: Ticket) -> Verdict:

@@ -162,3 +162,27 @@ def test_every_number_of_foreign_classes_that_has_a_unit_is_read_with_it() -> No
     for kind, shapes in SHAPES.items():
         said = {name: Duration for name, text in field_docstrings(kind).items() if text.startswith("Seconds")}
         assert said == shapes, kind
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[actor.x]\nclass = "a:B"\nintensity = 3', 'actor.x.intensity (file): {}"supervisor.NAME.intensity"?'),
+        (
+            '[actor."a.b"]\nclass = "a:B"\ncapacity = 3',
+            'actor."a.b".capacity (file): {}"actors.mailbox.NAME.capacity"?',
+        ),
+        ('[supervisor.x]\nclass = "a:B"', 'supervisor.x.class (file): {}"actor.NAME.class"?'),
+        ("[actors.mailbox.x]\nchildren = []", 'actors.mailbox.x.children (file): {}"supervisor.NAME.children"?'),
+        ("[supervisor.x]\nintensty = 3", 'supervisor.x.intensty (file): {}"intensity"?'),
+        ("[supervisor.x.backoff]\nfactr = 3", 'supervisor.x.backoff.factr (file): {}"factor"?'),
+    ],
+)
+def test_a_key_of_another_table_about_actors_is_sent_there(tmp_path: Path, text: str, said: str) -> None:
+    """An actor has no intensity: its supervisor has."""
+    file = tmp_path / "app.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_runtime(file)
+    expected = "cannot read " + said.format("there is no such setting; did you mean ")
+    assert str(caught.value).replace(f"(file {file})", "(file)") == expected

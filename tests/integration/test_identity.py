@@ -14,6 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from gateway import Bearer, CookieSession, Gateway, Principal, Refused, WebSocket, WebSocketEndpoint
+from gateway.demo import create_demo_app
+from gateway.events import TokenNotRead
 from tests.integration.conftest import local_settings
 
 SECRET = "a secret of thirty-two bytes or more"
@@ -50,6 +52,22 @@ async def test_a_token_of_the_configured_secret_says_who_connects(serve: Any) ->
     with pytest.raises(InvalidStatus) as refused:
         await who(server.ws("/ws"), additional_headers=bearer(FORGED))
     assert refused.value.response.status_code == 401
+
+
+async def test_a_token_that_nobody_reads_is_no_secret_of_the_gateway(serve: Any) -> None:
+    """
+    With neither a secret nor an authenticator its client is anonymous, as it was silently; the log names the setting.
+    """
+    server = await serve()
+    facts = server.watch(TokenNotRead)
+    for _ in range(2):
+        assert await who(server.ws("/ws"), additional_headers=bearer(TOKEN)) == "unauthorized"
+    assert [(fact.wire, fact.setting) for fact in facts] == [("native", "gateway.auth.jwt_secret")]
+    for app, settings in ((create_demo_app, chosen()), (Gateway(authenticators=knows_ada), None)):
+        server = await serve(app, settings)
+        facts = server.watch(TokenNotRead)
+        assert await who(server.ws("/ws"), additional_headers=bearer(TOKEN)) == "ada"
+        assert facts == []
 
 
 async def test_phoenix_clients_bring_it_in_a_subprotocol(serve: Any) -> None:

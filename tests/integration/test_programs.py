@@ -50,6 +50,26 @@ async def test_e9_mounted_into_an_application_it_lives_and_ends_with_it(actor_lo
         _ = app.node
 
 
+async def test_a_page_of_a_mounted_gateway_has_a_head(actor_loop: Any, tmp_path: Path) -> None:
+    """Monitors ask that way, and are answered so by a gateway that listens itself; an endpoint has a GET alone."""
+    (tmp_path / "page.txt").write_text("here it is")
+    app, application = Gateway(settings=settings(ADMIN__LISTEN="off")), web.Application()
+    app.static("/", tmp_path)
+    app.ws("/sockets/{name}")(hello)
+    app.mount_into(application)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with ClientSession() as http:
+        head = await http.head(f"{url}/page.txt")
+        assert (head.status, head.headers["Content-Length"], await head.text()) == (200, "10", "")
+        for method, path in (("POST", "/page.txt"), ("HEAD", "/sockets/x"), ("POST", "/sockets/x")):
+            assert (await http.request(method, url + path)).status == 405
+    async with asyncio.timeout(PATIENCE):
+        await runner.cleanup()
+
+
 async def hello(ws: WebSocket, name: str) -> None:
     await ws.accept()
     await ws.send_text(f"hello {name}")

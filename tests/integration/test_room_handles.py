@@ -182,3 +182,53 @@ async def test_a_principal_is_excluded_on_all_its_connections(serve: Serve) -> N
         room.broadcast(2, exclude=[ada.id])
         room.broadcast(3)
         assert await ada.payloads(2) == [1, 3]
+
+
+class Flags(Room):
+    """Hands each flag on as its client says it."""
+
+    @on("broadcast")
+    def say(self, member: Member, flag: Any) -> Any:
+        return self.broadcast("x", save_history=flag)
+
+    @on("kick")
+    def kick(self, member: Member, flag: Any) -> Any:
+        return member.kick(may_return=flag)
+
+
+@pytest.mark.allow_failures("TypeError", "NotCharged")
+@pytest.mark.parametrize("said", ["no", 0, 1, [False]])
+async def test_what_is_no_bool_is_refused_where_it_is_given(serve: Serve, said: Any) -> None:
+    """`save_history="no"`, out of a request say, was kept for whoever asks for the history."""
+    app, sockets = Gateway(), list[WebSocket]()
+    app.topic("game:{game}", history=History(size=10, ttl=60.0))(Flags)
+
+    @app.ws("/plain")
+    async def plain(ws: WebSocket) -> None:
+        await ws.accept()
+        sockets.append(ws)
+        await ws.receive()
+
+    server = await serve(app)
+    room, channel = app.room("game:1"), app.channel("news")
+    async with connect(server.ws("/plain")):
+        await when(lambda: bool(sockets))
+        (ws,) = sockets
+        acts: list[Callable[[], Any]] = [
+            lambda: room.broadcast("x", save_history=said),
+            lambda: channel.publish("x", "x", save_history=said),
+            lambda: channel.publish("x", "x", save_history=said, publisher=ws),
+            lambda: ws.publish("game:1", "x", save=said),
+            lambda: ws.kick("game:1", may_return=said),
+            lambda: room.close(may_return=said),
+        ]
+        for act in acts:
+            with pytest.raises(TypeError, match="it is no bool; write True or False"):
+                act()
+        with pytest.raises(TypeError, match="could not use reverse="):
+            await room.history(reverse=said)
+    async with connect(server.ws()) as client:
+        await client.join("game:1")
+        for event in ("broadcast", "kick"):
+            assert (await client.publish("game:1", said, event=event))["error"]["reason"] == "internal"
+    assert list(await room.history()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from gateway import Gateway, WebSocket
 from gateway.events import ConnectionClosed
 from gateway.settings.listen import TlsSettings
 from gateway.settings.sources import load_settings
+from gateway.web.listening import listener
 from gateway.web.listening.tls import CannotUseCertificate, out_of_date, server_context
 from tests.support.client import connect, refused, when
 from tests.support.command import invoke
@@ -144,6 +146,19 @@ async def test_pages_that_came_over_tls_are_ours_and_others_are_not(serve: Serve
     async with connect(server.ws(), ssl=tls, origin=f"https://127.0.0.1:{port}") as client:
         assert (await client.ask(action="ping"))["timestamp"] > 0
     assert (await refused(server.ws(), ssl=tls, origin=f"http://127.0.0.1:{port}"))[0] == 403
+
+
+async def test_who_begins_no_handshake_is_let_go(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent client holds a file that nobody counts; the loop's own patience is a minute."""
+    monkeypatch.setattr(listener, "HANDSHAKE_WITHIN", 0.05)
+    server = await serve(settings=encrypted(tmp_path))
+    for begun in (b"", b"\x16\x03\x01"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.app.server.port)
+        writer.write(begun)
+        async with asyncio.timeout(30):
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
 
 
 async def test_old_versions_of_tls_are_not_spoken(serve: Serve, tmp_path: Path) -> None:

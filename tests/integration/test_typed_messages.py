@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from actors import handles
-from gateway import Gateway, Refused, WebSocket, WebSocketEndpoint, message, on
+from gateway import Gateway, Member, Refused, Room, WebSocket, WebSocketEndpoint, message, on
 from tests.support.client import connect
 from tests.support.seeds import read as heard
 from tests.support.typed import Said, Say, says
@@ -64,6 +64,68 @@ async def test_d3_a_returned_message_is_the_reply(serve: Serve) -> None:
         assert reply == {"action": "echo", "payload": "Echo: a", "status": "ok", "ref": 7}
         reply = await says(client, action="say", text="value", ref="r")
         assert reply == {"status": "ok", "action": "say", "payload": [1, 2], "ref": "r"}
+
+
+@message
+class Ask:
+    ticket: int
+
+
+@message
+class Ticket:
+    ref: int
+
+
+@message
+class Order:
+    status: str
+
+
+def ticketing() -> Gateway:
+    """Messages that have fields of their own where a reply has its `ref` and its `status`."""
+    app = Gateway()
+
+    def answer(ask: Ask) -> Any:
+        return Ticket(ref=ask.ticket) if ask.ticket else Order(status="paid")
+
+    @app.ws("/raw")
+    class Desk(WebSocketEndpoint):
+        @on(Ask)
+        def ask(self, ws: WebSocket, ask: Ask) -> Any:
+            return answer(ask)
+
+    @app.topic("desk")
+    class DeskRoom(Room):
+        @on(Ask)
+        def ask(self, member: Member, ask: Ask) -> Any:
+            return answer(ask)
+
+    @app.rpc("ask")
+    def call(ws: WebSocket, data: Any) -> Any:
+        return answer(Ask(**data))
+
+    return app
+
+
+async def test_a_message_with_a_ref_of_its_own_is_answered_whole_and_to_who_asked(serve: Serve) -> None:
+    """
+    Its `ref` took the client's at a raw endpoint, whose client waits for that; on the native wire it was lost, and so
+    was a `status`.
+    """
+    server = await serve(ticketing)
+    ticket, order = {"action": "ticket", "ref": 5}, {"action": "order", "status": "paid"}
+    async with connect(server.ws("/raw")) as raw, connect(server.ws()) as native:
+        await native.join("desk")
+        publish = {"action": "publish", "room": "desk", "event": "ask"}
+        published = {"action": "publish", "status": "published", "room": "desk"}
+        for asked, said in ((5, ticket), (0, order)):
+            ask = {"action": "ask", "ticket": asked}
+            done = {"action": "ask", "status": "ok", "payload": said, "ref": 7}
+            assert await says(raw, **ask, ref=7) == done
+            assert await says(raw, **ask) == said
+            assert await says(native, **publish, payload=ask, ref=7) == {**published, "payload": said, "ref": 7}
+            assert await says(native, **publish, payload=ask) == said
+            assert await says(native, action="ask", payload={"ticket": asked}, ref=7) == done
 
 
 async def test_d3_a_message_can_be_sent_at_any_time(serve: Serve) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from fnmatch import translate
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -149,13 +150,27 @@ class History(Request, kw_only=True):
     reverse: bool = False
 
 
+_BRACKETS = re.compile(r"\[!?+\]?+[^\]]*+\]")
+"""As `fnmatch` reads them: what is behind the first, or behind the !, does not close them."""
+_NOTHING = translate("[b-a]")
+
+
 class Channels(Request):
     pattern: str = ""
 
     def checked_pattern(self) -> str:
-        """`*`, `?` and `[a-z]` as in a shell; `*` takes in colons. Raises Refused for what would be read as text."""
+        """
+        `*`, `?` and `[a-z]` as in a shell; `*` takes in colons.
+
+        Raises Refused for what would be read as text, and for a range that no character is in.
+        """
         if re.search(r"[{}\\]", self.pattern):
             raise Refused("bad_request", "`pattern` has braces or a backslash; use *, ? and [a-z], or ask twice")
+        if "[" in _BRACKETS.sub("", self.pattern):
+            raise Refused("bad_request", "`pattern` has a [ that is not closed; write [a-z], or [[] for the character")
+        for brackets in _BRACKETS.findall(self.pattern):
+            if translate(brackets) == _NOTHING:
+                raise Refused("bad_request", f"nothing is in {brackets} of `pattern`; write the lower end first")
         return self.pattern or "*"
 
 

@@ -28,6 +28,12 @@ Seconds until a connection without a whole request is closed, a new one or one t
 nginx and of AWS' load balancers, which else meet our close with their next request; aiohttp's own is an hour.
 """
 
+HANDSHAKE_WITHIN = 10.0
+"""
+Seconds for a client's part of a TLS handshake, two round trips: until then it holds a file, and nobody has counted it.
+asyncio's own is a minute.
+"""
+
 BACKLOG = 4096
 """Connections that the kernel keeps for us until we take them; Linux' own limit since 5.4."""
 
@@ -87,6 +93,7 @@ class Listener:
     ) -> None:
         self._host, self._port, self._file, self._tls, self._gets = host, port, file, tls, gets
         self._refused, self._purpose, self._keeps_files = refused, purpose, keeps_files
+        self._servers: list[asyncio.Server] = []
         self._runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=2.0,
             keepalive_timeout=IDLE_WITHIN, logger=log,
@@ -103,7 +110,7 @@ class Listener:
         try:
             waiting += await self._bound()
             while waiting:
-                await self._site(waiting[0]).start()
+                await self._accept_at(waiting[0])
                 del waiting[0]
         except OSError as error:
             at = str(self._file.path) if self._file is not None else f"{self._host}:{self._port}"
@@ -135,8 +142,14 @@ class Listener:
 
         server.connection_made = connection_made
 
-    def _site(self, bound: ListeningSocket) -> web.SockSite:
-        return web.SockSite(self._runner, bound, backlog=BACKLOG, ssl_context=self._tls)
+    async def _accept_at(self, bound: ListeningSocket) -> None:
+        """aiohttp's own sites know no time for a handshake."""
+        patience = None if self._tls is None else HANDSHAKE_WITHIN
+        serving: Any = self._runner.server
+        server = await asyncio.get_running_loop().create_server(
+            serving, sock=bound, ssl=self._tls, backlog=BACKLOG, ssl_handshake_timeout=patience
+        )
+        self._servers.append(server)
 
     async def _bound(self) -> list[ListeningSocket]:
         found = [self._file.bind()] if self._file is not None else await bound_to(self._host, self._port)
@@ -145,24 +158,31 @@ class Listener:
     @property
     def port(self) -> int:
         """The one that was bound; 0 at a Unix socket."""
-        address: Any = self._runner.addresses[0]
+        address = self._address
         return int(address[1]) if isinstance(address, tuple) else 0
 
     @property
     def url(self) -> str:
         if self._file is not None:
             return f"unix:{self._file.path}"
-        address: Any = self._runner.addresses[0]
+        address = self._address
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         return f"http{'' if self._tls is None else 's'}://{host}:{address[1]}"
 
-    async def stop_accepting(self) -> None:
+    @property
+    def _address(self) -> Any:
+        """The first that is listened at."""
+        return self._servers[0].sockets[0].getsockname()
+
+    def stop_accepting(self) -> None:
         """Nobody new; who is connected stays."""
-        for site in list(self._runner.sites):
-            await site.stop()
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
 
     async def end(self) -> None:
         """Lets go of everybody, and of the file."""
+        self.stop_accepting()
         await self._runner.cleanup()
         if self._file is not None:
             self._file.remove()

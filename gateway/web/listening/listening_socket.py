@@ -33,7 +33,10 @@ async def bound_to(host: str, port: int) -> list[socket.socket]:
         OSError: There is no such name, or one of its addresses is not to be had.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except ValueError as error:  # a part of it is empty or has more than 63 characters; or there is a NUL in it
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from error
     sockets: list[socket.socket] = []
     switched_off: list[OSError] = []
     with ExitStack() as made:

@@ -82,6 +82,7 @@ class Handshake:
         check_method(request)
         check_upgrade(request)
         check_version(request)
+        check_authorization(request)
         return cls(accept_for(key_of(request)), tuple(listed(request.headers, hdrs.SEC_WEBSOCKET_PROTOCOL)))
 
     def answer(self, subprotocol: str | None = None, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
@@ -164,6 +165,13 @@ def check_version(request: web.Request) -> None:
     versions = listed(request.headers, hdrs.SEC_WEBSOCKET_VERSION)
     if versions != USUAL_VERSION:
         raise upgrade_required(f"Sec-WebSocket-Version is {', '.join(versions) or 'missing'}, not 13\n")
+
+
+def check_authorization(request: web.Request) -> None:
+    """Of two that differ a proxy may believe the one, and app code the other; so there is one (RFC 9110 5.3)."""
+    count = len(request.headers.getall(hdrs.AUTHORIZATION, ()))
+    if count > 1:
+        raise web.HTTPBadRequest(text=f"Authorization is there {count} times, not once\n")
 
 
 def upgrade_required(text: str) -> web.HTTPException:

@@ -16,7 +16,7 @@ from gateway.access.authenticators import CHAIN_TIMEOUT, JWT, MAX_BLOCKING_LOADS
 from gateway.access.identity import ANONYMOUS, Principal
 from gateway.access.tokens import MAX_TOKEN
 from gateway.reasons import InvalidToken, Refused
-from tests.support.signed import SECRET, signed
+from tests.support.signed import SECRET, base64url, sealed, signed
 
 Authenticator = Callable[[Any], Awaitable[Principal | None] | Principal | None]
 NOW = 1_800_000_000.0
@@ -61,7 +61,23 @@ def test_one_may_be_a_plain_function() -> None:
     assert found(lambda asked: ADA if asked.token == "known" else None, Asked()) is None
 
 
-@pytest.mark.parametrize("token", [None, "key-123", "a.b.c", "", "sk.live.x"])
+@pytest.mark.parametrize(
+    "written", ['{\n "alg": "HS256"}', '{\t"alg":"HS256"}', ' \r\n{ "alg" : "HS256" }', '{"alg":"HS256"}']
+)
+def test_a_token_is_known_however_its_issuer_writes_json(written: str) -> None:
+    """One whose header is indented was left to the next, and its client was nobody."""
+    claims = base64url(b'{"sub":"42"}')
+    token = sealed(f"{base64url(written.encode())}.{claims}")
+    principal = found(JWT(SECRET), Asked(token))
+    assert principal is not None
+    assert principal.id == "42"
+    with pytest.raises(InvalidToken):
+        found(JWT("another"), Asked(token))
+
+
+@pytest.mark.parametrize(
+    "token", [None, "key-123", "a.b.c", "", "sk.live.x", "IFsx.b.c", "eyJh.b", "ewo.b.c.d.e", "%{.b.c"]
+)
 def test_what_is_no_jwt_is_left_to_the_next(token: str | None) -> None:
     """An API key is not a forged token."""
     assert found(JWT(SECRET), Asked(token)) is None

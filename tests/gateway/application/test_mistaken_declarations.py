@@ -79,3 +79,20 @@ def test_only_routers_are_mounted() -> None:
     other: Any = Gateway()
     with pytest.raises(TypeError, match=r"could not mount .*: it is no WebSocketRouter"):
         Gateway().mount(other, prefix="/v1")
+
+
+@pytest.mark.parametrize("name", [5, None, b"lobby", ["lobby"], Room])
+@pytest.mark.parametrize("handle", [Gateway().room, Gateway().channel])
+def test_the_name_of_a_topic_is_a_text(handle: Any, name: Any) -> None:
+    """`app.room(5)` was refused where it was used, by whoever used it first."""
+    with pytest.raises(TypeError, match=r'.* is no name of a topic; write a text, as "game:7"'):
+        handle(name)
+
+
+@pytest.mark.parametrize("said", ["no", 0, "false"])
+def test_whether_an_endpoint_identifies_is_a_bool(said: Any) -> None:
+    """`identifies="no"` was yes: the endpoint was run for who is not known."""
+    with pytest.raises(TypeError, match=r"could not use identifies=.*: it is no bool; write True or False"):
+        Gateway().ws("/a", identifies=said)(endpoint)
+    with pytest.raises(TypeError, match=r"could not use identifies="):
+        Gateway().ws("/a")(type("Door", (WebSocketEndpoint,), {"identifies": said}))

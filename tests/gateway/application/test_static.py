@@ -95,6 +95,27 @@ async def test_the_root_may_be_the_prefix(tmp_path: Path) -> None:
             assert not ws.closed
 
 
+async def test_a_page_and_an_endpoint_may_have_one_path(tmp_path: Path) -> None:
+    """Who upgrades means the endpoint, which was answered with the page; everybody else reads."""
+    app = Gateway()
+
+    @app.ws("/")
+    async def echo(ws: WebSocket) -> None:
+        await ws.accept()
+
+    app.static("/", site(tmp_path, index_html="<p>home", ws="a file", a_txt="a"))
+    async with Browser(app) as browser:
+        for path in ("/", "/ws"):
+            async with browser.http.ws_connect(app.server.url + path) as ws:
+                assert not ws.closed
+        assert (await browser.get("/"))[:2] == (200, "<p>home")
+        assert (await browser.get("/ws"))[:2] == (200, "a file")
+        for upgrade, path, text in (("h2c", "/", "<p>home"), ("websocket", "/a.txt", "a")):
+            offer = {"Connection": "Upgrade", "Upgrade": upgrade}
+            async with browser.http.get(app.server.url + path, headers=offer) as answer:
+                assert (answer.status, await answer.text()) == (200, text)
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

@@ -79,7 +79,9 @@ def test_help_needs_nothing_of_the_gateway(tmp_path: Path, arguments: list[str])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-@pytest.mark.parametrize("arguments", [["check"], ["check", "--print-defaults"]])
+@pytest.mark.parametrize(
+    "arguments", [["check"], ["check", "--print-defaults"], ["--version"], ["--help"], ["serve", "-h"], ["check", "-h"]]
+)
 def test_a_full_disk_is_a_letter(arguments: list[str]) -> None:
     """`hubbub check > defaults.toml` that could not be written does not look as if it had been."""
     code = (
@@ -89,3 +91,14 @@ def test_a_full_disk_is_a_letter(arguments: list[str]) -> None:
     done = run("-c", code)
     assert done.returncode == 1
     assert done.stderr == "could not write to standard output: No space left on device; make room, or write elsewhere\n"
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["--version"], ["--help"], ["serve", "--help"]])
+def test_a_reader_that_has_gone_is_no_failure_to_talk_of(arguments: list[str]) -> None:
+    """`hubbub check | head -1`: what is left has nobody to read it."""
+    code = (
+        f"import os; r, w = os.pipe(); os.close(r); os.dup2(w, 1); from hubbub import main; import sys; "
+        f"sys.argv[1:] = {arguments!r}; main()"
+    )
+    done = run("-c", code)
+    assert (done.returncode, done.stderr) == (1, "")

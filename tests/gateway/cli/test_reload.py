@@ -22,7 +22,7 @@ PATIENCE = 60
 PARENT = """
 import sys
 from pathlib import Path
-from gateway.reload import Reloader
+from gateway.cli.reload import Reloader
 sys.exit(Reloader([sys.executable, "-u", "app.py"], Path.cwd(), [Path("hubbub.toml").absolute()],
     patience=float(sys.argv[1]), report=lambda line: print(line, flush=True), poll_every=0.05).run())
 """

@@ -232,3 +232,78 @@ async def test_a_function_learns_its_end_by_the_exception(system: ActorSystem, f
     await settle()
     assert seen == [*frames, (1001, "reload")]
     assert (peer.closed.code, peer.closed.ended_by) == (1001, "client")
+
+
+@turns
+@pytest.mark.parametrize("kind", [Recorder, Plain, Unusual])
+@pytest.mark.parametrize("how", [name for name in MEANWHILE if name != "time"])
+@pytest.mark.allow_failures("RuntimeError", "CancelledError", "AttributeError")
+@pytest.mark.allow_dead_letters("shutdown")
+async def test_who_failed_and_whose_peer_does_not_answer_the_close_has_its_last_word(
+    system: ActorSystem, how: str, kind: type[Recorder], turns: str
+) -> None:
+    """Its machine waits for the peer, and ends before that comes: nobody was left to say it."""
+    node = await start_node(system)
+    endpoint = recorder(kind=kind)
+    peer = endpoint_peer(node, endpoint)
+    await opened(peer)
+    take(turns, node)
+    peer.socket._answers_close = False
+    peer.socket.feed("bug")
+    await settle()
+    assert endpoint.ends == []
+    await ends_once(system, node, peer, how)
+    assert len(endpoint.ends) == 1
+
+
+@turns
+@pytest.mark.parametrize("how", ["machine is stopped", "transport is lost"])
+@pytest.mark.allow_failures("RuntimeError", "CancelledError")
+@pytest.mark.allow_dead_letters("shutdown")
+async def test_so_has_a_hook_of_the_app_around_a_function_that_failed(
+    system: ActorSystem, how: str, turns: str
+) -> None:
+    """And the function is not run a second time."""
+    ends, runs = list[int](), list[str]()
+    node = await start_node(system)
+
+    async def failing(ws: WebSocket) -> None:
+        runs.append(ws.id)
+        await ws.accept()
+        await ws.join("kept")
+        await ws.receive()
+        raise RuntimeError("bug")
+
+    last_word = Hook(lambda ws, code: ends.append(code), None, 2)
+    peer = endpoint_peer(node, failing, passage=Passage(hooks=Hooks(disconnected=[last_word])))
+    await opened(peer)
+    take(turns, node)
+    peer.socket._answers_close = False
+    peer.socket.feed("bug")
+    await settle()
+    assert ends == []
+    await ends_once(system, node, peer, how)
+    assert (len(ends), len(runs)) == (1, 1)
+
+
+@pytest.mark.allow_failures("RuntimeError")
+async def test_a_fresh_instance_that_cannot_be_made_is_not_made_again(system: ActorSystem) -> None:
+    """One attempt, with which its connection ends."""
+    made: list[int] = []
+
+    class Once(Recorder):
+        def __init__(self, ws: WebSocket) -> None:
+            super().__init__(ws)
+            made.append(len(made))
+            if len(made) > 1:
+                raise RuntimeError("no second one")
+
+    node = await start_node(system)
+    peer = endpoint_peer(node, recorder(kind=Once))
+    await opened(peer)
+    peer.socket._answers_close = False
+    peer.socket.feed("bug")
+    await settle()
+    peer.socket.end()
+    await passes(20)
+    assert (made, len(peer.closes), len(node.directory)) == ([0, 1], 1, 0)

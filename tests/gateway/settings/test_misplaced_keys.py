@@ -19,6 +19,10 @@ if TYPE_CHECKING:
         ("port = 9000", 'port (file): there is no such setting; did you mean "gateway.port"?'),
         ("[limits]\nburst = 5", 'limits (file): there is no such setting; did you mean "gateway.limits"?'),
         ("[log]\nburst = 5", 'log.burst (file): there is no such setting; did you mean "gateway.limits.burst"?'),
+        (
+            '[actor.x]\nclass = "a:B"\nintensity = 3',
+            'actor.x.intensity (file): there is no such setting; did you mean "supervisor.NAME.intensity"?',
+        ),
         ("[gateway]\nhots = 5", 'gateway.hots (file): there is no such setting; did you mean "host"?'),
     ],
 )

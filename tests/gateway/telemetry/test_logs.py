@@ -16,7 +16,7 @@ def log(format_: str) -> str:
     """Returns what a process with this format writes for one line of ours and one of the standard library."""
     done = run(
         "-c",
-        "import logging, structlog; from gateway.logs import configure_logging\n"
+        "import logging, structlog; from gateway.telemetry.logs import configure_logging\n"
         f"configure_logging({format_!r})\n"
         "structlog.get_logger().info('room.joined', room='a')\n"
         "structlog.get_logger().debug('too.quiet')\n"

@@ -162,6 +162,26 @@ def test_lists_are_bounded() -> None:
         asked.check_count("channels", 3, 2)
 
 
+@pytest.mark.parametrize("pattern", ["[z", "room:[", "[", "[]", "[!]", "[!]a", "a[]b", "[a]["])
+def test_a_bracket_that_is_not_closed_is_refused(pattern: str) -> None:
+    """It was read as the character itself, and so found nothing."""
+    with pytest.raises(Refused, match=r"bad_request: `pattern` has a \[ that is not closed; .*\[\[\]"):
+        read(asked.Channels, pattern=pattern).checked_pattern()
+
+
+@pytest.mark.parametrize("pattern", ["[z-a]", "room:[9-0]*", "[a-z][z-a]"])
+def test_a_range_that_holds_nothing_is_refused(pattern: str) -> None:
+    """No name fits it."""
+    with pytest.raises(Refused, match=r"bad_request: nothing is in .*-.* of `pattern`; write the lower end first"):
+        read(asked.Channels, pattern=pattern).checked_pattern()
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "a]", "[[]", "[]]", "[!]]*", "[]a-z]", "[a-]", "[a-z][0-9]", "[(?!)]"])
+def test_other_patterns_are_taken_as_they_are(pattern: str) -> None:
+    """A bracket may stand in brackets, the closing one at their beginning."""
+    assert read(asked.Channels, pattern=pattern).checked_pattern() == (pattern or "*")
+
+
 @pytest.mark.parametrize("pattern", ["{a,b}", "a\\*"])
 def test_a_pattern_that_would_be_misread_is_refused(pattern: str) -> None:
     """Centrifugo's globs have alternatives and escapes; matching them as text would find nothing and say nothing."""

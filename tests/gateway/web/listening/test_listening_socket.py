@@ -104,3 +104,10 @@ def test_whether_files_are_left_is_known_without_what_windows_lacks(monkeypatch:
     """`/ready` and `/metrics` ask, on every system."""
     monkeypatch.delattr(os, "O_CLOEXEC")
     assert not are_spent()
+
+
+@pytest.mark.parametrize("host", ["x" * 64 + ".example", "ä..example", "a\0b"])
+def test_a_name_that_no_host_can_have_is_not_known(host: str) -> None:
+    """What Python refuses to ask the system for is told as what the system does not know: a letter, no traceback."""
+    with pytest.raises(OSError, match="not known"):
+        asyncio.run(bound_to(host, 0))

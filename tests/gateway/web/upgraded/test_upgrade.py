@@ -36,6 +36,7 @@ REFUSED = {
     "two versions": (without("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13, 8"), 426, "is 13, 8, not 13"),
     "no key": (without("Sec-WebSocket-Key"), 400, "there 0 times"),
     "two keys": (upgrade("/", f"Sec-WebSocket-Key: {KEY}"), 400, "there 2 times"),
+    "two who it is": (upgrade("/", "Authorization: Bearer a", "authorization: Bearer b"), 400, "there 2 times"),
     "a key of words": (upgrade(key="not base64 at all"), 400, "not base64"),
     "a key that is no ASCII": (upgrade(key="dGhlIHNhbXBsZSBub25jZä=="), 400, "not base64"),
     "a short key": (upgrade(key="c2hvcnQ="), 400, "5 bytes, not 16"),

@@ -8,7 +8,8 @@
  */
 
 import { Hubbub } from './assets/hubbub.js';
-import { Timeline, avatar, make } from './assets/timeline.js';
+import { avatar, make } from './assets/entry.js';
+import { Timeline } from './assets/timeline.js';
 import { keepDrafts, takeDrafts } from './drafts.js';
 import { People } from './people.js';
 import { Scrollback } from './scrollback.js';
@@ -81,7 +82,7 @@ function enter(room) {
 }
 
 function makeTimeline(room) {
-  room.timeline = new Timeline(room.name, { resend: () => {} });
+  room.timeline = new Timeline(room.name, { resend: () => {}, forgot: (place) => room.scrollback.forget(place) });
   room.scrollback = new Scrollback(room.timeline.scroller, {
     fetch: (asked) => hub.history(room.topic, asked),
     show: (event) => event.event !== 'said' || onSaid(room, event),

@@ -231,7 +231,7 @@ READING_ON = """Promise.all(['./assets/timeline.js', './scrollback.js'].map((fil
 @browser
 @needs_chromium
 async def test_who_reads_back_on_a_full_page_reads_on(serve: Serve) -> None:
-    """What is older comes as one scrolls up, however much there is; it goes when one is at the end again, not before."""
+    """What is older comes as one scrolls up, however much there is; it goes once one is at the end again."""
     server = await chat(serve)
     async with people(server.url, "Ada") as (ada,):
         seen = await ada.evaluate(READING_ON)

@@ -189,6 +189,30 @@ async def test_a_burst_is_laid_out_with_its_frame(demo_server: DemoServer) -> No
         assert await ada.evaluate(BURST) == 0
 
 
+NARROWER = """import('./assets/timeline.js').then(async ({ Timeline }) => {
+  const timeline = new Timeline('public:x', { resend: () => {} });
+  const { node, scroller } = timeline;
+  const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  document.getElementById('timelines').append(node);
+  timeline.startEra('e', 0);
+  const text = 'a few words '.repeat(20);
+  for (let offset = 1; offset <= 60; offset += 1) {
+    timeline.addMessage({ name: 'Ada', text, time: offset, offset, epoch: 'e' });
+  }
+  await frame();
+  node.style.width = '300px';
+  for (let left = 3; left; left -= 1) await frame();
+  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+})"""
+"""A page that turns narrower just as it was scrolled to its end: how far from the end it is."""
+
+
+async def test_who_follows_the_end_follows_it_through_a_change_of_size(demo_server: DemoServer) -> None:
+    """The browser tells of the scrolling when the page is another size already: its reader has not scrolled up."""
+    async with people(demo_server, "Ada") as (ada,):
+        assert await ada.evaluate(NARROWER) < 2
+
+
 OWN_TIME = """import('./assets/timeline.js').then(async ({ Timeline }) => {
   const timeline = new Timeline('public:x', { resend: () => {} });
   timeline.startEra('e', 0);

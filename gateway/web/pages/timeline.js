@@ -22,7 +22,7 @@ const NEAR_END = 48; // CSS pixels from the end within which a reader still foll
 export class Timeline {
   #items = []; #byId = new Map(); #byOffset = new Map(); #eras = new Map(); #top = 0; #drawing = false;
   #gone = []; #freeDays = []; // nodes that the next drawing takes off the page
-  #following = true; #unseen = 0; #list = make('ol', 'entries'); #jump = make('button', 'jump');
+  #following = true; #unseen = 0; #size = ''; #list = make('ol', 'entries'); #jump = make('button', 'jump');
   #empty = make('p', 'empty', make('strong', '', 'It is quiet here'), 'Say something, or open this page in a second tab.');
 
   /**
@@ -42,7 +42,7 @@ export class Timeline {
     this.#jump.type = 'button';
     this.#jump.hidden = true;
     this.#jump.addEventListener('click', () => this.follow());
-    new ResizeObserver(() => this.#following && this.#toEnd()).observe(this.scroller);
+    new ResizeObserver(() => this.#onResize()).observe(this.scroller);
   }
 
   /** Our own message, before the server knows it. `id` travels in the payload, so the event can be matched. */
@@ -260,9 +260,17 @@ export class Timeline {
     this.#unseen = 0;
   }
 
+  #onResize() {
+    this.#size = this.#sizeNow();
+    if (this.#following) this.#toEnd();
+  }
+
+  #sizeNow() { return [this.scroller.clientWidth, this.scroller.clientHeight].join(); }
+
   #onScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     if (clientHeight === 0) return; // not on screen: the browser resets the position, the reader did not move
+    if (this.#size !== this.#sizeNow()) return; // nor by a window that is another: `#onResize` comes next
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR_END;
     if (this.#following) this.#unseen = 0;
     if (this.#following) this.#trim();

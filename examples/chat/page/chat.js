@@ -80,7 +80,11 @@ function enter(room) {
 }
 
 function makeTimeline(room) {
-  room.timeline = new Timeline(room.name, { resend: () => {}, forgot: (place) => room.scrollback.forget(place) });
+  room.timeline = new Timeline(room.name, {
+    resend: () => {},
+    forgot: (place) => room.scrollback.forget(place),
+    hint: 'Say something. Somebody else may log in from a private window.', // the tabs of a browser are one person
+  });
   room.scrollback = new Scrollback(room.timeline.scroller, {
     fetch: (asked) => hub.history(room.topic, asked),
     show: (event) => event.event !== 'said' || onSaid(room, event),

@@ -152,7 +152,8 @@ function drawSeat(node, side) {
 
 function verdict(mine) {
   const { outcome, rematch } = table;
-  if (!isNow) return `The connection is lost${isPlaying() ? ': the clock runs on' : ''}. This page comes back by itself`;
+  if (page.state === 'closed') return 'Closed: load this page again';
+  if (!isNow) return `No connection${isPlaying() ? ': the clock runs on' : ''}`; // one line: the board stays where it is
   const waiting = rematch.find((side) => side !== mine);
   if (outcome) {
     const why = { four: 'four in a row', full: 'the board is full', time: 'time is up' }[outcome.why];

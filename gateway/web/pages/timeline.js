@@ -22,14 +22,14 @@ const NEAR_END = 48; // CSS pixels from the end within which a reader still foll
 export class Timeline {
   #items = []; #byId = new Map(); #byOffset = new Map(); #eras = new Map(); #top = 0; #drawing = false;
   #gone = []; #freeDays = []; // nodes that the next drawing takes off the page
-  #following = true; #unseen = 0; #size = ''; #list = make('ol', 'entries'); #jump = make('button', 'jump');
-  #empty = make('p', 'empty', make('strong', '', 'It is quiet here'), 'Say something, or open this page in a second tab.');
+  #following = true; #unseen = 0; #size = ''; #list = make('ol', 'entries'); #jump = make('button', 'jump'); #empty;
 
   /**
    * `resend(item)` is called for a message that failed and shall be tried again; `forgot({epoch, offset})` when the
-   * messages up to that position were taken off the page, which keeps only so many.
+   * messages up to that position were taken off the page, which keeps only so many. `hint` stands in an empty room.
    */
-  constructor(room, { resend, forgot = () => {} }) {
+  constructor(room, { resend, forgot = () => {}, hint = 'Say something, or open this page in a second tab.' }) {
+    this.#empty = make('p', 'empty', make('strong', '', 'It is quiet here'), hint);
     Object.assign(this, { resend, forgot });
     this.scroller = make('div', 'scroller', this.#empty, this.#list);
     this.node = make('section', 'timeline', this.scroller, this.#jump);

@@ -181,7 +181,7 @@ async def test_discs_are_seen_in_high_contrast(serve: Serve) -> None:
 @browser
 @needs_chromium
 async def test_without_a_connection_there_is_no_clock(serve: Serve) -> None:
-    """The referee's goes on, and the page does not know it: it says so, and shows the time that is left once it is back."""
+    """The referee's goes on, and the page does not know it: it says so."""
     server = await serve(create_app, as_served())
     clock = "document.getElementById('clock-text').textContent"
     async with pages(server, 2) as (ada, _):

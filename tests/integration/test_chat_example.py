@@ -185,6 +185,66 @@ async def test_who_scrolls_up_gets_all_that_was_said(serve: Serve) -> None:
         assert await texts(ada) == [f"line {number}" for number in range(100)]
 
 
+READING_ON = """Promise.all(['./assets/timeline.js', './scrollback.js'].map((file) => import(file))).then(
+  async ([{ Timeline }, { Scrollback }]) => {
+    const frames = async () => { for (let left = 4; left; left -= 1) await new Promise(requestAnimationFrame); };
+    const event = (offset) => ({ name: 'Bob', text: `${offset}`, time: 1e9 + offset, offset, epoch: 'e' });
+    let said = 40;
+    const fetch = async ({ limit, since }) => {
+      const newest = since ? since.offset - 1 : said;
+      const offsets = Array.from({ length: limit }, (_, at) => newest - at).filter((offset) => offset > 0);
+      return { epoch: 'e', events: offsets.map(event) };
+    };
+    const timeline = new Timeline('full', { resend: () => {}, forgot: (place) => scrollback.forget(place) });
+    const scrollback = new Scrollback(timeline.scroller, { fetch, show: (one) => timeline.addMessage(one) });
+    const { scroller } = timeline;
+    const shown = () => [...timeline.node.querySelectorAll('.text')].map((node) => Number(node.textContent));
+    const seen = [];
+    const look = async () => {
+      await frames();
+      const all = shown();
+      seen.push([all[0], all.length, all.every((offset, at) => offset === all[0] + at)]);
+    };
+    document.getElementById('timelines').append(timeline.node);
+    timeline.startEra('e', said);
+    await scrollback.begin(said);
+    while (said < 1100) timeline.addMessage(event(said += 1));
+    await look();
+    for (let page = 0; page < 2; page += 1) {
+      const there = timeline.node.querySelector(`[data-offset="${shown()[0] + 5}"]`);
+      scroller.scrollTop = 0;
+      const before = there.getBoundingClientRect().top;
+      await look();
+      seen.push(Math.round(there.getBoundingClientRect().top - before));
+    }
+    while (said < 1200) timeline.addMessage(event(said += 1));
+    await look();
+    scroller.scrollTop = scroller.scrollHeight;
+    await look();
+    scroller.scrollTop = 0;
+    await look();
+    return seen;
+  })"""
+"""A room in which more is said than a page keeps: its oldest, how many, and whether none is missing among them."""
+
+
+@browser
+@needs_chromium
+async def test_who_reads_back_on_a_full_page_reads_on(serve: Serve) -> None:
+    """What is older comes as one scrolls up, however much there is; it goes once one is at the end again."""
+    server = await chat(serve)
+    async with people(server.url, "Ada") as (ada,):
+        seen = await ada.evaluate(READING_ON)
+        assert seen == [
+            [101, 1000, True],  # it followed the end
+            *([61, 1040, True], 0),  # and scrolled up, twice: where it looked nothing moved
+            *([21, 1080, True], 0),
+            [21, 1180, True],  # what is said meanwhile takes nothing away
+            [201, 1000, True],  # at the end again
+            [161, 1040, True],  # what was taken off then is fetched again
+        ]
+
+
 @browser
 @needs_chromium
 async def test_who_was_cut_off_is_told_and_comes_back_without_a_loss(serve: Serve) -> None:

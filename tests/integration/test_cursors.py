@@ -188,6 +188,27 @@ async def test_two_people_see_each_other_and_the_slow_reader_skip(serve: Serve) 
 
 @pytest.mark.browser
 @pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium")
+async def test_a_pointer_moves_by_keys_as_well(serve: Serve) -> None:
+    """Tab leads to the stage, arrows move; the others see it where its owner does, who is told how, and of a loss."""
+    server = await serve(create_app, as_served())
+    places = "[...document.querySelectorAll('.pointer')].map(at => at.style.cssText.match(/--x: ?([\\d.]+)/)[1]).join()"
+    async with Browser() as chromium:
+        ada, bob = await chromium.open(server.url), await chromium.open(server.url, isolated=True)
+        for tab in (ada, bob):
+            await tab.wait_for("document.body.dataset.people === '2'")
+        assert "←" in await ada.evaluate("document.getElementById('invitation').innerText")
+        await ada.press("Tab")
+        await ada.press("ArrowDown")
+        await bob.wait_for(f"{places} === '0.5'")
+        assert await ada.evaluate(places) == "0.5"
+        assert await ada.evaluate("document.querySelector('.pointer').innerText") == "you"
+        await server.stop()
+        await ada.wait_for("document.getElementById('away').textContent.includes('comes back by itself')")
+        assert (ada.errors, bob.errors) == ([], [])
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium")
 async def test_a_stranger_whose_name_is_no_text_hides_nobody(serve: Serve) -> None:
     """Whatever JSON somebody joins with, they are somebody, and the others' pointers stay."""
     server = await serve(create_app, as_served())

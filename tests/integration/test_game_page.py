@@ -176,3 +176,34 @@ async def test_discs_are_seen_in_high_contrast(serve: Serve) -> None:
         cells = "['.board .red', '.board .yellow', '.board .disc:not(.red, .yellow)']"
         seen = await ada.evaluate(f"{cells}.map(one => getComputedStyle(document.querySelector(one)).backgroundColor)")
         assert len(set(seen)) == 3
+
+
+@browser
+@needs_chromium
+async def test_without_a_connection_there_is_no_clock(serve: Serve) -> None:
+    """The referee's goes on, and the page does not know it: it says so."""
+    server = await serve(create_app, as_served())
+    clock = "document.getElementById('clock-text').textContent"
+    async with pages(server, 2) as (ada, _):
+        await ada.wait_for(f"{clock}.endsWith(' s')")
+        await ada.set_offline(True)
+        await server.stop()
+        await ada.wait_for("document.body.dataset.state !== 'connected'")
+        assert await ada.evaluate(clock) == ""
+        assert "the clock runs on" in await ada.evaluate("document.getElementById('verdict').textContent")
+
+
+@browser
+@needs_chromium
+async def test_a_duplicated_tab_is_a_second_player(serve: Serve) -> None:
+    """A browser copies what a tab has kept into its duplicate, which is no reason to take its seat."""
+    server = await serve(create_app, as_served())
+    async with Browser() as chromium:
+        ada = await chromium.open(server.url)
+        await ada.wait_for("document.body.dataset.seat === 'red'")
+        link, copied = await ada.evaluate("[location.href, JSON.stringify(sessionStorage)]")
+        copy = await chromium.open("about:blank")
+        await copy.run_first(f"Object.assign(sessionStorage, {copied})")
+        await copy.goto(link)
+        await copy.wait_for("document.body.dataset.seat === 'yellow'")
+        assert await ada.evaluate("document.body.dataset.seat") == "red"

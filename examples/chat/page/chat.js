@@ -3,25 +3,26 @@
  * "here" means what it says; how much was said in the other rooms, the lobby tells.
  *
  * The wire is in `assets/hubbub.js`, the list of messages in `assets/timeline.js`; beside this file, what is older in
- * `scrollback.js`, who is here in `people.js`, who types in `typists.js`, what was read in `unread.js`, what was typed
- * when a login ended in `drafts.js`. What the page knows of itself is on `document.body.dataset`, for tests and for the style sheet.
+ * `scrollback.js`, the field to write in in `composer.js`, who is here in `people.js`, who types in `typists.js`, what
+ * was read in `unread.js`, whose page it is in `session.js`, what was typed when a login ended in `drafts.js`. What the
+ * page knows of itself is on `document.body.dataset`, for tests and for the style sheet.
  */
 
 import { Hubbub } from './assets/hubbub.js';
-import { Timeline, avatar, make } from './assets/timeline.js';
+import { avatar, make } from './assets/entry.js';
+import { Timeline } from './assets/timeline.js';
+import { Composer } from './composer.js';
 import { keepDrafts, takeDrafts } from './drafts.js';
 import { People } from './people.js';
 import { Scrollback } from './scrollback.js';
+import { LOGGED_OUT, leavePage, logOut, whoAmI, whoAmIAtLast } from './session.js';
 import { Typists } from './typists.js';
 import { Unread } from './unread.js';
 
 const LOBBY = 'lobby';
-const LOGGED_OUT = 4501; // the close code of a session that has ended; see website.py
 const LOST = 'The connection is lost. This page comes back by itself, with all that was said meanwhile.';
 const OFFLINE = 'This device is offline. The page comes back by itself, with all that was said meanwhile.';
 const SILENT = 'The server does not answer. This page asks again by itself.';
-const MAX_TEXT = 1000; // characters of one message; see messages.py
-const ASK_AGAIN = 3; // seconds
 const GAP = 'this page was away for longer than the server keeps messages';
 const ANEW = 'the server was restarted; what is above is kept on this page only';
 
@@ -31,6 +32,11 @@ const hub = new Hubbub();
 const rooms = new Map(); // name -> {name, topic, at: {offset, epoch}, timeline, scrollback, draft, attempt, button}
 const people = new People($('people'), { putOut: askPutOut });
 const typists = new Typists($('typing'), () => hub.publish(current.topic, 'typing', null).catch(() => {}));
+const composer = new Composer({ form: $('composer'), field: $('draft'), problem: $('problem') }, {
+  publish: (room, text, id) => hub.publish(room.topic, 'say', { text }, { id }),
+  said: () => typists.iSaidIt(),
+  typed: () => typists.iType(),
+});
 let [me, unread, current, kept] = [null, null, null, null];
 
 // --- rooms ------------------------------------------------------------------------------------------------------------
@@ -55,14 +61,9 @@ function makeRoom(name) {
 /** Leaves one room for another. Its scrollback stays on the page, and is completed when it is entered again. */
 function enter(room) {
   if (current && current !== room) hub.leave(current.topic).catch(() => {}); // without a connection there is none to leave
-  if (current) {
-    current.timeline.node.hidden = true;
-    current.draft = $('draft').value;
-  }
+  if (current) current.timeline.node.hidden = true;
   current = room;
-  $('draft').value = room.draft;
-  $('draft').readOnly = Boolean(room.attempt?.isUnderWay);
-  fitDraft();
+  composer.enter(room);
   if (!room.timeline) makeTimeline(room);
   room.timeline.node.hidden = false;
   for (const other of rooms.values()) other.button.setAttribute('aria-current', other === room);
@@ -70,18 +71,20 @@ function enter(room) {
   page.joined = '';
   history.replaceState(null, '', `#${room.name}`);
   $('room-title').textContent = room.name;
-  $('draft').placeholder = `Message ${room.name}`;
   showPeople([]);
   typists.clear();
-  say.tell('');
   if (hub.state === 'connected') banner('');
   hub.join(room.topic).catch(() => {}); // `refused` tells, or the next connection joins
   room.timeline.follow();
-  if (!matchMedia('(pointer: coarse)').matches) $('draft').focus(); // with fingers it would open the keyboard of the screen
+  if (!matchMedia('(pointer: coarse)').matches) composer.focus(); // with fingers it would open the keyboard of the screen
 }
 
 function makeTimeline(room) {
-  room.timeline = new Timeline(room.name, { resend: () => {} });
+  room.timeline = new Timeline(room.name, {
+    resend: () => {},
+    forgot: (place) => room.scrollback.forget(place),
+    hint: 'Say something. Somebody else may log in from a private window.', // the tabs of a browser are one person
+  });
   room.scrollback = new Scrollback(room.timeline.scroller, {
     fetch: (asked) => hub.history(room.topic, asked),
     show: (event) => event.event !== 'said' || onSaid(room, event),
@@ -121,34 +124,6 @@ function drawUnread(room) {
 }
 
 // --- what is said -----------------------------------------------------------------------------------------------------
-
-/** The draft stays until the server has it. The id makes it safe to say again what may have arrived. */
-async function say() {
-  const [room, text] = [current, $('draft').value.trim()];
-  if (!text || $('draft').readOnly) return;
-  if ([...text].length > MAX_TEXT) return void say.tell(`not sent: it has ${[...text].length} characters, and a message at most ${MAX_TEXT}`);
-  if (room.attempt?.text !== text) room.attempt = { text, id: crypto.getRandomValues(new Uint32Array(4)).join('-') };
-  const { attempt } = room;
-  attempt.isUnderWay = $('draft').readOnly = true;
-  let trouble = '';
-  try {
-    await hub.publish(room.topic, 'say', { text }, { id: attempt.id });
-    room.attempt = null;
-    room.draft = '';
-    if (room === current) $('draft').value = '';
-    typists.iSaidIt();
-  } catch (error) {
-    attempt.waits = error.reason === 'disconnected';
-    trouble = attempt.waits ? 'not sent yet: there is no connection' : say.why(error);
-  }
-  attempt.isUnderWay = false;
-  if (room !== current) return; // its own field is on screen again when it is entered
-  $('draft').readOnly = false;
-  fitDraft();
-  say.tell(trouble);
-}
-say.why = ({ reason, message }) => `${reason === 'timeout' ? 'not confirmed' : 'not sent'}: ${message}`;
-say.tell = (words) => { $('problem').textContent = words; };
 
 function onSaid(room, { payload, offset, epoch, time }) {
   const { user, text, is_act: isAct } = payload;
@@ -245,7 +220,7 @@ function askPutOut(user) {
 function putOut() {
   $('put-out-dialog').close();
   const who = { user: $('put-out-dialog').dataset.user, reason: $('put-out-reason').value.trim() };
-  hub.publish(current.topic, 'put_out', who).catch((error) => say.tell(error.message));
+  hub.publish(current.topic, 'put_out', who).catch((error) => composer.tell(error.message));
 }
 
 // --- the connection and the session -----------------------------------------------------------------------------------
@@ -259,37 +234,20 @@ function onState({ state, code, reason }) {
   if (state === 'offline') banner(OFFLINE, 'Try anyway', () => hub.connect(), 'wait');
   if (code === LOGGED_OUT) return leavePage('logged-out');
   if (state === 'closed') banner(`The server closed the connection: ${reason || code}.`, 'Connect again', () => hub.connect());
-  if (state === 'reconnecting') whoAmI(); // a refused upgrade looks like any other loss: HTTP says whether it was a 401
+  if (state === 'reconnecting') whoAmI(leaveWithDrafts);
 }
 
-const leavePage = (why) => location.replace(`login.html${why && `#${why}`}`);
-
-/** Null if there is no answer. Who is nobody any more takes along what was typed, and nothing goes on here after that. */
-async function whoAmI(why = 'expired') {
-  const answer = await fetch('me').catch(() => null);
-  if (answer?.status !== 401) return answer?.ok ? answer.json() : null;
-  if (current) {
-    current.draft = $('draft').value;
-    keepDrafts(me.name, current.name, Object.fromEntries([...rooms.values()].filter(({ draft }) => draft).map(({ name, draft }) => [name, draft])));
-  }
-  leavePage(why);
-  return new Promise(() => {});
+/** Who is nobody any more takes along what was typed. */
+function leaveWithDrafts() {
+  composer.keep();
+  if (current) keepDrafts(me.name, current.name, Object.fromEntries([...rooms.values()].filter(({ draft }) => draft).map(({ name, draft }) => [name, draft])));
+  leavePage('expired');
 }
 
-/** As often as it takes: a server that is just started anew has no answer yet, and a blank page tells nothing. */
-async function whoAmIAtLast() {
-  for (;;) {
-    const found = await whoAmI('');
-    if (found) return found;
-    document.body.hidden = false;
-    await new Promise((resolve) => { banner(SILENT, 'Try now', resolve, 'wait'); setTimeout(resolve, 1000 * ASK_AGAIN); });
-  }
-}
-
-async function logOut() {
-  hub.close();
-  await fetch('logout', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' }).catch(() => {});
-  leavePage('logged-out');
+/** A blank page would tell nothing. */
+function tellSilence(again) {
+  document.body.hidden = false;
+  banner(SILENT, 'Try now', again, 'wait');
 }
 
 // --- the page ---------------------------------------------------------------------------------------------------------
@@ -299,11 +257,6 @@ function banner(text, act = '', acts = null, tone = 'trouble') {
   $('banner').dataset.tone = tone;
   $('banner-text').textContent = text;
   Object.assign($('banner-act'), { textContent: act, onclick: acts });
-}
-
-function fitDraft() {
-  $('draft').style.height = 'auto';
-  $('draft').style.height = `${$('draft').scrollHeight + 2}px`;
 }
 
 function openPanel(open) {
@@ -316,26 +269,16 @@ function openPanel(open) {
 const onSubmit = (id, act) => $(id).addEventListener('submit', (event) => { event.preventDefault(); act(); });
 const onClick = (id, act) => $(id).addEventListener('click', act);
 
-function onDraftKey(event) {
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  say();
-}
-
 function listen() {
-  onSubmit('composer', say);
   onSubmit('open-form', openRoom);
   onSubmit('put-out-form', putOut);
   onClick('put-out-cancel', () => $('put-out-dialog').close());
-  onClick('logout', logOut);
-  onClick('logout-panel', logOut);
+  for (const id of ['logout', 'logout-panel']) onClick(id, () => { hub.close(); logOut(); });
   onClick('cut', () => hub.cut());
-  document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); $('draft').focus(); });
+  document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); composer.focus(); });
   onClick('panel-toggle', () => openPanel(page.panel !== 'open'));
   onClick('panel-close', () => openPanel(false));
   onClick('veil', () => openPanel(false));
-  $('draft').addEventListener('keydown', onDraftKey);
-  $('draft').addEventListener('input', () => { fitDraft(); if ($('draft').value.trim()) typists.iType(); });
   document.addEventListener('keydown', ({ key }) => key === 'Escape' && page.panel === 'open' && openPanel(false));
   document.addEventListener('visibilitychange', markRead);
   addEventListener('hashchange', onLink);
@@ -343,9 +286,9 @@ function listen() {
 
 hub.on('state', onState).on('joined', onJoined).on('event', onEvent).on('epoch', onEpoch).on('presence', onPresence)
   .on('removed', onRemoved).on('refused', onRefused)
-  .on('caught_up', ({ room }) => byTopic(room)?.attempt?.waits && current.attempt.text === $('draft').value.trim() && say());
+  .on('caught_up', ({ room }) => byTopic(room) && composer.sayWhatWaits(current));
 
-me = await whoAmIAtLast();
+me = await whoAmIAtLast(() => leavePage(''), tellSilence);
 unread = new Unread(`chat.read.${me.name}`, { changed: () => rooms.forEach(drawUnread) });
 kept = takeDrafts(me.name);
 for (const node of document.querySelectorAll('.my-name')) node.textContent = me.name;

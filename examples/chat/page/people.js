@@ -1,6 +1,6 @@
 /** Who is here: presence is of connections, so the tabs of one person are counted and shown once. */
 
-import { avatar, make, nameNode } from './assets/timeline.js';
+import { avatar, make, nameNode } from './assets/entry.js';
 
 export class People {
   #list; #putOut; #tabs = new Map();

@@ -5,13 +5,13 @@
  * offset it has asked, and that what it asks for next ends before that.
  */
 
-import { make } from './assets/timeline.js';
+import { make } from './assets/entry.js';
 
 const PAGE = 40; // messages: one screen, and one above it
 const NEAR = 240; // CSS pixels from the top at which more is fetched: seldom seen by who scrolls in peace
 
 export class Scrollback {
-  #scroller; #fetch; #show; #oldest = null; #asking = null; #hole = null; #top = 0; #line = make('p', 'older');
+  #scroller; #fetch; #show; #oldest = null; #asking = null; #hole = null; #top = 0; #forgotten = null; #line = make('p', 'older');
 
   /**
    * `fetch({limit, since})` asks the server for what is before `since`; `show(event)` puts one on the page, and returns
@@ -39,6 +39,23 @@ export class Scrollback {
     if (this.#hole || !this.#oldest) this.more();
   }
 
+  /** The page keeps only so much: what it has forgotten, up to there, is fetched again by who scrolls up again. */
+  forget(place) {
+    this.#forgotten = place;
+    this.#cutOff();
+  }
+
+  #cutOff() {
+    if (!this.#forgotten) return;
+    const { epoch, offset } = this.#forgotten;
+    const isGone = (oldest) => oldest?.epoch === epoch && oldest.offset <= offset;
+    const next = { epoch, offset: offset + 1 };
+    if (isGone(this.#oldest)) { // what is being asked for stood above of it
+      [this.#oldest, this.#hole, this.#asking, this.isComplete] = [next, null, null, false];
+      this.#line.textContent = '';
+    } else if (isGone(this.#hole?.back?.[0])) this.#hole.back = [next, false];
+  }
+
   isComplete = true; // until `begin` there is nothing to ask for
 
   async more() {
@@ -56,16 +73,15 @@ export class Scrollback {
     requestAnimationFrame(() => this.#isFilled() || this.more());
   }
 
-  /** What the reader looks at stays where it is: what comes above it only makes the page longer. */
   #take({ events, epoch }) {
-    const below = this.#scroller.scrollHeight - this.#scroller.scrollTop;
+    this.#forgotten = null;
     let isMet = false; // what is above `top` came by itself
     for (const event of events) if (!this.#show({ epoch, ...event }) && event.offset <= this.#top) isMet = true;
     if (events.length) this.#oldest = { epoch, offset: Math.min(...events.map(({ offset }) => offset)) };
     this.isComplete = events.length < PAGE;
     if (isMet && this.#hole?.back) [[this.#oldest, this.isComplete], this.#hole] = [this.#hole.back, null];
     else if (this.isComplete) this.#hole = null;
-    queueMicrotask(() => { this.#scroller.scrollTop = this.#scroller.scrollHeight - below; }); // after it was drawn
+    this.#cutOff();
   }
 
   /** A tall window shows more than a page of messages: nobody can scroll there, so nobody would ask for more. */

@@ -11,6 +11,11 @@ import { Stage } from './stage.js';
 const ROOM = 'cursors';
 const PACE = 40; // milliseconds between two positions of ours: 25 a second, half of what a connection may send
 const ROBOTS = 24;
+const STEP = 0.02; // of the stage, for one press of an arrow key
+const FAST = 5; // times that, with Shift
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const LOST = 'The connection is lost. This page comes back by itself.';
+const CLOSED = 'The server has closed the connection. Load the page again to come back.';
 const COLOURS = { red: 0, orange: 28, olive: 62, green: 120, teal: 172, blue: 215, violet: 265, pink: 325 };
 
 const $ = (id) => document.getElementById(id);
@@ -31,8 +36,25 @@ let guests = { robots: false, slow: false };
 
 function onMove(event) {
   const box = $('stage').getBoundingClientRect();
-  const part = (value, from, size) => Math.min(1, Math.max(0, (value - from) / size));
-  mine = { x: part(event.clientX, box.left, box.width), y: part(event.clientY, box.top, box.height) };
+  stage.remove('me'); // who has a mouse sees where it is
+  moveTo((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+}
+
+/** From the middle of the stage, or from where the mouse was last. */
+function onKey(event) {
+  const step = ARROWS[event.key];
+  if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  const [right, down] = step.map((one) => one * STEP * (event.shiftKey ? FAST : 1));
+  const { x, y } = mine ?? { x: 0.5, y: 0.5 };
+  moveTo(x + right, y + down);
+  stage.move('me', mine, { name: 'you', hue });
+}
+
+/** Parts of the stage; what is outside of it is at its edge. */
+function moveTo(x, y) {
+  const [inX, inY] = [x, y].map((part) => Math.min(1, Math.max(0, part)));
+  mine = { x: inX, y: inY };
   $('invitation').hidden = true;
   if (!timer) tell();
 }
@@ -136,7 +158,9 @@ function personNode(client, { name, hue }) {
 
 function onState({ state }) {
   page.state = state;
-  $('state').textContent = { connected: 'connected', closed: 'disconnected' }[state] ?? 'connecting…';
+  const texts = { connected: 'connected', connecting: 'connecting…', offline: 'offline', closed: 'disconnected' };
+  $('state').textContent = texts[state] ?? 'reconnecting…';
+  if (state !== 'connecting') $('away').textContent = { connected: '', closed: CLOSED }[state] ?? LOST;
   if (state === 'connected') return;
   $('robots').disabled = $('slow').disabled = true; // until we have joined again
   stage.clear();
@@ -168,6 +192,7 @@ hub.on('state', onState).on('event', onEvent).on('presence', onPresence)
   .on('refused', ({ error }) => { $('problem').textContent = error.message; });
 $('stage').addEventListener('pointermove', onMove);
 $('stage').addEventListener('pointerdown', onMove);
+$('stage').addEventListener('keydown', onKey);
 $('robots').addEventListener('change', ({ target }) => want('robots', target.checked));
 $('slow').addEventListener('change', ({ target }) => want('slow', target.checked));
 hub.join(ROOM, { info: me }).catch(() => {});

@@ -17,6 +17,8 @@ export class Stage {
     node.style.setProperty('--hue', hue);
     node.lastChild.textContent = name;
     place(node, x, y);
+    node.classList.toggle('at-right', x > 0.75); // its name stands where there is room for it
+    node.classList.toggle('at-bottom', y > 0.9);
   }
 
   /** All of them: [pointer, {x, y}, hue]. */

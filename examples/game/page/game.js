@@ -18,9 +18,20 @@ const kept = (storage, key, make) => { try { return storage[key] ??= make(); } c
 
 if (!/^#[\w-]{1,40}$/.test(location.hash)) history.replaceState(null, '', `#${random(3)}`);
 const room = `game:${location.hash.slice(1)}`;
-const key = kept(sessionStorage, 'game.key', () => random(16)); // of this tab: a second window is a second player
+const key = takeKey(); // of this tab: a second window is a second player
 let name = kept(localStorage, 'hubbub.game.name', () => NAMES[Math.floor(Math.random() * NAMES.length)]);
-let [table, members, zeroAt] = [null, [], 0];
+let [table, members, zeroAt, isNow] = [null, [], 0, false]; // isNow: whether the table is what the referee has said last
+
+/** Nobody finds it where it was kept while this page is there: a tab that is duplicated has a copy of all that is. */
+function takeKey() {
+  const taken = kept(sessionStorage, 'game.key', () => random(16));
+  const use = (act) => { try { act(); } catch { /* a browser that keeps nothing has nothing to copy */ } };
+  const take = () => use(() => sessionStorage.removeItem('game.key'));
+  addEventListener('pagehide', () => use(() => { sessionStorage['game.key'] = taken; })); // for a reload, or when it is opened again
+  addEventListener('pageshow', take);
+  take();
+  return taken;
+}
 
 // --- the board --------------------------------------------------------------------------------------------------------
 
@@ -101,7 +112,7 @@ const isPlaying = () => table !== null && table.left !== null;
 
 function draw() {
   const mine = mySide();
-  const myTurn = isPlaying() && table.to_move === mine;
+  const myTurn = isNow && isPlaying() && table.to_move === mine;
   const { outcome } = table;
   for (const [index, cell] of cells.entries()) drawCell(cell, index);
   for (const [index, button] of columns.entries()) drawColumn(button, index, myTurn);
@@ -141,6 +152,8 @@ function drawSeat(node, side) {
 
 function verdict(mine) {
   const { outcome, rematch } = table;
+  if (page.state === 'closed') return 'Closed: load this page again';
+  if (!isNow) return `No connection${isPlaying() ? ': the clock runs on' : ''}`; // one line: the board stays where it is
   const waiting = rematch.find((side) => side !== mine);
   if (outcome) {
     const why = { four: 'four in a row', full: 'the board is full', time: 'time is up' }[outcome.why];
@@ -162,11 +175,13 @@ function drawWatching() {
   $('nobody').hidden = watching.length > 0;
 }
 
+/** Only the referee knows the time that is left: without a connection there is no clock. */
 function drawClock() {
-  const left = isPlaying() ? Math.max(0, (zeroAt - performance.now()) / 1000) : 0;
-  $('clock-bar').style.transform = `scaleX(${isPlaying() ? Math.min(1, left / table.turn) : 0})`;
+  const isRunning = isNow && isPlaying();
+  const left = isRunning ? Math.max(0, (zeroAt - performance.now()) / 1000) : 0;
+  $('clock-bar').style.transform = `scaleX(${isRunning ? Math.min(1, left / table.turn) : 0})`;
   $('clock').dataset.low = left < LOW;
-  const text = isPlaying() ? `${Math.ceil(left)} s` : '';
+  const text = isRunning ? `${Math.ceil(left)} s` : '';
   if ($('clock-text').textContent !== text) $('clock-text').textContent = text;
 }
 
@@ -183,7 +198,7 @@ function drawRestarts(restarts) {
 // --- what the gateway tells -------------------------------------------------------------------------------------------
 
 function onTable(view) {
-  table = view;
+  [table, isNow] = [view, true];
   zeroAt = performance.now() + view.left * 1000;
   drawRestarts(view.restarts);
   draw();
@@ -196,6 +211,10 @@ function onState({ state, reason }) {
   $('state-text').textContent = texts[state] ?? 'reconnecting…';
   $('crash').disabled = state !== 'connected';
   if (state === 'connected') $('problem').textContent = '';
+  if (!isNow || state === 'connected') return;
+  isNow = false;
+  draw();
+  drawClock();
 }
 
 hub.on('state', onState)

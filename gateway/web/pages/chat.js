@@ -3,8 +3,9 @@
  * in `timeline.js`. What the page knows of itself is on `document.body.dataset`, for tests and for the style sheet.
  */
 
+import { avatar, make, nameNode } from './entry.js';
 import { Hubbub } from './hubbub.js';
-import { Timeline, avatar, make, nameNode } from './timeline.js';
+import { Timeline } from './timeline.js';
 
 const FIRST_ROOMS = ['public:lobby', 'public:random', 'public:help'];
 const MAX_ROOMS = 20; // what a list can show, and far below the 128 subscriptions of a connection
@@ -139,7 +140,7 @@ async function fetchHistory(room) {
   } catch (error) {
     if (error.reason !== 'disconnected') room.timeline.addNotice(`history is not available: ${error.message}`, 'trouble');
   } finally {
-    setTimeout(() => log.removeAttribute('aria-busy'));
+    requestAnimationFrame(() => log.removeAttribute('aria-busy')); // by then they are drawn
   }
 }
 

@@ -4,50 +4,33 @@
  * Theory of operation: every item has a place (era, offset, rank). An era is one epoch of the stream; notices take the
  * offset after which they happened; a message on its way has no offset yet and stands at the end. So history, missed
  * events and live ones may arrive in any order, before or after the reply to our own publish, and each message shows
- * once. Day lines and grouping are worked out when drawing; nodes are reused.
+ * once. What has changed is drawn once a frame, and nothing else is touched, read or laid out: a thousand messages above
+ * cost a new one nothing. Who reads further up keeps the place, whatever comes above or below it.
  *
  * What it refuses to know: the wire, and which room is on screen.
  */
 
-const MAX_ITEMS = 1000; // a day's chat; beyond it the page would slow down, and the server has the history
+import { dayNode, dayOf, lineNode, make, messageNode, refresh } from './entry.js';
+
+const MAX_ITEMS = 1000; // a day's chat, while its reader follows the end of it; the server has the history
+const MAX_HELD = 5000; // while its reader looks further up: nothing may vanish from under their eyes
+const AT_ONCE = 50; // that are taken off together: each time all those below move up
 const GROUP_FOR = 5 * 60; // seconds within which messages of one author share a heading
 const LINE = 120; // characters of a notice about people: two lines, beyond which it only counts
 const NEAR_END = 48; // CSS pixels from the end within which a reader still follows it
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const calendar = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
-const dayOf = (time) => new Date(time * 1000).toDateString();
-
-/** A node with text (never markup) inside. */
-export function make(tag, className, ...children) {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
-
-/** A name, in its own direction: one that is too long is cut at its end, whichever side that is. */
-export const nameNode = (tag, className, name) => Object.assign(make(tag, className, name), { dir: 'auto' });
-
-/** A round badge with initials; the colour is the name's, the same for everybody. */
-export function avatar(name) {
-  const letters = name.split(/\s+/).filter(Boolean).map((word) => [...word][0]);
-  const node = make('span', 'avatar', letters.slice(0, 2).join('').toUpperCase());
-  const hue = [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
-  node.style.setProperty('--hue', hue);
-  node.setAttribute('aria-hidden', 'true');
-  return node;
-}
-
 export class Timeline {
   #items = []; #byId = new Map(); #byOffset = new Map(); #eras = new Map(); #top = 0; #drawing = false;
-  #following = true; #unseen = 0; #list = make('ol', 'entries'); #jump = make('button', 'jump');
-  #empty = make('p', 'empty', make('strong', '', 'It is quiet here'), 'Say something, or open this page in a second tab.');
+  #gone = []; #freeDays = []; // nodes that the next drawing takes off the page
+  #following = true; #unseen = 0; #size = ''; #list = make('ol', 'entries'); #jump = make('button', 'jump'); #empty;
 
-  /** `resend(item)` is called for a message that failed and shall be tried again. */
-  constructor(room, { resend }) {
-    this.resend = resend;
+  /**
+   * `resend(item)` is called for a message that failed and shall be tried again; `forgot({epoch, offset})` when the
+   * messages up to that position were taken off the page, which keeps only so many. `hint` stands in an empty room.
+   */
+  constructor(room, { resend, forgot = () => {}, hint = 'Say something, or open this page in a second tab.' }) {
+    this.#empty = make('p', 'empty', make('strong', '', 'It is quiet here'), hint);
+    Object.assign(this, { resend, forgot });
     this.scroller = make('div', 'scroller', this.#empty, this.#list);
     this.node = make('section', 'timeline', this.scroller, this.#jump);
     this.node.dataset.room = room;
@@ -59,7 +42,7 @@ export class Timeline {
     this.#jump.type = 'button';
     this.#jump.hidden = true;
     this.#jump.addEventListener('click', () => this.follow());
-    new ResizeObserver(() => this.#following && this.#toEnd()).observe(this.scroller);
+    new ResizeObserver(() => this.#onResize()).observe(this.scroller);
   }
 
   /** Our own message, before the server knows it. `id` travels in the payload, so the event can be matched. */
@@ -78,7 +61,7 @@ export class Timeline {
     const isNews = this.#eraOf(epoch) === this.#era && offset > this.#top; // what is older was scrolled for
     if (own) this.#settle(own, { offset, epoch, time });
     else this.#place(this.#insert({ kind: 'message', id, name, text, time, mine, state: 'sent', rank: 0,
-      era: this.#eraOf(epoch), offset }), place);
+      era: this.#eraOf(epoch), offset }), epoch);
     if (isNews && !mine && !this.#following) this.#unseen += 1;
     return !own;
   }
@@ -91,8 +74,8 @@ export class Timeline {
   /** What the reply has confirmed stands at the time of this machine's clock, until the event brings the server's. */
   #setTime(item, time) {
     if (item.time !== time) {
-      Object.assign(item, { time, dayLine: null });
-      this.#draw();
+      item.time = time;
+      this.#touch(this.#items.indexOf(item));
     }
     return false;
   }
@@ -100,7 +83,7 @@ export class Timeline {
   fail(item, { state, trouble }) {
     if (item.state === 'sent') return; // its event came, whatever the reply says
     Object.assign(item, { state, trouble });
-    this.#draw();
+    this.#touch(this.#items.indexOf(item));
   }
 
   /** Messages of ours in one of `states`, oldest first. */
@@ -117,8 +100,9 @@ export class Timeline {
     if (tone === 'people' && last?.tone === tone && (last.others || !last.text.includes(text))) {
       if (last.others || last.text.length > LINE) last.others += 1;
       else last.text += `, ${text}`;
+      if (last.node) this.#gone.push(last.node);
       last.node = null;
-      return this.#draw();
+      return this.#touch(this.#items.indexOf(last));
     }
     this.#insert({ kind: 'notice', text, tone, others: 0, time: Date.now() / 1000, era: this.#era, offset: this.#top, rank: 1 });
   }
@@ -138,6 +122,7 @@ export class Timeline {
   /** Goes to the end and stays with it. */
   follow() {
     this.#following = true;
+    this.#trim();
     this.#draw();
   }
 
@@ -148,16 +133,18 @@ export class Timeline {
     return this.#eras.get(epoch);
   }
 
-  #place(item, place) {
-    item.place = place;
-    this.#byOffset.set(place, item);
+  #place(item, epoch) {
+    item.place = { epoch, offset: item.offset };
+    this.#byOffset.set(`${epoch}:${item.offset}`, item);
     if (item.era === this.#era) this.#top = Math.max(this.#top, item.offset);
   }
 
   #settle(item, { offset, epoch, time }) {
-    this.#items.splice(this.#items.indexOf(item), 1);
-    Object.assign(item, { offset, era: this.#eraOf(epoch), time, dayLine: null, state: 'sent', trouble: null });
-    this.#place(this.#insert(item), `${epoch}:${offset}`);
+    const at = this.#items.indexOf(item);
+    this.#items.splice(at, 1);
+    this.#touch(at);
+    Object.assign(item, { offset, era: this.#eraOf(epoch), time, state: 'sent', trouble: null });
+    this.#place(this.#insert(item), epoch);
   }
 
   #insert(item) {
@@ -165,90 +152,102 @@ export class Timeline {
     let at = this.#items.length;
     while (at > 0 && precedes(this.#items[at - 1], item) > 0) at -= 1;
     this.#items.splice(at, 0, item);
-    while (this.#items.length > MAX_ITEMS) this.#forget(this.#items.shift());
-    this.#draw();
+    this.#touch(at);
+    this.#trim();
     return item;
   }
 
-  #forget(item) {
-    this.#byId.delete(item.id);
-    this.#byOffset.delete(item.place);
+  /** Takes off the page what is too much for it, the oldest first. */
+  #trim() {
+    const tooMany = this.#items.length - (this.#following ? MAX_ITEMS : MAX_HELD);
+    if (tooMany < AT_ONCE) return;
+    const gone = this.#items.splice(0, tooMany);
+    for (const { id, place, node, dayLine } of gone) {
+      this.#byId.delete(id);
+      if (place) this.#byOffset.delete(`${place.epoch}:${place.offset}`);
+      if (node) this.#gone.push(node);
+      if (dayLine) this.#freeDays.push(dayLine);
+    }
+    this.#touch(0);
+    const last = gone.findLast(({ place }) => place);
+    if (last) this.forgot(last.place);
   }
 
   // --- drawing ------------------------------------------------------------------------------------------------------
 
+  /** What stands there is another, or looks different; so may the next message, by what stands before it now. */
+  #touch(at) {
+    let next = at + 1;
+    while (next < this.#items.length && this.#items[next].kind !== 'message') next += 1;
+    for (const place of [at, next]) if (this.#items[place]) this.#items[place].isStale = true;
+    this.#draw();
+  }
+
   #draw() {
     if (this.#drawing) return;
     this.#drawing = true;
-    queueMicrotask(() => { this.#drawing = false; this.#drawNow(); });
+    requestAnimationFrame(() => { this.#drawing = false; this.#drawNow(); });
   }
 
   #drawNow() {
-    let cursor = this.#list.firstChild;
-    for (const node of this.#nodes()) {
-      if (node === cursor) cursor = cursor.nextSibling;
-      else this.#list.insertBefore(node, cursor);
+    const held = this.#following ? null : this.#firstInSight();
+    for (const node of this.#gone.splice(0)) node.remove();
+    let above = null;
+    for (const [at, item] of this.#items.entries()) {
+      if (item.isStale) this.#drawItem(item, at, above);
+      above = item.node;
     }
-    while (cursor) cursor = removeAndGoOn(cursor);
+    for (const line of this.#freeDays.splice(0)) line.remove();
     this.#empty.hidden = this.#items.some((item) => item.kind === 'message');
     if (this.#following) this.#toEnd();
+    else if (held?.node.isConnected) this.scroller.scrollTop += held.node.getBoundingClientRect().bottom - held.bottom;
     this.#drawJump();
   }
 
-  /** The nodes in order, with day lines between, each brought up to date. */
-  *#nodes() {
-    let [before, day] = [null, null];
-    for (const item of this.#items) {
-      const itsDay = item.kind === 'message' ? this.#dayOf(item) : day;
-      const newDay = itsDay !== day;
-      if (newDay) yield (item.dayLine ??= divider('day', calendar.format(item.time * 1000)));
-      day = itsDay;
-      item.node ??= item.kind === 'message' ? this.#messageNode(item) : lineNode(item);
-      if (item.kind === 'message') this.#refresh(item, !newDay && continues(before, item));
-      yield item.node;
-      before = item;
+  /** Brings up to date what stands below the node `above`: a line above the first message of a day, and an entry. */
+  #drawItem(item, at, above) {
+    item.isStale = false;
+    item.node ??= item.kind === 'message' ? messageNode(item) : lineNode(item);
+    if (item.kind !== 'message') return this.#put(item.node, above);
+    let before = at - 1;
+    while (before >= 0 && this.#items[before].kind !== 'message') before -= 1;
+    const isFirst = before < 0 || dayOf(this.#items[before].time) !== dayOf(item.time);
+    refresh(item, { follows: !isFirst && continues(this.#items[at - 1], item), resend: () => this.resend(item) });
+    this.#putDay(item, isFirst ? dayOf(item.time) : null, above);
+    this.#put(item.node, item.dayLine ?? above);
+  }
+
+  /** The line of a day stays when the message below it leaves the page: it is no news to who listens. */
+  #putDay(item, day, above) {
+    if (item.dayLine && item.dayLine.dataset.day !== day) {
+      item.dayLine.remove();
+      item.dayLine = null;
     }
+    if (!day) return;
+    item.dayLine ??= this.#freeDays.find((line) => line.dataset.day === day) ?? dayNode(item.time);
+    this.#freeDays = this.#freeDays.filter((line) => line !== item.dayLine);
+    this.#put(item.dayLine, above);
   }
 
-  #dayOf(item) {
-    if (item.dayTime !== item.time) Object.assign(item, { day: dayOf(item.time), dayTime: item.time });
-    return item.day;
+  /** From the top down, which is the order in which they are read out. */
+  #put(node, above) {
+    if (node.parentNode === this.#list && node.previousSibling === above) return;
+    if (above) above.after(node);
+    else this.#list.prepend(node);
   }
 
-  #messageNode(item) {
-    const head = make('div', 'head', nameNode('b', 'author', item.name), make('time', 'time'));
-    const text = make('p', 'text', item.text);
-    const node = make('li', 'message', avatar(item.name), head, text, make('p', 'trouble'));
-    node.dataset.author = item.name;
-    node.dataset.mine = Boolean(item.mine);
-    return node;
-  }
-
-  /** Only what looks different now: with each message all those on the page come by here. */
-  #refresh(item, follows) {
-    const { node } = item;
-    const looks = [follows, item.state, item.offset, item.time, item.trouble].join();
-    if (item.looks === looks) return;
-    item.looks = looks;
-    node.classList.toggle('follows', follows);
-    node.dataset.state = item.state;
-    if (Number.isFinite(item.offset)) node.dataset.offset = item.offset;
-    const time = node.querySelector('.time');
-    time.dateTime = new Date(item.time * 1000).toISOString();
-    time.textContent = clock.format(item.time * 1000);
-    time.title = exact.format(item.time * 1000) + (Number.isFinite(item.offset) ? `, offset ${item.offset}` : '');
-    const trouble = node.querySelector('.trouble');
-    const words = item.trouble ?? { waiting: 'waiting for the connection', sending: '' }[item.state] ?? '';
-    if (trouble.dataset.words === words) return;
-    trouble.dataset.words = words;
-    trouble.replaceChildren(words, ...(item.state === 'failed' ? [this.#resendButton(item)] : []));
-  }
-
-  #resendButton(item) {
-    const button = make('button', 'link', 'Send again');
-    button.type = 'button';
-    button.addEventListener('click', () => this.resend(item));
-    return button;
+  /** Where the reader is: the first entry that is not all above the window. A day's line may move, so it is none. */
+  #firstInSight() {
+    const { top } = this.scroller.getBoundingClientRect();
+    const nodes = this.#list.children;
+    let [low, high] = [0, nodes.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (nodes[middle].getBoundingClientRect().bottom > top) high = middle;
+      else low = middle + 1;
+    }
+    const node = nodes[low]?.dataset.kind === 'day' ? nodes[low + 1] : nodes[low];
+    return node && { node, bottom: node.getBoundingClientRect().bottom }; // its head goes when its author's last message comes above it
   }
 
   #drawJump() {
@@ -261,34 +260,23 @@ export class Timeline {
     this.#unseen = 0;
   }
 
+  #onResize() {
+    this.#size = this.#sizeNow();
+    if (this.#following) this.#toEnd();
+  }
+
+  #sizeNow() { return [this.scroller.clientWidth, this.scroller.clientHeight].join(); }
+
   #onScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     if (clientHeight === 0) return; // not on screen: the browser resets the position, the reader did not move
+    if (this.#size !== this.#sizeNow()) return; // nor by a window that is another: `#onResize` comes next
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR_END;
     if (this.#following) this.#unseen = 0;
+    if (this.#following) this.#trim();
     this.#drawJump();
   }
 }
 
 const continues = (before, item) => before?.kind === 'message' && before.name === item.name
   && before.mine === item.mine && item.time - before.time < GROUP_FOR;
-
-function divider(kind, title, explanation = null) {
-  const node = make('li', 'divider', make('span', 'title', title), explanation && make('span', 'explanation', explanation));
-  node.dataset.kind = kind;
-  return node;
-}
-
-function removeAndGoOn(node) {
-  const next = node.nextSibling;
-  node.remove();
-  return next;
-}
-
-function lineNode(item) {
-  if (item.kind === 'divider') return divider(item.tone, item.text, item.explanation);
-  const node = make('li', 'notice', make('span', '', item.text, item.others ? ` and ${item.others} more` : ''), make('time', 'time', clock.format(item.time * 1000)));
-  node.dataset.tone = item.tone;
-  if (item.others) node.setAttribute('aria-live', 'off'); // it is drawn anew with each: who listens has heard of some
-  return node;
-}

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from websockets.exceptions import WebSocketException
 
+from gateway.demo import PAGES
 from tests.support.client import connect, when
 from tests.support.process import free_ports, serving
 from tests.support.proxy import proxy_to
@@ -73,15 +74,16 @@ async def test_it_prints_where_it_listens_and_serves_the_page(tmp_path: Path) ->
         assert headers["Content-Type"] == "text/html; charset=utf-8"
         assert "<!doctype html>" in body.lower()
         kinds = {}
-        for asset in ("chat.js", "hubbub.js", "timeline.js", "chat.css"):
+        for asset in (one.name for one in PAGES.iterdir() if one.suffix != ".html"):
             status, asset_headers, _ = await _get(f"{process.url}/assets/{asset}")
             assert status == 200
             kinds[asset] = asset_headers["Content-Type"].partition(";")[0]
             assert "script-src 'self'" in asset_headers["Content-Security-Policy"]
             assert asset_headers["X-Content-Type-Options"] == "nosniff"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
-        assert set(kinds.values()) == {"text/javascript", "text/css"}
-        for path in ("/nothing", "/assets/../cli.py", "/assets/%2e%2e/cli.py", "/metrics", "/live", "/ready"):
+        assert set(kinds.values()) == {"text/javascript", "text/css", "image/svg+xml"}
+        assert (PAGES.parent / "server.py").is_file()
+        for path in ("/nothing", "/assets/../server.py", "/assets/%2e%2e/server.py", "/metrics", "/live", "/ready"):
             assert (await _get(process.url + path))[0] == 404
         async with connect(process.ws) as client:
             assert (await client.join("public:lobby"))["epoch"]

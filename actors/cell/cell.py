@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextvars import Context
 
+    from ..life.death_watch import Abroad
     from ..life.grace import LastHook
     from ..life.send_off import SendOff
     from ..supervision import ExitReason, RestartRecord
@@ -98,6 +99,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "_tells_parent",
         "actor_class",
     )
+    _abroad: Rare[dict[ActorRef[Any], Abroad]] = Rare()
+    """Whom it watches that lives on another loop."""
     _aside: Rare[deque[Any]] = Rare()
     _back_off: Rare[asyncio.TimerHandle] = Rare()
     _hook: Rare[LastHook] = Rare()

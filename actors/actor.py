@@ -341,7 +341,7 @@ class Actor(pykka.Actor):
         return handler(self, message) if handler is not None else None
 
     def _release(self) -> None:
-        """The actor is buried; what it holds beside its attributes may go."""
+        """This instance is over, by an end or a restart; what it holds beside its attributes may go."""
 
 
 def _no_home(cls: type) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .actor import Actor
+from .cell.ask_ring import refuse_ring
 from .cell.handler_table import handles
 from .cell.idle import Idle
 from .errors import ActorDeadError, AskTimeout, MailboxFull
@@ -186,13 +187,13 @@ class EntityRef:
         asker = env.dispatcher.hosted(asyncio.current_task()) if loop is env.dispatcher.loop else None
         asked = self._living() if asker is not None else None
         if asker is not None and asked is not None:
-            asked._refuse_cycle(asker)
+            refuse_ring(asker, asked)
         reply: LoopFuture[Any] = LoopFuture()
         self.tell(Ask(message, reply, env.clock.now() + timeout))
         error = AskTimeout(f"entity {self.key!r}", type(message).__name__, timeout, "busy, or ending")
         expiry = loop.call_later(timeout, reply.fail, error)
-        if asker is not None and asked is not None:
-            asker._waits_for = (asked, reply)
+        if asker is not None:
+            asker._waits_for = (self, reply)
         try:
             return await reply
         finally:
@@ -201,7 +202,7 @@ class EntityRef:
                 asker._waits_for = None
 
     def _living(self) -> ActorRef[Any] | None:
-        """The instance that there is; what is asked while it ends waits for it, too. Loop thread only."""
+        """The instance that there is; what is asked while it ends waits for it, too. Any thread, one look in a dict."""
         region = self.region._actor
         found: ActorRef[Any] | None = None if region is None else region._live.get(self.key)
         return found

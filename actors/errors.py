@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pykka
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class ActorDeadError(pykka.ActorDeadError):
@@ -98,11 +93,6 @@ class NotInSystem(RuntimeError):
 
 class BadActor(TypeError):
     """A class cannot work as an actor as it is written; raised when the class is made or first spawned."""
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`, for messages."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "none"
 
 
 MAX_SHORT = 200

@@ -1,4 +1,4 @@
-"""Facts, the stream they are published on, and letters that could not be delivered. Words come in `telemetry`."""
+"""Facts, the stream they are published on, and letters that could not be delivered. Words are for who listens to make."""
 
 from __future__ import annotations
 

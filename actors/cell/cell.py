@@ -513,8 +513,9 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             )
 
     def _disown(self, child: ActorRef[Any]) -> None:
-        if self._family is not None:
-            self._family.children.pop(child._name or child, None)
+        key = child._name or child
+        if self._family is not None and self._family.children.get(key) is child:  # else its name is another's by now
+            del self._family.children[key]
 
 
 def _type_name(message: object) -> str:

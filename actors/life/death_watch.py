@@ -4,13 +4,14 @@ Who is told when an actor is gone: exactly one notice per watch, also when it wa
 A parent that watches its child, which most watches are, is a mark on the child: the child knows its parent, and ends
 before it. With a table at each end it took 0.7 KiB.
 
-The tables are their loop's. A watch of an actor of another loop, which may end on another thread meanwhile, is kept by
-its watcher alone (`Abroad`): it asks to be called when that one is gone, and is told of it on its own loop.
+The tables are their loop's. A watch of an actor of another loop, or from an `__init__` that runs on another thread, is
+kept by its watcher alone (`Abroad`): it asks to be called when that one is gone, and is told of it on its own loop.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from ..cell.cell import DEAD, ActorRef
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 def watch(watcher: Cell, target: Cell, message: object = THE_SIGNAL) -> None:
     """One `Terminated` (or `message`) to `watcher` when `target` is gone; at once if it is. Watching twice is once."""
     _check(watcher, target)
-    if target._phase == DEAD:
-        _end_abroad(watcher, target)
+    _end_abroad(watcher, target)
+    here = get_ident()
+    is_home = here == watcher._env.dispatcher.thread
+    if is_home and target._phase == DEAD:
         _take_back(watcher, target)  # of an earlier watch: it ended in the middle of a handler
         watcher._post(_notice(target, message))
         return
-    if target._env.dispatcher.loop is not watcher._env.dispatcher.loop:
-        _end_abroad(watcher, target)
+    if not is_home or here != target._env.dispatcher.thread:
         Abroad(watcher, target, message).begin()
         return
     if target._parent is watcher and message is THE_SIGNAL:
@@ -77,7 +79,7 @@ def notify_all(cell: Cell) -> None:
 
 class Abroad:
     """
-    A watch of an actor that lives on another loop. Its watcher has it, on whose loop all of this runs but `_note_gone`.
+    A watch across threads. All of it but `_note_gone` runs on the loop of its watcher, or in the `__init__` of that.
 
     Whatever becomes of it meanwhile, it counts only as long as its watcher has it.
     """

@@ -16,8 +16,8 @@ from actors.events import ActorStopped
 from actors.testkit import assert_conservation, run
 from tests.support.laws import examples
 
-EVERY = 0.3
-SETTLED = 100.0
+EVERY = 0.5
+SETTLED = 40.0
 """Seconds after which no back-off and no hook is under way."""
 
 
@@ -158,7 +158,7 @@ def _check_end(team: Any, refs: list[Any], auto: Any, ended: list[Any]) -> None:
     assert team.is_alive() is not due, (gone, significant)
 
 
-@examples(200)
+@examples(120)
 @given(
     steps=st.lists(STEPS, max_size=20),
     specs=st.lists(SPECS, min_size=1, max_size=4),

@@ -14,11 +14,11 @@ class ActorDeadError(pykka.ActorDeadError):
 
 
 class AskTimeout(pykka.Timeout, TimeoutError):
-    """No answer came within the deadline of a `request`."""
+    """No answer came within the deadline of a `request`. `state` says, as a clause, what kept the target from it."""
 
     def __init__(self, target: str, message_type: str, waited: float, state: str) -> None:
         super().__init__(
-            f"no answer from {target} to {message_type}: waited {waited:g} s and it is {state}; "
+            f"no answer from {target} to {message_type}: waited {waited:g} s and {state}; "
             "raise the timeout, or look at what its handler waits for"
         )
         self.target, self.message_type, self.waited, self.state = target, message_type, waited, state

@@ -146,12 +146,22 @@ class ActorSystem:
         """
         Stops the tree and waits until it is down; then raises what ended it, if it did not end by this.
 
-        On the loop that it runs on; called again it waits for the same end.
+        Called again it waits for the same end.
 
         Cancellation: the wait ends. The tree goes on ending, each actor within its time, and what belongs to the system
         ends behind it.
+
+        Raises:
+            RuntimeError: This is another loop than that of the system; nothing was stopped.
+            ActorDeadError: It was not started.
+            SystemFailed, SystemExit, KeyboardInterrupt: What ended it.
         """
         root = self.root
+        if asyncio.get_running_loop() is not self.env.dispatcher.loop:
+            raise RuntimeError(
+                f"cannot stop system {self.name!r} on another loop than its own; hand it over there, as "
+                "asyncio.run_coroutine_threadsafe(system.stop(), loop) does"
+            )
         if root.is_alive():
             root._post(StopNow("shutdown"))
         if self._ending is None:

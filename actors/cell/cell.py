@@ -486,9 +486,13 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         return ActorDeadError(f"{self} not found", self._reason or "stopped")
 
     def _expire(self, reply: LoopFuture[Any], message: object, waited: float) -> None:
-        doing = f", in the middle of {_type_name(self._doing)}" if self._doing is not None else ""
-        state = f"{PHASES[self._phase]}{doing}, with {self._queue.qsize()} queued"
-        reply.fail(AskTimeout(str(self), type(message).__name__, waited, state))
+        reply.fail(AskTimeout(str(self), type(message).__name__, waited, f"it is {self._state()}"))
+
+    def _state(self) -> str:
+        """For letters: what keeps it from answering. Any thread."""
+        doing = self._doing
+        at = f", in the middle of {_type_name(doing)}" if doing is not None else ""
+        return f"{PHASES[self._phase]}{at}, with {self._queue.qsize()} queued"
 
     def _living(self) -> ActorRef[Any]:
         """Who answers what it is asked (see `ask_ring`)."""

@@ -86,3 +86,12 @@ def test_a_loop_that_ends_before_its_system_leaves_no_thread_behind(main: Any) -
     for thread in watchdogs() - before:
         thread.join(HARD_BOUND)
     assert watchdogs() <= before
+
+
+@pytest.mark.actors
+async def test_it_is_stopped_on_its_own_loop() -> None:
+    """Another one would change what only that one may; nothing is done, and it can be stopped where it runs."""
+    async with _system() as system:
+        with pytest.raises(RuntimeError, match=r"another loop.*run_coroutine_threadsafe"):
+            await asyncio.to_thread(asyncio.run, system.stop())
+        assert system.root.is_alive()

@@ -198,7 +198,7 @@ class EntityRef:
         self.tell(Ask(message, reply, env.clock.now() + timeout))
         expiry = loop.call_later(timeout, self._expire, reply, message, timeout)
         if asker is not None:
-            asker._waits_for = (self, reply)
+            asker._waits_for = (self, reply, asker._actor)
         try:
             return await reply
         finally:

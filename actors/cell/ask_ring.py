@@ -39,9 +39,15 @@ def refuse_ring(asker: Cell, asked: Cell) -> None:
 
 
 def _asked_by(cell: Cell) -> Cell | None:
-    """Whose answer its code waits for; an answer that is in, but not yet read, is not waited for."""
+    """
+    Whose answer its code waits for; one that is in, but not yet read, is not waited for.
+
+    A thread may outlive its instance, and wait on: not in the name of the next one.
+    """
     waits = cell._waits_for
-    return None if waits is None or waits[1].done() else waits[0]._living()
+    if waits is None or waits[1].done() or waits[2] is not cell._actor:
+        return None
+    return waits[0]._living()
 
 
 @contextmanager
@@ -50,12 +56,13 @@ def waiting_for(asked: Cell, answer: LoopFuture[Any], asker: Cell | None) -> Ite
     if asker is None:
         yield
         return
-    asker._waits_for = asked, answer  # before it looks: of two that look at the same time one sees it
+    asker._waits_for = mine = asked, answer, asker._actor  # before it looks: of two that look at once one sees it
     try:
         refuse_ring(asker, asked)
         yield
     finally:
-        asker._waits_for = None
+        if asker._waits_for is mine:
+            asker._waits_for = None
 
 
 class Answer(LoopFuture[T]):

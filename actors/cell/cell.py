@@ -115,8 +115,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     _patient: Rare[float] = Rare()
     """Until when its handler waits on purpose (see `watchdog`): infinity, or a moment that has passed."""
     _pipes: Rare[Pipes] = Rare()
-    _waits_for: Rare[tuple[ActorRef[Any] | EntityRef, LoopFuture[Any]]] = Rare()
-    """Whom its code has asked, and waits for the answer (see `ask_ring`)."""
+    _waits_for: Rare[tuple[ActorRef[Any] | EntityRef, LoopFuture[Any], object]] = Rare()
+    """Whom its code has asked, the answer that it waits for, and which instance does (see `ask_ring`)."""
     _reason: Rare[ExitReason] = Rare()
     _record: Rare[RestartRecord] = Rare()
     _timers: Rare[Timers] = Rare()
@@ -217,7 +217,7 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         self._send(Ask(message, reply, env.clock.now() + timeout))
         expiry = loop.call_later(timeout, self._expire, reply, message, timeout)
         if asker is not None:
-            asker._waits_for = (self, reply)
+            asker._waits_for = (self, reply, asker._actor)
         try:
             return await reply
         finally:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
-from actors import Actor, ActorRef, ActorSystem, AskCycleError, AskedSelf, AskTimeout, BlockingActor
+from actors import Actor, ActorDeadError, ActorRef, ActorSystem, AskCycleError, AskedSelf, AskTimeout, BlockingActor
 from actors.testkit import explore
 from tests.support.laws import seeds
 
@@ -325,3 +326,38 @@ async def test_a_future_that_is_waited_for_later_closes_no_ring(system: ActorSys
 
 async def _awaited(future: Any) -> Any:
     return await future
+
+
+@pytest.mark.actors(real_time=True)
+@pytest.mark.parametrize("how", ["ask", "future"])
+async def test_a_thread_that_outlives_its_instance_waits_for_nobody_in_its_name(system: ActorSystem, how: str) -> None:
+    """It was killed while its thread waited for an answer, which Python cannot stop: the next instance is free."""
+    thread, node = system.spawn(Blocked), system.spawn(Node)
+    asked, go_on, said = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def answer(_: Node) -> None:
+        asked.set()
+        await go_on.wait()
+        said.append(await thread.request("no ring", timeout=HARD_BOUND))
+
+    def wait(_: Blocked) -> Any:
+        if how == "ask":
+            return node.ask(answer, timeout=HARD_BOUND)
+        return first.get(timeout=HARD_BOUND)
+
+    first = node.ask(answer, block=False) if how == "future" else None
+    waiting = thread.ask(wait, block=False)
+    await asked.wait()
+    await asyncio.to_thread(_until_it_waits, thread)
+    thread.kill()
+    with pytest.raises(ActorDeadError):
+        await waiting
+    after = node.ask("after", block=False)
+    go_on.set()
+    assert await after == "after"
+    assert said == ["no ring"]
+
+
+def _until_it_waits(ref: ActorRef[Any]) -> None:
+    while ref._waits_for is None:
+        threading.Event().wait(0.001)

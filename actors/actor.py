@@ -203,14 +203,23 @@ class Actor(pykka.Actor):
         return bool(ref._front) or not ref._queue.empty()
 
     def watch(self, ref: ActorRef[Any]) -> None:
-        """Exactly one `Terminated` in `on_signal` when `ref` is gone for good, also if it is already."""
+        """
+        Exactly one `Terminated` in `on_signal` when `ref` is gone for good, also if it is already. Twice is once.
+
+        It survives restarts of either, and `ref` may be of another system, on another loop. It is not told if that loop
+        is closed under a tree that nobody has stopped.
+
+        Raises:
+            TypeError: `ref` is none.
+        """
         watch(self._actor_ref, ref)
 
     def watch_with(self, ref: ActorRef[Any], message: object) -> None:
-        """As `watch`, with a message of one's own, any value, instead of the signal."""
+        """As `watch`, with a message of one's own, any value, instead of the signal: it goes to its handler."""
         watch(self._actor_ref, ref, message)
 
     def unwatch(self, ref: ActorRef[Any]) -> None:
+        """Ends a watch, if there is one: nothing of it comes after this, also if its notice is under way."""
         unwatch(self._actor_ref, ref)
 
     def stash(self) -> NoReturn:
@@ -332,7 +341,7 @@ class Actor(pykka.Actor):
         return handler(self, message) if handler is not None else None
 
     def _release(self) -> None:
-        """The actor is buried; what it holds beside its attributes may go."""
+        """This instance is over, by an end or a restart; what it holds beside its attributes may go."""
 
 
 def _no_home(cls: type) -> str:

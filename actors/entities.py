@@ -11,23 +11,26 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attrs
 
 from .actor import Actor
+from .cell.ask_ring import refuse_ring
 from .cell.handler_table import handles
 from .cell.idle import Idle
 from .errors import ActorDeadError, AskTimeout, MailboxFull
 from .events import ActorFailed, DeadLetter
 from .future import LoopFuture
-from .mail.messages import Ask, Terminated
+from .mail.messages import Ask, Request, Terminated
 from .supervision import DYNAMIC, TRANSIENT, ChildSpec
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
     from .cell.cell import ActorRef
+
+R = TypeVar("R")
 
 MAX_BUFFERED = 1_000
 """Messages that wait for the next instance of one key: what arrives in the seconds an `on_stop` may take."""
@@ -176,6 +179,10 @@ class EntityRef:
         """As `ActorRef.tell`; starts the entity if need be."""
         self.region.tell(ToEntity(self.key, message))
 
+    @overload
+    async def request(self, message: Request[R], *, timeout: float | None = None) -> R: ...
+    @overload
+    async def request(self, message: object, *, timeout: float | None = None) -> Any: ...
     async def request(self, message: object, *, timeout: float | None = None) -> Any:
         """As `ActorRef.request`; a message that waits for the next instance stays, and its deadline runs on."""
         env = self.region._env
@@ -186,13 +193,12 @@ class EntityRef:
         asker = env.dispatcher.hosted(asyncio.current_task()) if loop is env.dispatcher.loop else None
         asked = self._living() if asker is not None else None
         if asker is not None and asked is not None:
-            asked._refuse_cycle(asker)
+            refuse_ring(asker, asked)
         reply: LoopFuture[Any] = LoopFuture()
         self.tell(Ask(message, reply, env.clock.now() + timeout))
-        error = AskTimeout(f"entity {self.key!r}", type(message).__name__, timeout, "busy, or ending")
-        expiry = loop.call_later(timeout, reply.fail, error)
-        if asker is not None and asked is not None:
-            asker._waits_for = (asked, reply)
+        expiry = loop.call_later(timeout, self._expire, reply, message, timeout)
+        if asker is not None:
+            asker._waits_for = (self, reply, asker._actor)
         try:
             return await reply
         finally:
@@ -200,8 +206,13 @@ class EntityRef:
             if asker is not None:
                 asker._waits_for = None
 
+    def _expire(self, reply: LoopFuture[Any], message: object, waited: float) -> None:
+        living = self._living()
+        state = "it is not there" if living is None else f"{living} is {living._state()}"
+        reply.fail(AskTimeout(f"entity {self.key!r}", type(message).__name__, waited, state))
+
     def _living(self) -> ActorRef[Any] | None:
-        """The instance that there is; what is asked while it ends waits for it, too. Loop thread only."""
+        """The instance that there is; what is asked while it ends waits for it, too. Any thread, one look in a dict."""
         region = self.region._actor
         found: ActorRef[Any] | None = None if region is None else region._live.get(self.key)
         return found

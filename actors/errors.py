@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pykka
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class ActorDeadError(pykka.ActorDeadError):
@@ -19,11 +14,11 @@ class ActorDeadError(pykka.ActorDeadError):
 
 
 class AskTimeout(pykka.Timeout, TimeoutError):
-    """No answer came within the deadline of a `request`."""
+    """No answer came within the deadline of a `request`. `state` says, as a clause, what kept the target from it."""
 
     def __init__(self, target: str, message_type: str, waited: float, state: str) -> None:
         super().__init__(
-            f"no answer from {target} to {message_type}: waited {waited:g} s and it is {state}; "
+            f"no answer from {target} to {message_type}: waited {waited:g} s and {state}; "
             "raise the timeout, or look at what its handler waits for"
         )
         self.target, self.message_type, self.waited, self.state = target, message_type, waited, state
@@ -98,11 +93,6 @@ class NotInSystem(RuntimeError):
 
 class BadActor(TypeError):
     """A class cannot work as an actor as it is written; raised when the class is made or first spawned."""
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`, for messages."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "none"
 
 
 MAX_SHORT = 200

@@ -1,4 +1,4 @@
-"""Facts, the stream they are published on, and letters that could not be delivered. Words come in `telemetry`."""
+"""Facts, the stream they are published on, and letters that could not be delivered. Words are made by listeners."""
 
 from __future__ import annotations
 
@@ -134,7 +134,9 @@ class Subscription:
 
 class EventStream:
     """
-    Publishes facts to whoever subscribed to their class. Order: as published. Costs one dict look-up if nobody did.
+    Publishes facts to whoever subscribed to their class. Costs one dict look-up if nobody did.
+
+    Order: to each subscriber as published, of one thread; subscribers of one class in the order in which they came.
 
     A subscriber is a plain function or an actor's ref (which is told the fact). It is called on the publisher's thread;
     an exception in it is handed to `on_error` and reaches neither the publisher nor the other subscribers.
@@ -155,13 +157,16 @@ class EventStream:
         self._subscriptions: dict[type, tuple[Subscription, ...]] = {}
         self._unheard = {fact: (Subscription(call, False),) for fact, call in (unheard or {}).items()}
         self._on_error = on_error
+        self._lock = threading.Lock()
         self._on_stack: set[tuple[int, object]] = set()
         self.withheld: Counter[str] = Counter()
         """By the name of their class: facts that a subscriber was not told because telling it one had caused them."""
 
     def subscribe(self, fact: type[F], subscriber: Callable[[F], None] | pykka.ActorRef[Any]) -> Callable[[], None]:
         """
-        Returns a function that ends this one subscription; calling it twice does nothing.
+        Returns a function that ends this one subscription; calling it twice does nothing. Any thread, both.
+
+        A fact that is being published meanwhile, on another thread, may still be told, or not yet.
 
         Raises:
             TypeError: `fact` is no class, or `subscriber` can neither be called nor told.
@@ -172,14 +177,16 @@ class EventStream:
         if is_actor and not hasattr(subscriber, "tell"):
             raise TypeError(f"{subscriber!r} cannot hear of {fact.__name__}: give a function, or the ref of an actor")
         mine = Subscription(subscriber.tell if is_actor else subscriber, is_actor)  # type: ignore[union-attr,arg-type]
-        self._subscriptions[fact] = (*self._subscriptions.get(fact, ()), mine)
+        with self._lock:
+            self._subscriptions[fact] = (*self._subscriptions.get(fact, ()), mine)
 
         def unsubscribe() -> None:
-            left = tuple(one for one in self._subscriptions.get(fact, ()) if one is not mine)
-            if left:
-                self._subscriptions[fact] = left
-            else:
-                self._subscriptions.pop(fact, None)
+            with self._lock:
+                left = tuple(one for one in self._subscriptions.get(fact, ()) if one is not mine)
+                if left:
+                    self._subscriptions[fact] = left
+                else:
+                    self._subscriptions.pop(fact, None)
 
         return unsubscribe
 
@@ -188,6 +195,7 @@ class EventStream:
         return fact in self._subscriptions
 
     def publish(self, fact: object) -> None:
+        """Tells everybody who subscribed to its class before this returns; raises nothing. Any thread."""
         kind = type(fact)
         for one in self._subscriptions.get(kind, ()) or self._unheard.get(kind, ()):
             self._tell(one, fact)

@@ -113,8 +113,8 @@ class LoopFuture(pykka.Future[T]):
                 return
             _call(callback)
 
-    def _forget(self, callback: Callable[[], object]) -> None:
-        """Who waited has left; waits that time out one after the other would else pile up here."""
+    def forget(self, callback: Callable[[], object]) -> None:
+        """Takes a callback back, if it was not called yet. Who waits and leaves has to: else they pile up here."""
         if self._callbacks:
             with contextlib.suppress(ValueError):  # it was called meanwhile
                 self._callbacks.remove(callback)
@@ -146,7 +146,7 @@ class LoopFuture(pykka.Future[T]):
         callback = settled.release
         self.add_done_callback(callback)
         if not settled.acquire(timeout=-1 if timeout is None else min(max(timeout, 0), threading.TIMEOUT_MAX)):
-            self._forget(callback)
+            self.forget(callback)
             raise pykka.Timeout(f"{timeout} seconds")
         return self._value()
 
@@ -167,7 +167,7 @@ class LoopFuture(pykka.Future[T]):
             try:
                 yield from waiter
             except BaseException:
-                self._forget(callback)
+                self.forget(callback)
                 raise
         return self._value()
 

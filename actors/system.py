@@ -108,6 +108,7 @@ class ActorSystem:
         self._regions: dict[type[Actor], ActorRef[Region]] = {}
         self._opening = threading.RLock()
         self._root: ActorRef[Any] | None = None
+        self._ending: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
         """Brings the root up on the running loop."""
@@ -142,18 +143,42 @@ class ActorSystem:
             raise
 
     async def stop(self) -> None:
-        """Stops the tree and waits until it is down; then raises what ended it, if it did not end by this."""
+        """
+        Stops the tree and waits until it is down; then raises what ended it, if it did not end by this.
+
+        Called again it waits for the same end.
+
+        Cancellation: the wait ends. The tree goes on ending, each actor within its time, and what belongs to the system
+        ends behind it.
+
+        Raises:
+            RuntimeError: This is another loop than that of the system; nothing was stopped.
+            ActorDeadError: It was not started.
+            SystemFailed, SystemExit, KeyboardInterrupt: What ended it.
+        """
         root = self.root
-        if root._phase <= 2:
+        if asyncio.get_running_loop() is not self.env.dispatcher.loop:
+            raise RuntimeError(
+                f"cannot stop system {self.name!r} on another loop than its own; hand it over there, as "
+                "asyncio.run_coroutine_threadsafe(system.stop(), loop) does"
+            )
+        if root.is_alive():
             root._post(StopNow("shutdown"))
-        await root.terminated
-        self._watchdog.stop()
-        await self.env.dispatcher.close()
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._end())
+        await asyncio.shield(self._ending)
         fatal = self.env.fatal
         if isinstance(fatal, Exception):
             raise SystemFailed(f"system {self.name!r} ended by itself: {fatal}") from fatal
         if fatal is not None:
             raise fatal
+
+    async def _end(self) -> None:
+        try:
+            await self.root.terminated
+        finally:  # also when the loop ends before it
+            self._watchdog.stop()
+            await self.env.dispatcher.close()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import pykka
 
-from ..errors import ActorDeadError, AskCycleError, AskedSelf, AskTimeout, NameTaken, WouldBlockLoop
+from ..errors import ActorDeadError, AskTimeout, NameTaken, WouldBlockLoop
 from ..future import LoopFuture, in_front_of
 from ..mail.leftovers import drain
 from ..mail.messages import Ask, Request, TailStop, Tick
@@ -36,6 +36,7 @@ from ..pykka.names import ActorStop, Envelope
 from ..pykka.views import Proxy, Stopped
 from ..supervision import KILL_GRACE, ONE_FOR_ONE, TRANSIENT, ChildSpec
 from ..whose_thread import owner_of_thread
+from .ask_ring import Answer, refuse_ring, waiting_for
 from .environment import Counts
 from .family import Family
 from .info import ActorInfo
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextvars import Context
 
+    from ..entities import EntityRef
+    from ..life.death_watch import Abroad
     from ..life.grace import LastHook
     from ..life.send_off import SendOff
     from ..supervision import ExitReason, RestartRecord
@@ -98,6 +101,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         "_tells_parent",
         "actor_class",
     )
+    _abroad: Rare[dict[ActorRef[Any], Abroad]] = Rare()
+    """Whom it watches that lives on another loop."""
     _aside: Rare[deque[Any]] = Rare()
     _back_off: Rare[asyncio.TimerHandle] = Rare()
     _hook: Rare[LastHook] = Rare()
@@ -110,7 +115,8 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     _patient: Rare[float] = Rare()
     """Until when its handler waits on purpose (see `watchdog`): infinity, or a moment that has passed."""
     _pipes: Rare[Pipes] = Rare()
-    _waits_for: Rare[tuple[ActorRef[Any], LoopFuture[Any]]] = Rare()
+    _waits_for: Rare[tuple[ActorRef[Any] | EntityRef, LoopFuture[Any], object]] = Rare()
+    """Whom its code has asked, the answer that it waits for, and which instance does (see `ask_ring`)."""
     _reason: Rare[ExitReason] = Rare()
     _record: Rare[RestartRecord] = Rare()
     _timers: Rare[Timers] = Rare()
@@ -206,12 +212,12 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         loop = asyncio.get_running_loop()
         asker = env.dispatcher.hosted(asyncio.current_task()) if loop is env.dispatcher.loop else None
         if asker is not None:
-            self._refuse_cycle(asker)
+            refuse_ring(asker, self)
         reply: LoopFuture[Any] = LoopFuture()
         self._send(Ask(message, reply, env.clock.now() + timeout))
         expiry = loop.call_later(timeout, self._expire, reply, message, timeout)
         if asker is not None:
-            asker._waits_for = (self, reply)
+            asker._waits_for = (self, reply, asker._actor)
         try:
             return await reply
         finally:
@@ -223,31 +229,38 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
         """
         pykka's ask: blocks a plain thread for the answer, or with `block=False` returns a future to await or `get`.
 
+        Without a timeout there is none: it waits as long as the actor takes. None of it takes the message back.
+
+        Args:
+            timeout: Seconds to block. With `block=False` it says nothing: `get` has one of its own.
+
         Raises:
             WouldBlockLoop: Asked to block the thread of a running loop; nothing was sent.
-            AskedSelf, AskCycleError: On the thread of a blocking actor, as of `request`; nothing was sent.
+            AskedSelf, AskCycleError: On the thread of a blocking actor, as of `request`; nothing was sent. With
+                `block=False` they come when the future is waited for.
+            ActorDeadError: As of `request`; with `block=False` the future has it.
+            MailboxFull: The mailbox refused the message.
+            pykka.Timeout: No answer within `timeout`.
         """
-        if block and asyncio._get_running_loop() is not None:
+        if not block:
+            return self._ask_for_later(message)
+        if asyncio._get_running_loop() is not None:
             raise WouldBlockLoop(
                 f"cannot ask {self} and block: this thread runs an event loop, which would stand still; "
                 "use `await ref.request(message)`"
             )
         reply: LoopFuture[Any] = LoopFuture()
-        asker = owner_of_thread() if block else None
-        try:
-            if asker is not None:
-                asker._waits_for = (self, reply)  # before it looks: of two that look at the same time one sees it
-                self._refuse_cycle(asker)
+        with waiting_for(self, reply, owner_of_thread()):
             self._send(Ask(message, reply))
-            return reply.get(timeout=timeout) if block else reply
+            return reply.get(timeout=timeout)
+
+    def _ask_for_later(self, message: Any) -> Answer[Any]:
+        answer: Answer[Any] = Answer(self)
+        try:
+            self._send(Ask(message, answer))
         except ActorDeadError as error:
-            if block:
-                raise
-            reply.fail(error)
-            return reply
-        finally:
-            if asker is not None:
-                asker._waits_for = None
+            answer.fail(error)
+        return answer
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """
@@ -472,26 +485,18 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
     def _not_found(self) -> ActorDeadError:
         return ActorDeadError(f"{self} not found", self._reason or "stopped")
 
-    def _refuse_cycle(self, asker: ActorRef[Any]) -> None:
-        """Each actor suspended in a request handles nothing meanwhile: a ring of them would wait for its deadlines."""
-        if asker is self:
-            raise AskedSelf(f"{self} cannot ask itself: it would wait for its own next turn; call the method, or tell")
-        path, waiting = [asker, self], self._asked()
-        while waiting is not None and waiting not in path:
-            path.append(waiting)
-            waiting = waiting._asked()
-        if waiting is asker:
-            raise AskCycleError([str(ref) for ref in (*path, asker)])
-
-    def _asked(self) -> ActorRef[Any] | None:
-        """Whose answer its handler waits for; an answer that is in, but not yet read, is not waited for."""
-        waits = self._waits_for
-        return None if waits is None or waits[1].done() else waits[0]
-
     def _expire(self, reply: LoopFuture[Any], message: object, waited: float) -> None:
-        doing = f", in the middle of {_type_name(self._doing)}" if self._doing is not None else ""
-        state = f"{PHASES[self._phase]}{doing}, with {self._queue.qsize()} queued"
-        reply.fail(AskTimeout(str(self), type(message).__name__, waited, state))
+        reply.fail(AskTimeout(str(self), type(message).__name__, waited, f"it is {self._state()}"))
+
+    def _state(self) -> str:
+        """For letters: what keeps it from answering. Any thread."""
+        doing = self._doing
+        at = f", in the middle of {_type_name(doing)}" if doing is not None else ""
+        return f"{PHASES[self._phase]}{at}, with {self._queue.qsize()} queued"
+
+    def _living(self) -> ActorRef[Any]:
+        """Who answers what it is asked (see `ask_ring`)."""
+        return self
 
     def _relations(self) -> Family:
         family = self._family
@@ -512,8 +517,9 @@ class ActorRef(pykka.ActorRef[A], Generic[A]):
             )
 
     def _disown(self, child: ActorRef[Any]) -> None:
-        if self._family is not None:
-            self._family.children.pop(child._name or child, None)
+        key = child._name or child
+        if self._family is not None and self._family.children.get(key) is child:  # else its name is another's by now
+            del self._family.children[key]
 
 
 def _type_name(message: object) -> str:

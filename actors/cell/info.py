@@ -27,6 +27,7 @@ class ActorInfo:
     counts: Counts
     children: int
     watchers: int
+    """Of its own loop; who watches from another keeps that to itself (see `death_watch`)."""
     doing: str | None
     """The type of the message whose handler is suspended."""
     doing_for: float | None

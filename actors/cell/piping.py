@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -36,15 +37,24 @@ class Pipes:
         self.is_live = True
 
     def add(
-        self,
-        awaitable: Awaitable[Any],
-        to: Callable[[Any], object],
-        failed: Callable[[BaseException], object],
+        self, awaitable: Awaitable[Any], to: Callable[[Any], object], failed: Callable[[BaseException], object]
     ) -> None:
+        """Begins to wait, on the loop of its actor. Loop thread only, but for the `__init__` of its actor."""
         if len(self._tasks) >= MAX_PIPES:
-            if asyncio.iscoroutine(awaitable):
-                awaitable.close()  # else Python warns that nobody awaited it
+            _close(awaitable)
             raise RuntimeError(f"{self._ref} cannot pipe: {MAX_PIPES} awaitables are under way already; await some")
+        dispatcher = self._ref._env.dispatcher
+        if get_ident() == dispatcher.thread:
+            self._begin(awaitable, to, failed)
+        else:  # as with timers
+            dispatcher.loop.call_soon_threadsafe(self._begin, awaitable, to, failed)
+
+    def _begin(
+        self, awaitable: Awaitable[Any], to: Callable[[Any], object], failed: Callable[[BaseException], object]
+    ) -> None:
+        if not self.is_live:
+            _close(awaitable)
+            return
         task = asyncio.ensure_future(awaitable)
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._done(done, to, failed))
@@ -70,3 +80,9 @@ class Pipes:
         except Exception as raised:  # of `to` or `failed`: app code
             message = PipeFailed(raised)
         self._ref._put_tick(Tick(message, self))
+
+
+def _close(awaitable: Awaitable[Any]) -> None:
+    """It will not be awaited; Python would warn of that."""
+    if asyncio.iscoroutine(awaitable):
+        awaitable.close()

@@ -3,10 +3,15 @@ Who is told when an actor is gone: exactly one notice per watch, also when it wa
 
 A parent that watches its child, which most watches are, is a mark on the child: the child knows its parent, and ends
 before it. With a table at each end it took 0.7 KiB.
+
+The tables are their loop's. A watch of an actor of another loop, or from an `__init__` that runs on another thread, is
+kept by its watcher alone (`Abroad`): it asks to be called when that one is gone, and is told of it on its own loop.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from ..cell.cell import DEAD, ActorRef
@@ -20,9 +25,15 @@ if TYPE_CHECKING:
 def watch(watcher: Cell, target: Cell, message: object = THE_SIGNAL) -> None:
     """One `Terminated` (or `message`) to `watcher` when `target` is gone; at once if it is. Watching twice is once."""
     _check(watcher, target)
-    if target._phase == DEAD:
+    _end_abroad(watcher, target)
+    here = get_ident()
+    is_home = here == watcher._env.dispatcher.thread
+    if is_home and target._phase == DEAD:
         _take_back(watcher, target)  # of an earlier watch: it ended in the middle of a handler
         watcher._post(_notice(target, message))
+        return
+    if not is_home or here != target._env.dispatcher.thread:
+        Abroad(watcher, target, message).begin()
         return
     if target._parent is watcher and message is THE_SIGNAL:
         _end_watch(watcher, target)
@@ -44,6 +55,7 @@ def unwatch(watcher: Cell, target: Cell) -> None:
     if target._parent is watcher:
         target._tells_parent = False
     _end_watch(watcher, target)
+    _end_abroad(watcher, target)
     _take_back(watcher, target)
 
 
@@ -52,6 +64,8 @@ def notify_all(cell: Cell) -> None:
     if cell._tells_parent and cell._parent is not None:
         cell._tells_parent = False
         cell._parent._post(_notice(cell, THE_SIGNAL))
+    for target in tuple(cell._abroad or ()):
+        _end_abroad(cell, target)
     family = cell._family
     if family is None:
         return
@@ -61,6 +75,39 @@ def notify_all(cell: Cell) -> None:
     for watcher, message in (watchers or {}).items():
         _end_watch(watcher, cell)
         watcher._post(_notice(cell, message))
+
+
+class Abroad:
+    """
+    A watch across threads. All of it but `_note_gone` runs on the loop of its watcher, or in the `__init__` of that.
+
+    Whatever becomes of it meanwhile, it counts only as long as its watcher has it.
+    """
+
+    __slots__ = ("_message", "_target", "_watcher")
+
+    def __init__(self, watcher: Cell, target: Cell, message: object) -> None:
+        self._watcher, self._target, self._message = watcher, target, message
+
+    def begin(self) -> None:
+        if self._watcher._abroad is None:
+            self._watcher._abroad = {}
+        self._watcher._abroad[self._target] = self
+        self._target.terminated.add_done_callback(self._note_gone)
+
+    def end(self) -> None:
+        self._target.terminated.forget(self._note_gone)
+
+    def _note_gone(self) -> None:
+        """On the thread of either."""
+        with suppress(RuntimeError):  # the watcher's loop is closed, and it with it
+            self._watcher._env.dispatcher.loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        abroad = self._watcher._abroad
+        if abroad is not None and abroad.get(self._target) is self:
+            del abroad[self._target]
+            self._watcher._post(_notice(self._target, self._message))
 
 
 def _check(watcher: Cell, target: object) -> None:
@@ -85,6 +132,13 @@ def _end_watch(watcher: Cell, target: Cell) -> None:
         theirs.watchers.pop(watcher, None)
     if ours is not None and ours.watching is not None:
         ours.watching.discard(target)
+
+
+def _end_abroad(watcher: Cell, target: Cell) -> None:
+    if watcher._abroad is not None:
+        watch = watcher._abroad.pop(target, None)
+        if watch is not None:
+            watch.end()
 
 
 def _notice(cell: Cell, message: object) -> Notify:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -44,7 +44,7 @@ class Finish:
 
 @attrs.frozen
 class Kill:
-    """Stop, and cancel the handler in hand. `stopping` says whether that was under way already."""
+    """Stop, and cancel what is in hand. `killed`: somebody said so; `shutdown`: its time to stop is over."""
 
     reason: ExitReason = "killed"
 
@@ -97,7 +97,7 @@ class Notify:
     message: object = THE_SIGNAL
 
 
-Op = Union[Start, StopNow, Finish, Kill, Fail, Rebuild, Retire, Regroup, Revive, TakeUp, Notify]  # noqa: UP007  # evaluated, for the table in lifecycle
+Op = Start | StopNow | Finish | Kill | Fail | Rebuild | Retire | Regroup | Revive | TakeUp | Notify
 
 
 def is_cut_short(lane: Iterable[Op] | None) -> bool:

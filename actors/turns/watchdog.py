@@ -35,7 +35,7 @@ MAX_FRAMES = 12
 
 class Watchdog:
     """
-    Watches one dispatcher from `start` to `stop`.
+    Watches one dispatcher from `start` to `stop`, or until its loop is closed.
 
     A blocked loop is seen by a thread, and its fact is published there; suspended handlers are looked at on the loop,
     by one timer that runs only while there are any.
@@ -63,7 +63,7 @@ class Watchdog:
     def _watch(self) -> None:
         seen: Any = None
         looks = 0
-        while not self._ended.wait(self._stuck_warn / LOOKS):
+        while not (self._ended.wait(self._stuck_warn / LOOKS) or self._dispatcher.loop.is_closed()):
             now = (self._dispatcher.turns, self._on_stack())
             looks = looks + 1 if now == seen and now[1] is not None else 0
             seen = now

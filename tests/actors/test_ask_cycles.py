@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
-from actors import Actor, ActorRef, ActorSystem, AskCycleError, AskedSelf, AskTimeout, BlockingActor
+from actors import Actor, ActorDeadError, ActorRef, ActorSystem, AskCycleError, AskedSelf, AskTimeout, BlockingActor
 from actors.testkit import explore
 from tests.support.laws import seeds
 
@@ -189,7 +190,7 @@ class Grain(Node):
 
 
 async def test_entities_that_would_wait_for_each_other_are_refused(system: ActorSystem) -> None:
-    """By their keys, as by their refs; what was not there yet when it was asked ends in the timeout."""
+    """By their keys, as by their refs."""
     one, other, node = system.entity(Grain, "one"), system.entity(Grain, "other"), system.spawn(Node)
     assert [await one.request("up"), await other.request("up")] == ["up", "up"]
     with pytest.raises(AskedSelf, match="/Grain/one"):
@@ -210,3 +211,153 @@ async def test_an_entity_may_ask_for_the_next_one_of_another_key(system: ActorSy
     await other.request("up")
     await other.request(lambda self: self.stop())
     assert await one.request(lambda _: other.request(lambda self: self.key)) == "other"
+
+
+class AskingAtStart(Grain):
+    """Asks somebody before its first message."""
+
+    def __init__(self, key: str, asked: list[Any]) -> None:
+        super().__init__(key)
+        self.asked = asked
+        self.error: BaseException | None = None
+
+    async def on_start(self) -> None:  # type: ignore[override]
+        try:
+            await self.asked[0].request("at my start", timeout=60)
+        except AskCycleError as error:
+            self.error = error
+
+    async def on_receive(self, message: Any) -> Any:
+        return self.error if message == "error" else await super().on_receive(message)
+
+
+@pytest.mark.hypothesis  # more seeds with the thorough profile
+def test_an_entity_that_begins_with_asking_who_asked_it_is_refused() -> None:
+    """It was not there when it was asked, by its key; the ring is seen once it is."""
+
+    async def scenario(system: ActorSystem) -> None:
+        asked: list[Any] = []
+        system.entities(AskingAtStart, asked)
+        node, entity = system.spawn(Node, name="node"), system.entity(AskingAtStart, "new")
+        asked.append(node)
+        error = await node.request(lambda _: entity.request("error", timeout=60), timeout=60)
+        assert isinstance(error, AskCycleError)
+        assert error.path == [
+            "AskingAtStart (/AskingAtStart/new)",
+            "Node (/node)",
+            "AskingAtStart (/AskingAtStart/new)",
+        ]
+        assert await node.request(lambda _: entity.request("and now", timeout=60)) == "and now"
+        assert asyncio.get_running_loop().time() == 0.0
+
+    explore(scenario, seeds=seeds(30))
+
+
+def got_ring(refs: list[ActorRef[Any]]) -> Any:
+    """As `blocked_ring`, each waiting for a future that it was given."""
+    if len(refs) == 1:
+        return "reached the end"
+    return lambda _: refs[1].ask(got_ring(refs[1:]), block=False).get(timeout=HARD_BOUND)
+
+
+def awaited(refs: list[ActorRef[Any]]) -> Any:
+    """As `ring`, each awaiting a future that it was given."""
+    if len(refs) == 1:
+        return "reached the end"
+    return lambda _: _awaited(refs[1].ask(awaited(refs[1:]), block=False))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+async def test_a_ring_that_is_closed_by_waiting_for_a_future_is_refused(system: ActorSystem, size: int) -> None:
+    """On a thread: the message was sent, its answer is not waited for. What a proxy returns is such a future."""
+    refs: list[ActorRef[Any]] = [system.spawn(Blocked, name=f"n{index}") for index in range(size)]
+    with pytest.raises(AskedSelf if size == 1 else AskCycleError):
+        await refs[0].request(got_ring([*refs, refs[0]]), timeout=HARD_BOUND)
+    assert await refs[0].request(got_ring(refs), timeout=HARD_BOUND) == "reached the end"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+async def test_a_ring_that_is_closed_by_awaiting_a_future_is_refused(system: ActorSystem, size: int) -> None:
+    """As one of requests, which would end with their timeouts; these have none."""
+    refs: list[ActorRef[Any]] = [system.spawn(Node, name=f"n{index}") for index in range(size)]
+    with pytest.raises(AskedSelf if size == 1 else AskCycleError):
+        await refs[0].request(awaited([*refs, refs[0]]), timeout=HARD_BOUND)
+    assert await refs[0].request(awaited(refs), timeout=HARD_BOUND) == "reached the end"
+    assert asyncio.get_running_loop().time() == 0.0
+
+
+class Caller(BlockingActor):
+    """Its methods are called by proxies."""
+
+    def first(self, other: Any) -> Any:
+        return other.second(self.actor_ref.proxy()).get(timeout=HARD_BOUND)
+
+    def second(self, other: Any) -> Any:
+        return other.third().get(timeout=HARD_BOUND)
+
+    def third(self) -> str:
+        return "third"
+
+
+async def test_proxies_that_would_wait_for_each_other_are_refused(system: ActorSystem) -> None:
+    """Whoever wrote for pykka knows such a call as one that never returns."""
+    one, other = system.spawn(Caller), system.spawn(Caller)
+    with pytest.raises(AskCycleError):
+        await one.proxy().first(other.proxy())
+    assert await other.proxy().second(one.proxy()) == "third"
+
+
+@pytest.mark.parametrize("kind", [Node, Blocked])
+async def test_a_future_that_is_waited_for_later_closes_no_ring(system: ActorSystem, kind: type[Actor]) -> None:
+    """Its answer is in, or whoever gives it waits for nobody."""
+    one, other = system.spawn(kind), system.spawn(kind)
+    kept = await one.request(lambda _: [other.ask("early", block=False)])
+    await kept[0]
+    if kind is Blocked:
+        assert await one.request(lambda _: kept[0].get()) == "early"
+        assert await one.request(lambda _: [other.ask(x, block=False).get(timeout=HARD_BOUND) for x in "ab"]) == [
+            "a",
+            "b",
+        ]
+    else:
+        assert await one.request(lambda _: _awaited(kept[0])) == "early"
+    assert one._waits_for is None
+
+
+async def _awaited(future: Any) -> Any:
+    return await future
+
+
+@pytest.mark.actors(real_time=True)
+@pytest.mark.parametrize("how", ["ask", "future"])
+async def test_a_thread_that_outlives_its_instance_waits_for_nobody_in_its_name(system: ActorSystem, how: str) -> None:
+    """It was killed while its thread waited for an answer, which Python cannot stop: the next instance is free."""
+    thread, node = system.spawn(Blocked), system.spawn(Node)
+    asked, go_on, said = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def answer(_: Node) -> None:
+        asked.set()
+        await go_on.wait()
+        said.append(await thread.request("no ring", timeout=HARD_BOUND))
+
+    def wait(_: Blocked) -> Any:
+        if how == "ask":
+            return node.ask(answer, timeout=HARD_BOUND)
+        return first.get(timeout=HARD_BOUND)
+
+    first = node.ask(answer, block=False) if how == "future" else None
+    waiting = thread.ask(wait, block=False)
+    await asked.wait()
+    await asyncio.to_thread(_until_it_waits, thread)
+    thread.kill()
+    with pytest.raises(ActorDeadError):
+        await waiting
+    after = node.ask("after", block=False)
+    go_on.set()
+    assert await after == "after"
+    assert said == ["no ring"]
+
+
+def _until_it_waits(ref: ActorRef[Any]) -> None:
+    while ref._waits_for is None:
+        threading.Event().wait(0.001)

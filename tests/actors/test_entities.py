@@ -107,7 +107,7 @@ async def test_the_deadline_of_an_ask_that_waits_runs_on(system: ActorSystem) ->
     ref = system.entity(Account, "1")
     await ref.request("m")
     await asyncio.sleep(11)
-    with pytest.raises(AskTimeout, match="entity '1'"):
+    with pytest.raises(AskTimeout, match=r"entity '1' to str: waited 1 s and Account \(/Account/1\) is stopping"):
         await ref.request("too late", timeout=1.0)
     await asyncio.sleep(2)
     assert await ref.request("next") == "next"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from actors import Actor, ActorSystem, Mailbox
-from actors.events import ActorStopped, DeadLetter, MailboxOverflowed
+from actors.events import ActorStopped, DeadLetter, EventStream, MailboxOverflowed
 from actors.mail.mailbox import Overflow
 
 
@@ -90,3 +91,38 @@ async def test_what_a_subscriber_raises_reaches_nobody(
     assert seen == ["fact"]
     assert [repr(error) in one for one in tripwires._errors] == [True]
     tripwires._errors.clear()
+
+
+class MetOnTheWay(type):
+    """A class of facts that has somebody else subscribe, on another thread, just before a subscription is entered."""
+
+    act: Any = None
+    hashes = 0
+
+    def __hash__(cls) -> int:
+        MetOnTheWay.hashes += 1
+        if MetOnTheWay.hashes == 2 and cls.act is not None:
+            cls.act()
+        return id(cls)
+
+
+def test_two_threads_that_subscribe_at_once_both_hear() -> None:
+    """Each looked who was there, and entered those and itself: one of them was never told anything."""
+
+    class Rare(metaclass=MetOnTheWay):
+        pass
+
+    events = EventStream(lambda *_: None)
+    heard: list[str] = []
+    other = threading.Thread(target=lambda: events.subscribe(Rare, lambda _: heard.append("other")))
+
+    def begin() -> None:
+        Rare.act = None
+        other.start()
+        other.join(0.2)  # where it is kept out it goes on afterwards
+
+    Rare.act = begin
+    events.subscribe(Rare, lambda _: heard.append("one"))
+    other.join()
+    events.publish(Rare())
+    assert sorted(heard) == ["one", "other"]

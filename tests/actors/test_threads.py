@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from actors import Actor, ActorDeadError, ActorSystem, Counts, DispatcherSettings, LoopFuture, is_idle
+from actors.events import ActorRestarted
+from actors.mail.ops import StopNow
 from actors.testkit import assert_conservation
 
 PRODUCERS = 6
@@ -262,3 +264,98 @@ async def test_who_is_made_on_another_thread_has_its_timers_on_the_loop(system: 
 
 async def _done(future: LoopFuture[None]) -> None:
     await future
+
+
+class Slow(Actor):
+    """Its `__init__` waits on the thread that makes it, then raises."""
+
+    def __init__(self, begun: threading.Event, go_on: threading.Event) -> None:
+        super().__init__()
+        begun.set()
+        assert go_on.wait(HARD_BOUND)
+        raise LookupError
+
+
+@pytest.mark.actors(real_time=True)
+@pytest.mark.allow_failures("ValueError")
+async def test_one_whose_init_fails_after_its_end_frees_no_name_of_another(system: ActorSystem) -> None:
+    """Its parent was restarted meanwhile and has given the name again: that one was in no tree, nobody's to end."""
+
+    class Parent(Actor):
+        def on_receive(self, message: Any) -> None:
+            raise ValueError
+
+    parent = system.spawn(Parent)
+    begun, go_on, failed = threading.Event(), threading.Event(), list[BaseException]()
+
+    def make() -> None:
+        try:
+            system.spawn(Slow, begun, go_on, under=parent, name="x")
+        except LookupError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    await asyncio.to_thread(begun.wait, HARD_BOUND)
+    restarted = asyncio.Event()
+    system.events.subscribe(ActorRestarted, lambda _: restarted.set())
+    parent.tell("fail")
+    await asyncio.wait_for(restarted.wait(), HARD_BOUND)
+    second = system.spawn(Summing, under=parent, name="x")
+    go_on.set()
+    await asyncio.to_thread(thread.join, HARD_BOUND)
+    assert failed
+    assert parent.children() == (second,)
+
+
+class Begun(Actor):
+    """Watches and pipes in its `__init__`, wherever that runs."""
+
+    def __init__(self, heard: asyncio.Queue[str], target: Any) -> None:
+        super().__init__()
+        self.heard = heard
+        self.watch_with(target, "gone")
+        self.child = self.spawn(Summing)
+        self.watch_with(self.child, "child gone")
+        self.pipe_to_self(asyncio.sleep(0.01, "piped"))
+
+    def on_receive(self, message: Any) -> None:
+        self.heard.put_nowait(message)
+        if message == "piped":
+            self.child.stop(block=False)
+
+
+@pytest.mark.actors(real_time=True)
+@pytest.mark.parametrize("how", ["on a plain thread", "on another loop"])
+async def test_who_is_made_on_another_thread_watches_and_pipes_on_its_own_loop(system: ActorSystem, how: str) -> None:
+    """What is awaited would run on the loop that makes it, or on none; the tables of its own would be changed there."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    target = system.spawn(Summing)
+
+    async def make() -> Any:
+        return system.spawn(Begun, heard, target)
+
+    if how == "on a plain thread":
+        ref = await asyncio.to_thread(system.spawn, Begun, heard, target)
+    else:
+        ref = await asyncio.to_thread(asyncio.run, make())
+    assert target._family is None, "nobody but its own loop writes there"
+    target.stop(block=False)
+    words = [await asyncio.wait_for(heard.get(), HARD_BOUND) for _ in range(3)]
+    assert sorted(words) == ["child gone", "gone", "piped"]
+    assert ref.is_alive()
+
+
+@pytest.mark.actors(real_time=True)
+async def test_what_is_piped_on_another_thread_and_never_begins_is_closed(system: ActorSystem) -> None:
+    """Its actor was killed before its loop came to that."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    target = system.spawn(Summing)
+    made: list[Any] = []
+    thread = threading.Thread(target=lambda: made.append(system.spawn(Begun, heard, target)))
+    thread.start()
+    thread.join(HARD_BOUND)  # the loop has no turn meanwhile
+    made[0]._post(StopNow())
+    await made[0].terminated
+    await asyncio.sleep(0.05)
+    assert heard.empty()

@@ -42,11 +42,19 @@ class Counter(Actor):
         return ["counter"]
 
 
+class Keyed(Counter):
+    def __init__(self, key: str) -> None:
+        super().__init__()
+
+
 async def test_a_request_s_answer_has_the_type_its_class_names(system: ActorSystem) -> None:
     """`Request[int]` is answered with an int; anything else with Any."""
     ref = assert_type(system.spawn(Counter), ActorRef[Counter])
     total = assert_type(await ref.request(Add(2)), int)
     names = assert_type(await ref.request(Names(), timeout=1.0), list[str])
+    entity = system.entity(Keyed, "one")
+    assert_type(await entity.request(Add(2)), int)
+    assert_type(await entity.request("anything"), Any)
     anything = assert_type(await ref.request(Silent()), Any)
     assert (total, names, anything) == (2, ["counter"], None)
 

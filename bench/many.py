@@ -113,7 +113,7 @@ class Peers:
 
 
 class CountingSocket:
-    """Implements `gateway.sockets.Socket` for a client that reads everything, sends nothing and never goes."""
+    """Implements `gateway.sockets.socket.Socket` for a client that reads everything, sends nothing and never goes."""
 
     __slots__ = ("_peers", "listener")
     is_open = True

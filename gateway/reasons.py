@@ -268,18 +268,3 @@ class TopicKindError(GatewayError):
             f"could not use {self.topic!r} as a {self.wanted}: it is declared as a {self.declared}; "
             f"put the handlers there, or choose another name"
         )
-
-
-class WouldStallTopic(GatewayError):
-    """A handler asked for something that only its own mailbox could answer, so both would wait for ever."""
-
-    def __init__(self, topic: str, act: str) -> None:
-        super().__init__(topic, act)
-        self.topic = topic
-        self.act = act
-
-    def __str__(self) -> str:
-        return (
-            f"could not {self.act} inside a handler of {self.topic!r}: the answer would wait for this very handler; "
-            f"do not await it here, or start it with pipe_to_self"
-        )

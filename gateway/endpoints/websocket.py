@@ -308,9 +308,6 @@ class WebSocket(Peer, TopicClient):
 
     # --- what the machine does, on the loop's thread
 
-    def _has_frame(self) -> bool:
-        return self._intake.has_any
-
     def _leave(self, code: int, reason: str) -> None:
         """The machine has begun to close: what waits still leaves, nothing is added."""
         if self.state is ConnectionState.CONNECTED:

@@ -88,7 +88,6 @@ class CentrifugeWire(Wire):
     name = "centrifuge"
     identifies_first = True
     replaces_joins = False
-    can_be_joined = True
     renews = True
     liveness = "steady"
 

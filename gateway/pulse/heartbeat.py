@@ -27,6 +27,9 @@ from ..amounts import seconds, truth, whole
 
 K = TypeVar("K", bound=Hashable)
 
+SLOT = 1.0
+"""Seconds by which a wheel may be late: 4 % of the shortest interval it serves, and few slots for 100,000 keys."""
+
 
 @attrs.frozen
 class HeartbeatConfig:
@@ -89,7 +92,7 @@ class Heartbeat:
 
     __slots__ = ("_config", "_slot")
 
-    def __init__(self, config: HeartbeatConfig, *, slot: float = 1.0) -> None:
+    def __init__(self, config: HeartbeatConfig, *, slot: float = SLOT) -> None:
         if not 0 <= slot < config.ping_timeout:
             raise ValueError(
                 f"could not keep a heartbeat: slot is {slot} s and ping_timeout {config.ping_timeout} s; "
@@ -109,7 +112,7 @@ class Heartbeat:
             last_ping: `Ping.at` of the last ping, None before the first.
             missed: `Ping.missed` of the last ping, 0 before the first; not looked at once something came after it.
             phase: Seconds by which this connection is pinged earlier than `ping_interval`, so that a thousand that
-                came at once are not pinged at once (`Ids.spread`, drawn once per connection).
+                came at once are not pinged at once; see `pinging`.
         """
         if last_ping is None or last_seen >= last_ping:
             due, missed = last_seen + self._config.ping_interval - phase, 0
@@ -133,7 +136,7 @@ class SteadyPings:
 
     __slots__ = ("_config", "_slot")
 
-    def __init__(self, config: HeartbeatConfig, *, slot: float = 1.0) -> None:
+    def __init__(self, config: HeartbeatConfig, *, slot: float = SLOT) -> None:
         self._config = config
         self._slot = slot
 
@@ -180,16 +183,16 @@ class TimerWheel(Generic[K]):
 
     A key costs one entry in its slot and one in the index, 90 to 140 bytes (tracemalloc, 100,000 keys), and nothing
     per tick however far away it is: only slots in use exist. It comes less than one slot late if `advance` is called
-    at `next_at()`, and never early.
+    every `slot` from `now` on, and never early.
 
     Args:
-        slot: Seconds. 1 s is 4 % of the shortest interval it serves, and 100,000 connections share few slots.
-        now: The origin of the slots. Driving the wheel at `next_at()`, or every `slot` from here, adds no lateness.
+        slot: Seconds.
+        now: The origin of the slots.
     """
 
     __slots__ = ("_due", "_index", "_origin", "_slot", "_slots")
 
-    def __init__(self, slot: float = 1.0, now: float = 0.0) -> None:
+    def __init__(self, slot: float = SLOT, now: float = 0.0) -> None:
         if slot <= 0:
             raise ValueError(f"could not make a timer wheel: slot is {slot} s; use more than 0")
         self._slot = slot
@@ -238,12 +241,6 @@ class TimerWheel(Generic[K]):
         for key in due:
             del self._index[key]
         return due
-
-    def next_at(self) -> float | None:
-        """When `advance` has something to return, None while the wheel is empty."""
-        while self._due and not self._slots[self._due[0]]:
-            del self._slots[heappop(self._due)]
-        return self._end(self._due[0]) if self._due else None
 
     def _number(self, at: float) -> int:
         number = ceil((at - self._origin) / self._slot)

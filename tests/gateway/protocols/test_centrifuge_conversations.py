@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from gateway.messages.commands import Command, Result
 
 TRANSCRIPTS = Path(__file__).parents[2] / "transcripts"
-ADA = Present("c1", "ada", "r1", b'{"role":"host"}', 1.0, b'{"n":"Ada"}')
-NOBODY = Present("c2", "", "r2", None, 2.0)
+ADA = Present("c1", "ada", "r1", b'{"role":"host"}', b'{"n":"Ada"}')
+NOBODY = Present("c2", "", "r2", None)
 
 
 def kept() -> Stream[Publication]:

@@ -263,7 +263,7 @@ class Behaviour(Actor):
 
     def _refuse(self, member: Member, message: ClientEvent | MemberJoining, error: Refused) -> None:
         try:
-            wire_json.encode(error.details)
+            wire_json.check_refusal(error)
         except Exception as wrong:
             raise self._failed(member, message, wrong) from error
         self._answer(message, error)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from gateway.reasons import WebSocketDisconnect
+import pytest
+
+from gateway.reasons import Refused, WebSocketDisconnect
 from tests.support.peer import Peer, passes, start_node
 from tests.support.wire_peers import Centrifuge
 
@@ -97,3 +99,25 @@ async def test_a_call_that_hears_that_its_client_has_gone_is_no_failure(system: 
         ada.socket.end(1001)
         await passes(5.0)
     assert heard == [1001, 1001]
+
+
+@pytest.mark.parametrize("details", [{"who": object()}, {"who": "\ud800"}])
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_refusal_that_no_wire_can_carry_is_the_calls_failure(
+    system: ActorSystem, tripwires: Tripwires, details: dict[str, Any], waits: bool
+) -> None:
+    """Answered `internal`, as what it returns: its client waited for ever, and its credit did not come back."""
+    tripwires.allow_failures(TypeError, UnicodeEncodeError)
+    node = await start_node(system)
+
+    def now(ws: Any, data: Any) -> None:
+        raise Refused("full", **details)
+
+    async def later(ws: Any, data: Any) -> None:
+        now(ws, data)
+
+    node.calls = {"join": later if waits else now}
+    ada = Peer(node, "ada")
+    (answer,) = await ada.says("join", ref=1)
+    assert (answer["error"]["reason"], answer["ref"]) == ("internal", 1)
+    assert ada.socket.sent_close is None

@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 GENERATOR = "it has a `yield`, so that a call runs nothing of it; leave that out"
 
 
+def signature_of(function: Any) -> inspect.Signature:
+    """
+    What it is called with: its own, not that of what it wraps, for a decorator may fill in some of that itself. Of one
+    with a `*args` or `**kwargs`, which passes on what it is given, that of what it wraps.
+
+    Raises:
+        TypeError, ValueError: Python cannot tell.
+    """
+    own = _signature(function)
+    passes_on = any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in own.parameters.values())
+    return inspect.signature(function) if passes_on else own
+
+
 def takes(function: Any, count: int, *optional: str) -> bool:
     """
     Whether it can be called with so many; also if Python cannot tell, as of some that are built in.

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 import attrs
 
-from ..arity import name_of
+from ..arity import name_of, signature_of
 from ..endpoints.endpoint import WebSocketEndpoint
 from ..endpoints.passage import OPEN
 
@@ -117,7 +117,7 @@ def _converted(value: str, kind: object) -> str | int:
 
 def _wanted(endpoint: Any, path: Path) -> dict[str, object]:
     """Those parameters of a path that a function takes, and as what."""
-    taken = inspect.signature(endpoint).parameters
+    taken = signature_of(endpoint).parameters
     rest = next((one for one in taken.values() if one.kind is one.VAR_KEYWORD), None)
     found = {name: taken.get(name, rest) for name in path.names}
     return {name: _kind(one.annotation, endpoint) for name, one in found.items() if one is not None}
@@ -126,7 +126,7 @@ def _wanted(endpoint: Any, path: Path) -> dict[str, object]:
 def _kind(annotation: object, endpoint: Any) -> object:
     """What an annotation means where the function is; a text that only a type checker knows stays that."""
     if isinstance(annotation, str):
-        known = getattr(inspect.unwrap(endpoint), "__globals__", {})
+        known = {**getattr(endpoint, "__globals__", {}), **getattr(inspect.unwrap(endpoint), "__globals__", {})}
         annotation = known.get(annotation, _BUILT_IN.get(annotation, annotation))
     return getattr(annotation, "__supertype__", annotation)  # of a `NewType`
 
@@ -157,7 +157,7 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
 
 
 def takes_websocket(endpoint: Any) -> bool:
-    first = next(iter(inspect.signature(endpoint).parameters.values()), None)
+    first = next(iter(signature_of(endpoint).parameters.values()), None)
     return first is not None and first.kind in (
         first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD, first.VAR_POSITIONAL,
     )  # fmt: skip
@@ -174,7 +174,7 @@ def check_arguments(endpoint: Any, path: Path) -> None:
                 f"could not route {path.text!r} to {name_of(endpoint)}: {name} is annotated {said}; "
                 f"write {name}: int or {name}: str, and make more of it in the function"
             )
-    wanted = list(inspect.signature(endpoint).parameters.values())[1:]
+    wanted = list(signature_of(endpoint).parameters.values())[1:]
     missing = [
         one.name
         for one in wanted

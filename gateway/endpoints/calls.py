@@ -8,7 +8,6 @@ the connection, and nobody else notices.
 
 from __future__ import annotations
 
-import inspect
 from contextlib import contextmanager
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from actors import Actor, handles
 
 from .. import wire_json
 from ..access.authenticators import identify
+from ..arity import signature_of
 from ..messages.commands import Call, Handled
 from ..messages.connection_messages import AskIdentity, Known
 from ..messages.topic_messages import Answer
@@ -47,6 +47,7 @@ class CallSession(Actor):
         super().__init__()
         self._ws = ws
         self._node = node
+        self._wanting: dict[str, bool] = {}
 
     @handles(AskIdentity)
     async def find_identity(self, asked: AskIdentity) -> None:
@@ -78,13 +79,20 @@ class CallSession(Actor):
     @handles(Call)
     def call(self, call: Call) -> Any:
         handler = self._node.calls[call.method]
-        options = {"topic": call.topic} if "topic" in inspect.signature(handler).parameters else {}
+        options = {"topic": call.topic} if self._wants_topic(call.method, handler) else {}
         with self._answering(call):
             result = handler(self._ws, _argument(call), **options)
             if isinstance(result, CoroutineType):
                 return self._finish(call, result)
             self._answer(call, result)
         return None
+
+    def _wants_topic(self, method: str, handler: Callable[..., Any]) -> bool:
+        """Looked up once for each method that this client calls: it takes longer than to call most of them."""
+        wants = self._wanting.get(method)
+        if wants is None:
+            wants = self._wanting[method] = "topic" in signature_of(handler).parameters
+        return wants
 
     async def _finish(self, call: Call, running: Any) -> None:
         with self._answering(call):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,3 +122,24 @@ async def test_a_refusal_that_no_wire_can_carry_is_the_calls_failure(
     (answer,) = await ada.says("join", ref=1)
     assert (answer["error"]["reason"], answer["ref"]) == ("internal", 1)
     assert ada.socket.sent_close is None
+
+
+async def test_a_call_is_given_its_topic_if_its_wrapper_takes_that(system: ActorSystem) -> None:
+    """What a decorator fills in for what it wraps is not given to the decorator."""
+    node = await start_node(system)
+
+    def where(ws: Any, data: Any, topic: Any) -> Any:
+        return topic
+
+    @functools.wraps(where)
+    def filled(ws: Any, data: Any) -> Any:
+        return where(ws, data, "mine")
+
+    @functools.wraps(where)
+    def passing(*args: Any, **kwargs: Any) -> Any:
+        return where(*args, **kwargs)
+
+    node.calls = {"filled": filled, "passing": passing, "where": where}
+    ada = Peer(node, "ada")
+    said = [await ada.says(method, room="room:1", ref=1) for method in ("filled", "passing", "where")]
+    assert [answer["payload"] for (answer,) in said] == ["mine", "room:1", "room:1"]

@@ -9,6 +9,7 @@ from ..close_codes import validate_close
 from ..limits.message_limit import check_limit
 from ..messages.commands import Join, Leave, Reply
 from ..messages.handlers import on
+from ..messages.publications import checked_reason
 from ..messages.receipts import Receipt
 from ..messages.schemas import schema_of
 from ..messages.topic_messages import Origin
@@ -88,7 +89,11 @@ class TopicHandle:
         Args:
             reason: What the members are told.
             may_return: Whether their clients should join again by themselves.
+
+        Raises:
+            TypeError, ValueError: The reason is none, as for `Member.kick`.
         """
+        checked_reason(reason)
 
         def kick_all(topic: TopicActor) -> int:
             return sum(topic.kick(one.client, reason, may_return=may_return) for one in topic.members())

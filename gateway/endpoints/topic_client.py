@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import wire_json
 from ..messages.commands import Join, Leave, Publish, Reply
 from ..messages.connection_messages import ForgetPermissions, Kick, LeaveAll
-from ..messages.publications import clients, encode_payload, event_named
+from ..messages.publications import checked_reason, clients, encode_payload, event_named
 from ..messages.receipts import Receipt
 from ..reasons import WebSocketDisconnect
 from .parting import PacedReceipt, Parting, again
@@ -60,9 +60,9 @@ class TopicClient:
         """
         Ends a membership of this client as `Member.kick` does: it is told, and whether it should come back by itself.
 
-        Nothing happens if it is not in that topic.
+        Nothing happens if it is not in that topic. Raises as that does.
         """
-        self._tell(Kick(topic, reason, may_return, code), None)
+        self._tell(Kick(topic, checked_reason(reason), may_return, code), None)
 
     def forget_permissions(self) -> None:
         """

@@ -162,7 +162,14 @@ class WebSocket(Peer, TopicClient):
             greeted.resolve(None)
 
     def refuse(self, status: int = 403, text: str = "") -> None:
-        """Answers the upgrade with an HTTP status instead; only before `accept`."""
+        """
+        Answers the upgrade with an HTTP status instead; only before `accept`.
+
+        Raises:
+            RuntimeError: It was answered already. ValueError: That status refuses nothing.
+        """
+        if type(status) is not int or not 300 <= status <= 599:
+            raise ValueError(f"could not refuse with {status!r}: that is no status of a refusal; use 400 to 599")
         if self.state is not ConnectionState.CONNECTING:
             raise RuntimeError(f"could not refuse with {status}: the upgrade was answered already; use close()")
         self.state = ConnectionState.DISCONNECTED

@@ -21,6 +21,7 @@ from ..close_codes import validate_close
 from ..events import CommandRefused
 from ..messages.connection_messages import Accept, Adopt, Close, HookFailed, Refuse, Send
 from ..messages.receipts import Receipt
+from ..protocols.json_shapes import refusal
 from ..reasons import NotAccepted, Refused, WebSocketDisconnect
 from .hooks import result
 from .intake import Frame, Intake
@@ -213,8 +214,7 @@ class WebSocket(Peer, TopicClient):
     def send_error(self, error: Refused) -> Receipt[None]:
         """The answer to a message that was refused, as the native wire says it; `Refused` in a handler does this."""
         self._note_refusal("", error)
-        shown = {"code": error.code, "reason": error.reason, "message": error.message, "temporary": error.temporary}
-        return self.send_json({"status": "error", "error": {**shown, **error.details}})
+        return self.send_json(refusal(error))
 
     def _note_refusal(self, action: str, error: Refused) -> None:
         self._node.events.publish(CommandRefused(self.id, action, error.reason))

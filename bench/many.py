@@ -29,10 +29,10 @@ from typing import Any
 import attrs
 import structlog
 
+from gateway.access.handshake import Handshake
 from gateway.access.identity import ANONYMOUS
 from gateway.connections.connection import ConnectionActor
 from gateway.endpoints.tickets import Ticket
-from gateway.endpoints.websocket import Handshake
 from gateway.node import Node
 from gateway.protocols.native import NativeWire
 from gateway.settings.sources import load_settings

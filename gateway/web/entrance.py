@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ..access.authenticators import credential_of
+from ..access.handshake import Address
+from ..access.handshake import Handshake as Asked
 from ..access.identity import ANONYMOUS
 from ..connections.identification import may_open
 from ..endpoints.tickets import Ticket, Verdict
-from ..endpoints.websocket import Address
-from ..endpoints.websocket import Handshake as Asked
 from ..events import ConnectionRefused, ProxyNotTrusted
 from ..limits.shared_buckets import key_of
 from ..protocols.raw import RawWire

@@ -125,7 +125,7 @@ class Gateway(Declarations):
             listens: Whether at the public address; not if it is mounted into another application.
         """
         if self._node is not None:
-            raise RuntimeError(f"could not start {self.title!r}: it runs already")
+            raise RuntimeError(f"could not start {self.title!r}: it runs already; stop it first")
         from ..web.server import WebServer
 
         chosen = settings or self.settings or load_settings(None, {}, {}).settings

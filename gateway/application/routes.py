@@ -43,13 +43,13 @@ class Path:
 
     def __init__(self, text: str) -> None:
         if not text.startswith("/"):
-            raise ValueError(f'could not route {text!r}: a path starts with "/"')
+            raise ValueError(f'could not route {text!r}: a path starts with "/"; write "/{text}"')
         if re.search(r"[{}]", "".join(_PARAMETER.split(text)[::3])):
             fact = f"could not route {text!r}: braces stand only around a name"
             raise ValueError(f'{fact}; write "/chat/{{room}}", and room: int in the function for a number')
         names = [first or second for first, second in _PARAMETER.findall(text)]
         if len(set(names)) < len(names):
-            raise ValueError(f"could not route {text!r}: a parameter is named twice")
+            raise ValueError(f"could not route {text!r}: a parameter is named twice; give each a name of its own")
         self.text = text
         self.shape = _PARAMETER.sub("{}", text)
         """The same for two paths that match the same requests."""
@@ -140,7 +140,9 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
     """
     if inspect.isclass(endpoint):
         if not issubclass(endpoint, WebSocketEndpoint):
-            raise TypeError(f"could not route {path.text!r} to {endpoint.__name__}: it is no WebSocketEndpoint")
+            raise TypeError(
+                f"could not route {path.text!r} to {endpoint.__name__}: it is no WebSocketEndpoint; inherit from that"
+            )
         if endpoint.encoding not in ENCODINGS:
             wrong = endpoint.encoding
             raise TypeError(f'{endpoint.__name__}.encoding is {wrong!r}; write "json", "text", "bytes" or None')
@@ -185,7 +187,7 @@ def check_arguments(endpoint: Any, path: Path) -> None:
     if missing:
         raise TypeError(
             f"could not route {path.text!r} to {name_of(endpoint)}: it takes {', '.join(missing)}, "
-            "which the path does not have"
+            "which the path does not have; write it into the path, or give it a default"
         )
 
 
@@ -204,7 +206,7 @@ class Routes:
     def check(self, route: Route) -> None:
         """Raises ValueError if its path, in either spelling, has an endpoint already."""
         if any(one.path.shape == route.path.shape for one in self._routes):
-            raise ValueError(f"could not route {route.path.text!r}: it has an endpoint already")
+            raise ValueError(f"could not route {route.path.text!r}: it has an endpoint already; choose another path")
 
     def put(self, route: Route) -> Route:
         """Raises as `check`."""

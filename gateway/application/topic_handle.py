@@ -225,7 +225,7 @@ class ChannelHandle(TopicHandle):
         check_limit(limit)
         event = what if isinstance(what, str) and what else schema_of(what).action
         if event in self._handlers:
-            raise ValueError(f"could not handle {event!r} of {self.name!r}: it has a handler already")
+            raise ValueError(f"could not handle {event!r} of {self.name!r}: it has a handler already; do both in one")
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
             wrong = refusal(function, 2)

@@ -157,9 +157,8 @@ class Declarations(Hooked):
 
         def add(behaviour: type[Room]) -> type[Room]:
             if not hasattr(behaviour, "limits"):  # a function, as `app.ws` would take it
-                raise TypeError(
-                    f"could not declare topic {pattern!r} with {behaviour!r}: it is no class of Room; write class Game(Room)"
-                )
+                words = "it is no class of Room; write class Game(Room)"
+                raise TypeError(f"could not declare topic {pattern!r} with {behaviour!r}: {words}")
             self.topics.add(parsed, behaviour, changes)
             return behaviour
 

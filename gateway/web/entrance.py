@@ -35,6 +35,8 @@ from .upgraded.upgrade import Handshake, Upgrader, listed
 from .upgraded.wires import NotSpoken, Spoken, wire_of
 
 if TYPE_CHECKING:
+    from actors import ActorRef
+
     from ..application.app import Gateway
     from ..application.routes import Route
     from ..node import Node
@@ -197,7 +199,12 @@ class Entrance:
         if verdict.status != 101:
             ref.stop_now()
             return self._refuse(request, verdict.status, verdict.text or "refused", {})
-        headers = {CONNECTION_HEADER: ticket.client}
+        return await self._hand_over(request, handshake, ticket, ref, verdict.subprotocol)
+
+    async def _hand_over(
+        self, request: web.Request, handshake: Handshake, ticket: Ticket, ref: ActorRef[Any], subprotocol: str | None
+    ) -> web.StreamResponse:
+        """The machine ends if the socket does not become its own."""
         taken = False
 
         def listener(socket: Any) -> Any:
@@ -205,9 +212,10 @@ class Entrance:
             taken = True
             return ref._actor.inlet(socket)
 
+        headers = {CONNECTION_HEADER: ticket.client}
         try:
             return await self._upgrader.take_over(
-                request, handshake, listener, subprotocol=verdict.subprotocol, headers=headers
+                request, handshake, listener, subprotocol=subprotocol, headers=headers
             )
         finally:
             if not taken:

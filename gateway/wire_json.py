@@ -90,6 +90,15 @@ def is_too_deep(text: str | bytes) -> bool:
     return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a frame can carry it: not half of a surrogate pair, which Python has in names of files, and JSON may."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_finite(value: object) -> bool:
     """Whether no NaN or Infinity hides in it; msgspec would write those as null, which is another value."""
     if isinstance(value, str | bytes | int | None):

@@ -151,11 +151,9 @@ def checked_reason(reason: Any) -> str:
     """
     if not isinstance(reason, str):
         raise TypeError(f"could not end a membership with reason {reason!r}: it is no text; give a str")
-    try:
-        reason.encode()
-    except UnicodeEncodeError:
+    if not wire_json.is_unicode(reason):
         words = "it has half of a surrogate pair; give valid Unicode"
-        raise ValueError(f"could not end a membership with reason {reason!r}: {words}") from None
+        raise ValueError(f"could not end a membership with reason {reason!r}: {words}")
     return reason
 
 

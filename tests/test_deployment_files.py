@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.pulse.heartbeat import SLOT
+from gateway.pulse.wheel import SLOT
 from gateway.settings.config import GatewaySettings
 from gateway.settings.sources import load_settings
 from tests.support.command import invoke

@@ -17,7 +17,7 @@ import attrs
 from actors import Actor, ActorRef, handles
 
 from ..messages.connection_messages import Due
-from .heartbeat import SLOT, TimerWheel
+from .wheel import SLOT, TimerWheel
 
 if TYPE_CHECKING:
     from ..node import Node

@@ -14,7 +14,8 @@ from actors.config.config import ConfigError, between, check, setting, shown
 from actors.config.units import Duration
 
 from ..limits.limits import Limits
-from ..pulse.heartbeat import SLOT, HeartbeatConfig
+from ..pulse.heartbeat import HeartbeatConfig
+from ..pulse.wheel import SLOT
 from .auth import ApiSettings, AuthSettings
 
 

@@ -7,7 +7,7 @@ from math import floor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pulse.heartbeat import TimerWheel
+from gateway.pulse.wheel import TimerWheel
 
 # Eighths are exact in floats, so that the list can be compared without a tolerance.
 eighths = st.integers(0, 800).map(lambda number: number / 8)

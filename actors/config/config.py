@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import difflib
 import enum
+import functools
 import inspect
 import itertools
 import json
@@ -31,6 +32,9 @@ T = TypeVar("T")
 
 SHOWN_CHARACTERS = 60
 """Characters of a wrong value that a letter repeats: enough to find it, too few to flood a terminal."""
+
+KEPT_CLASSES = 256
+"""Settings classes whose annotations and texts are remembered: ours are some forty, the others are an application's."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -184,9 +188,15 @@ Shapes = Mapping[type, Mapping[str, Any]]
 NO_SHAPES: Shapes = types.MappingProxyType({})
 
 
+@functools.lru_cache(KEPT_CLASSES)
+def _hints(kind: type) -> Mapping[str, Any]:
+    """Resolved once: each annotation is a text that Python has to compile, and a start reads all of them five times."""
+    return types.MappingProxyType(typing.get_type_hints(kind, include_extras=True))
+
+
 def shapes_of(kind: type, shapes: Shapes = NO_SHAPES) -> dict[str, Any]:
     """Returns the shape of each field of an attrs class: what `shapes` says, else its resolved annotation."""
-    hints = typing.get_type_hints(kind, include_extras=True) | dict(shapes.get(kind, {}))
+    hints = {**_hints(kind), **shapes.get(kind, {})}
     return {key_of(field): hints[field.name] for field in attrs.fields(kind) if field.init}
 
 
@@ -202,19 +212,21 @@ def leaves(kind: type, prefix: str = "", shapes: Shapes = NO_SHAPES) -> Iterator
             yield Leaf(path, kind, shape, field.default, said.get("unit", ""), said.get("secret", False))
 
 
-def field_docstrings(kind: type) -> dict[str, str]:
+@functools.lru_cache(KEPT_CLASSES)
+def field_docstrings(kind: type) -> Mapping[str, str]:
     """Returns the text under each field of a class, on one line; nothing where the source is not at hand."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
     except (OSError, TypeError, SyntaxError):  # built without sources, or typed interactively
-        return {}
+        return types.MappingProxyType({})
     body = typing.cast(ast.ClassDef, tree.body[0]).body
-    return {
+    texts = {
         before.target.id: " ".join(after.value.value.split())
         for before, after in itertools.pairwise(body)
         if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name)
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str)
     }
+    return types.MappingProxyType(texts)
 
 
 # --- values

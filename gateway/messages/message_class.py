@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform, ov
 import attrs
 import msgspec
 
+from actors.annotations import own_annotations
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -53,8 +55,8 @@ def _made(kind: type, given: str | None) -> type:
     if "__attrs_attrs__" in vars(kind) or (is_schema(kind) and not hasattr(kind, _MARK)):
         raise TypeError(f"could not make a message of {kind.__name__}: it is one as it is; leave @message out")
     name = _chosen_action(kind, given)
-    kind.__annotations__ = {ACTION: Literal[name], **vars(kind).get("__annotations__", {})}
-    kind.__annotations__[ACTION] = Literal[name]
+    others = {field: shape for field, shape in own_annotations(kind).items() if field != ACTION}
+    kind.__annotations__ = {ACTION: Literal[name], **others}
     setattr(kind, ACTION, attrs.field(default=name, init=False, repr=False))
     # no slots: Python sorts them, and messages would be written with their keys in the order of the alphabet
     made: type = attrs.frozen(kw_only=True, slots=False, field_transformer=_action_first)(kind)
@@ -69,7 +71,7 @@ def _chosen_action(kind: type, given: str | None) -> str:
     if None not in (given, declared) and given != declared:
         words = f"it declares the action {declared!r}, and is given {given!r}; leave one of them out"
         raise TypeError(f"could not make a message of {kind.__name__}: {words}")
-    if declared is None and ACTION in vars(kind).get("__annotations__", {}):
+    if declared is None and ACTION in own_annotations(kind):
         words = 'its action has no value; write `action: Literal["say"] = "say"`'
         raise TypeError(f"could not make a message of {kind.__name__}: {words}")
     return checked_action(kind, snake_case(kind.__name__) if given is None and declared is None else given or declared)

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_origin
 
 import attrs
 
@@ -24,6 +24,9 @@ from .config import SHAPES, GatewaySettings
 from .parts import BUILT_IN
 from .topic import DEVELOPMENT_TOPICS, KEYS, Sections, TopicSettings
 from .variables import PREFIX, is_of_kubernetes, unknown_variable
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 TABLES: Mapping[str, type] = MappingProxyType(
     {
@@ -51,15 +54,23 @@ SHORT_VARIABLES = MappingProxyType({"HUBBUB_HOST": "gateway.host", "HUBBUB_PORT"
 """The two everybody needs, without the table in their name."""
 
 
-def setting_leaves() -> dict[str, Leaf]:
+@functools.cache
+def setting_leaves() -> Mapping[str, Leaf]:
     """Returns every setting by its dotted path; each of `TABLES` is one: the names in it are the user's."""
-    return {leaf.path: leaf for leaf in leaves(GatewaySettings, shapes=SHAPES)}
+    return MappingProxyType({leaf.path: leaf for leaf in leaves(GatewaySettings, shapes=SHAPES)})
 
 
-def variables() -> dict[str, str]:
+@functools.cache
+def _converter() -> Converter:
+    """One for all readings: it remembers how each settings class is made."""
+    return strict_converter(SHAPES)
+
+
+@functools.cache
+def variables() -> Mapping[str, str]:
     """Returns the dotted path of each environment variable: HUBBUB_, then the path in capitals, `__` for each dot."""
     long = {PREFIX + path.upper().replace(".", "__"): path for path in setting_leaves() if path not in TABLES}
-    return {**SHORT_VARIABLES, **long}
+    return MappingProxyType({**SHORT_VARIABLES, **long})
 
 
 def load_settings(
@@ -193,7 +204,7 @@ _UNSAID: Mapping[str, tuple[str, ...]] = MappingProxyType(dict.fromkeys(DEVELOPM
 
 def _structure(values: Mapping[str, Any], origins: Mapping[str, str]) -> GatewaySettings:
     try:
-        settings: GatewaySettings = strict_converter(SHAPES).structure(values, GatewaySettings)
+        settings: GatewaySettings = _converter().structure(values, GatewaySettings)
     except ConfigError as error:
         raise with_origin(gather(map(_sent_home, error.letters())), origins) from None
     return settings

@@ -44,6 +44,8 @@ class Rest:
 
 def stepped_at_once(loop: asyncio.AbstractEventLoop, coroutine: Any, **settings: Any) -> asyncio.Task[Any]:
     """What 3.12's factory does, for every Python; the step runs as the new task, not as that of its maker."""
+    if not loop.is_running():  # such as what a runner does to close it: Python's own waits there as well
+        return asyncio.Task(coroutine, loop=loop, **settings)
     rest = Rest(coroutine)
     task: asyncio.Task[Any] = asyncio.Task(_the(rest), loop=loop, **settings)
     maker = asyncio.current_task(loop)

@@ -198,7 +198,9 @@ def test_a_certificate_that_clients_refuse_for_its_dates_is_said(
     certificate, key = files(tmp_path, not_before=dates[0], not_after=dates[1])
     context = server_context(TlsSettings(certificate=str(certificate), key=str(key)))
     assert context is not None
-    assert out_of_date(context, str(certificate)) == problem
+    found = out_of_date(context, str(certificate))
+    assert (found or "").startswith(problem or "")  # OpenSSL says more of it since 3.6
+    assert (found is None) == (problem is None)
     file = configured(tmp_path, certificate, key)
     said = invoke("check", str(file))
     assert said.exit_code == 0

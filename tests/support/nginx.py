@@ -66,7 +66,7 @@ def lay_out(directory: Path, text: str) -> ssl.SSLContext:
     for number, blob in enumerate(certificate.cert_chain_pems):
         blob.write_to_path(directory / "tls" / "fullchain.pem", append=number > 0)
     certificate.private_key_pem.write_to_path(directory / "tls" / "privkey.pem")
-    trusting = ssl.create_default_context()
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(trusting)
     return trusting
 

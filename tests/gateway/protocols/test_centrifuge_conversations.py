@@ -42,8 +42,8 @@ NOBODY = Present("c2", "", "r2", None)
 
 def kept() -> Stream[Publication]:
     """The last two of fifteen publications."""
-    stream: Stream[Publication] = Stream("e", History(size=2), offset=13)
-    for number in (14, 15):
+    stream: Stream[Publication] = Stream("e", History(size=2))
+    for number in range(1, 16):
         stream.append(Publication("chat", b'{"n":%d}' % number, 0.0), 0.0)
     return stream
 

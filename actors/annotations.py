@@ -39,7 +39,7 @@ else:
         return inspect.get_annotations(kind)
 
 
-def signature_of(function: Any, *, follow_wrapped: bool = True) -> inspect.Signature:
+def read_signature(function: Any, *, follow_wrapped: bool = True) -> inspect.Signature:
     """As `inspect.signature`. Raises ValueError or TypeError where Python cannot tell."""
     found = _annotated(function, follow_wrapped)
     said = [one.replace(annotation=_as_text(one.annotation)) for one in found.parameters.values()]

@@ -29,10 +29,10 @@ from typing import Any
 import attrs
 import structlog
 
+from gateway.access.handshake import Handshake
 from gateway.access.identity import ANONYMOUS
 from gateway.connections.connection import ConnectionActor
 from gateway.endpoints.tickets import Ticket
-from gateway.endpoints.websocket import Handshake
 from gateway.node import Node
 from gateway.protocols.native import NativeWire
 from gateway.settings.sources import load_settings
@@ -113,7 +113,7 @@ class Peers:
 
 
 class CountingSocket:
-    """Implements `gateway.sockets.Socket` for a client that reads everything, sends nothing and never goes."""
+    """Implements `gateway.sockets.socket.Socket` for a client that reads everything, sends nothing and never goes."""
 
     __slots__ = ("_peers", "listener")
     is_open = True

@@ -28,7 +28,6 @@ from .reasons import (
     Refused,
     TopicKindError,
     WebSocketDisconnect,
-    WouldStallTopic,
 )
 from .topics.behaviour import Room
 from .topics.member import Member
@@ -70,7 +69,6 @@ __all__ = [
     "WebSocketDisconnect",
     "WebSocketEndpoint",
     "WebSocketRouter",
-    "WouldStallTopic",
     "message",
     "on",
 ]

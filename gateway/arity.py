@@ -10,10 +10,25 @@ import inspect
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from actors.annotations import read_signature
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
 GENERATOR = "it has a `yield`, so that a call runs nothing of it; leave that out"
+
+
+def signature_of(function: Any) -> inspect.Signature:
+    """
+    What it is called with: its own, not that of what it wraps, for a decorator may fill in some of that itself. Of one
+    with a `*args` or `**kwargs`, which passes on what it is given, that of what it wraps.
+
+    Raises:
+        TypeError, ValueError: Python cannot tell.
+    """
+    own = _signature(function)
+    passes_on = any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in own.parameters.values())
+    return read_signature(function) if passes_on else own
 
 
 def takes(function: Any, count: int, *optional: str) -> bool:
@@ -66,7 +81,7 @@ def check_hooks(owner: type, base: type, names: Iterable[str], *, may_yield: Con
     """
     for name in names:
         method = vars(owner).get(name)
-        wanted = inspect.signature(getattr(base, name))
+        wanted = read_signature(getattr(base, name))
         if isinstance(method, (str, list, tuple, set, dict)):
             words = ", ".join(wanted.parameters)
             raise TypeError(
@@ -104,4 +119,4 @@ def check_handler(owner: type, name: str) -> None:
 
 def _signature(function: Any) -> inspect.Signature:
     """Its own, not that of what it wraps: a decorator may hand on more than it is given."""
-    return inspect.signature(function, follow_wrapped=False)
+    return read_signature(function, follow_wrapped=False)

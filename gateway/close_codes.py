@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 NO_STATUS: Final = 1005
+"""What a close frame without a code is reported as; never sent (RFC 6455 7.1.5)."""
 LOST: Final = 1006
+"""What a socket reports that ended without a close frame; never sent."""
 PROTOCOL_ERROR: Final = 1002
 POLICY_VIOLATION: Final = 1008
 MESSAGE_TOO_BIG: Final = 1009

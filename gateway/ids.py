@@ -40,17 +40,6 @@ class Ids:
         """Twelve URL-safe characters, 72 bits: unique among all joins a client may ever merge."""
         return self._text(9)
 
-    def jitter(self, base: float, fraction: float) -> float:
-        """
-        Draws uniformly from `base * (1 - fraction)` to `base * (1 + fraction)`, in the unit of `base`.
-
-        Raises:
-            ValueError: `fraction` is not within 0 to 1, so that the result could be negative.
-        """
-        if not 0.0 <= fraction <= 1.0:
-            raise ValueError(f"could not draw a jitter: fraction is {fraction}; use 0 to 1")
-        return self._jitter.uniform(base * (1.0 - fraction), base * (1.0 + fraction))
-
     def spread(self, seconds: float) -> float:
         """Draws uniformly from 0 to `seconds`: full jitter, for many acts that must not come at once."""
         return self._jitter.uniform(0.0, seconds)

@@ -31,7 +31,7 @@ from .ids import Ids
 from .limits.limits import check_topic_name
 from .limits.quotas import Quotas
 from .pulse.heartbeat import ClientBeats, Heartbeat, SteadyPings
-from .pulse.pulse import SLOT, Pulse
+from .pulse.pulse import Pulse
 from .reasons import Refused
 from .settings.parts import HOME, PASSIVATE_AFTER, plan_tree
 from .settings.topic_patterns import MAX_REMEMBERED_TOPICS, TopicTable
@@ -280,7 +280,7 @@ class Node:
 
 
 _BEATS: dict[Liveness, Callable[[HeartbeatConfig], Beats]] = {
-    "silence": lambda config: Heartbeat(config, slot=SLOT),
-    "steady": lambda config: SteadyPings(config, slot=SLOT),
-    "client": lambda config: ClientBeats(),
+    "silence": Heartbeat,
+    "steady": SteadyPings,
+    "client": lambda _: ClientBeats(),
 }

@@ -74,7 +74,6 @@ REASONS: Mapping[str, Reason] = _by_name(
     # 107 and not 103: nothing is wrong with the peer's rights, only with the order of its requests. Clients answer
     # 103 with a new login or by giving up; what cures this one is to join first.
     Reason("not_joined", 107, "not joined"),
-    Reason("topic_kind", 107, "topic is of another kind"),
     Reason("not_available", 108, "not available"),
     # Shares 108, but temporary: another node, or this one after its restart, will answer.
     Reason("shutting_down", 108, "shutting down", temporary=True),
@@ -255,7 +254,7 @@ class NotAccepted(GatewayError):
 
 
 class TopicKindError(GatewayError):
-    """A topic declared as one kind was used as another; ours, not the peer's (who is answered `topic_kind`)."""
+    """A topic declared as one kind was used as another: a mistake of the application, where it is declared."""
 
     def __init__(self, topic: str, declared: str, wanted: str) -> None:
         super().__init__(topic, declared, wanted)
@@ -267,19 +266,4 @@ class TopicKindError(GatewayError):
         return (
             f"could not use {self.topic!r} as a {self.wanted}: it is declared as a {self.declared}; "
             f"put the handlers there, or choose another name"
-        )
-
-
-class WouldStallTopic(GatewayError):
-    """A handler asked for something that only its own mailbox could answer, so both would wait for ever."""
-
-    def __init__(self, topic: str, act: str) -> None:
-        super().__init__(topic, act)
-        self.topic = topic
-        self.act = act
-
-    def __str__(self) -> str:
-        return (
-            f"could not {self.act} inside a handler of {self.topic!r}: the answer would wait for this very handler; "
-            f"do not await it here, or start it with pipe_to_self"
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .reasons import InvalidJSON
+from .reasons import InvalidJSON, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,11 +42,22 @@ def encode(value: object, act: str = "write as JSON") -> bytes:
 
     Raises:
         TypeError: The value has a part that JSON cannot carry; says where, of which type it is, and what to do.
+        UnicodeEncodeError: A text in it has half of a surrogate pair.
     """
     try:
         return _encoder.encode(value)
     except TypeError as error:
         raise TypeError(f"could not {act}: {_misfit(value) or error}") from None
+
+
+def check_refusal(error: Refused) -> None:
+    """
+    What app code has put into a refusal goes out as it is, on any wire.
+
+    Raises:
+        TypeError: A detail of it is nothing that JSON can carry. ValueError: A text in it is no valid Unicode.
+    """
+    encode((error.reason, error.message, error.details), f"refuse with {error.reason!r}")
 
 
 def decode(text: str | bytes) -> Any:
@@ -77,6 +88,15 @@ def is_too_deep(text: str | bytes) -> bool:
         return False
     brackets = _STRING.sub(b"", text).translate(None, _NO_BRACKETS)
     return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a frame can carry it: not half of a surrogate pair, which Python has in names of files, and JSON may."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_finite(value: object) -> bool:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.pulse.wheel import SLOT
 from gateway.settings.config import GatewaySettings
-from gateway.settings.listen import WHEEL_SLOT
 from gateway.settings.sources import load_settings
 from tests.support.command import invoke
 from tests.support.nginx import CONFIGURATION
@@ -86,8 +86,8 @@ def test_the_settings_are_valid_and_known() -> None:
 def test_nginx_outwaits_the_gateway() -> None:
     """The end of a silent or slow client is ours, with a reason; nginx cuts without one."""
     gateway = settings().gateway
-    assert seconds(directive("proxy_read_timeout")) > gateway.heartbeat.detects_within + WHEEL_SLOT
-    assert seconds(directive("proxy_send_timeout")) > gateway.limits.outbox_age + WHEEL_SLOT
+    assert seconds(directive("proxy_read_timeout")) > gateway.heartbeat.detects_within + SLOT
+    assert seconds(directive("proxy_send_timeout")) > gateway.limits.outbox_age + SLOT
 
 
 def test_a_drain_ends_before_the_kill() -> None:

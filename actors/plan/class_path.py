@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..actor import Actor
-from ..annotations import signature_of
+from ..annotations import read_signature
 from ..config.config import ConfigError, quote_key, shown, suggestion
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def wanted(settings: ActorSettings, fills: Collection[str] = ()) -> Wanted:
         Exception: Whatever the module raises while it is imported; that traceback belongs to its author.
     """
     actor_class = import_actor(settings.class_)
-    parameters = list(signature_of(actor_class).parameters.values())
+    parameters = list(read_signature(actor_class).parameters.values())
     filled = {one.name: name for one in parameters if (name := _class_name(one)) in fills}
     filled = {name: kind for name, kind in filled.items() if name not in settings.args}
     wrong = list(_misfits(settings.args, parameters, filled))

@@ -13,8 +13,7 @@ from gateway import Gateway, History, Member, Principal, Refused, Room, on
 from gateway.demo import PAGES
 
 if TYPE_CHECKING:
-    from gateway import Receipt
-    from gateway.endpoints.websocket import Handshake
+    from gateway import Handshake, Receipt
 
 TOPIC = "public:board"
 """The one topic, called so on every wire."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
-from gateway import Gateway, History, Refused
-from gateway.access.authenticators import CookieSession
+from gateway import CookieSession, Gateway, Handshake, History, Refused
 from gateway.demo import PAGES
-from gateway.endpoints.websocket import Handshake
 
 from .accounts import Accounts, demo_accounts
 from .directory import LOBBY, ROOM, Directory

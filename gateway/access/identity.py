@@ -37,6 +37,8 @@ def _topics(given: Iterable[str]) -> tuple[str, ...]:
 def _check_id(_: object, __: object, given: Any) -> None:
     if not isinstance(given, str):
         raise _wrong("its id is", given, f"write a text, as str({given!r})")
+    if not wire_json.is_unicode(given):  # it stands in the frames of others
+        raise _wrong("its id is", given, "write valid Unicode, without half of a surrogate pair")
 
 
 def _check_expires(_: object, __: object, given: Any) -> None:

@@ -213,7 +213,8 @@ async def check_permit(permit: Permit, principal: Principal, action: Action, top
     if isinstance(answer, Refused):
         raise answer
     if not isinstance(answer, bool):
-        raise TypeError(f"could not check {permit!r}: it answered {type(answer).__name__}, not True, False or Refused")
+        said = f"it answered {type(answer).__name__}, not True, False or Refused"
+        raise TypeError(f"could not check {permit!r}: {said}; have it return one of these")
     if not answer:
         raise _no(principal)
 

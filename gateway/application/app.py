@@ -128,22 +128,11 @@ class Gateway(Declarations):
             listens: Whether at the public address; not if it is mounted into another application.
         """
         if self._node is not None:
-            raise RuntimeError(f"could not start {self.title!r}: it runs already")
+            raise RuntimeError(f"could not start {self.title!r}: it runs already; stop it first")
         from ..web.server import WebServer
 
         chosen = settings or self.settings or load_settings(None, {}, {}).settings
-        chosen = self._with_heartbeat(chosen)
-        node = self._node = Node(
-            chosen,
-            self.topics.behaviour_for,
-            calls=self.calls,
-            authenticators=self.authenticators,
-            permits=self.topics.permits,
-            topics=self.topics.within(chosen),
-            params_of=self.topics.params_of,
-            limited_events=self.limited_events,
-            **node_options,
-        )
+        node = self._node = self._make_node(self._with_heartbeat(chosen), node_options)
         try:
             await node.open()
             self._server = WebServer(self, node)  # tells and counts what happens from here on
@@ -154,6 +143,19 @@ class Gateway(Declarations):
             raise
         for fact in self._weak_secrets(node):
             node.events.publish(fact)
+
+    def _make_node(self, settings: GatewaySettings, options: Mapping[str, Any]) -> Node:
+        return Node(
+            settings,
+            self.topics.behaviour_for,
+            calls=self.calls,
+            authenticators=self.authenticators,
+            permits=self.topics.permits,
+            topics=self.topics.within(settings),
+            params_of=self.topics.params_of,
+            limited_events=self.limited_events,
+            **options,
+        )
 
     def _weak_secrets(self, node: Node) -> Iterator[SecretTooShort]:
         if node.tokens is not None and node.tokens.is_weak:

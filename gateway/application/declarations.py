@@ -157,7 +157,8 @@ class Declarations(Hooked):
 
         def add(behaviour: type[Room]) -> type[Room]:
             if not hasattr(behaviour, "limits"):  # a function, as `app.ws` would take it
-                raise TypeError(f"could not declare topic {pattern!r} with {behaviour!r}: it is no class of Room")
+                words = "it is no class of Room; write class Game(Room)"
+                raise TypeError(f"could not declare topic {pattern!r} with {behaviour!r}: {words}")
             self.topics.add(parsed, behaviour, changes)
             return behaviour
 
@@ -208,7 +209,7 @@ class Declarations(Hooked):
         """
         given: object = actor_class
         if not (isinstance(given, type) and issubclass(given, Actor)):
-            raise TypeError(f"could not declare the actor {given!r}: it is no class of Actor")
+            raise TypeError(f"could not declare the actor {given!r}: it is no class of Actor; give the class itself")
         spec = ChildSpec(restart=restart)  # type: ignore[arg-type]
         self._actors.append((actor_class, args, {"name": name, "spec": spec}))
 
@@ -240,7 +241,9 @@ class Declarations(Hooked):
         if wrong is not None:
             raise TypeError(f"could not declare {said}: {wrong}, the ws and the data")
         if method in self.calls:
-            raise ValueError(f"could not declare {said}: it has one already, {name_of(self.calls[method])}")
+            raise ValueError(
+                f"could not declare {said}: it has one already, {name_of(self.calls[method])}; choose another name"
+            )
         self.calls[method] = handler
         return handler
 

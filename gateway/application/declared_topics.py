@@ -57,7 +57,7 @@ class DeclaredTopics:
     def add(self, pattern: TopicPattern, behaviour: type[Behaviour], changes: dict[str, Any]) -> None:
         """App code, and what it says of the settings. Raises ValueError if the pattern has some already."""
         if any(one.pattern.shape == pattern.shape for one in self._rooms):
-            raise ValueError(f"could not declare {pattern.text!r}: it has app code already")
+            raise ValueError(f"could not declare {pattern.text!r}: it has app code already; declare another pattern")
         self._rooms.append(DeclaredTopic(pattern, behaviour))
         self._rooms.sort(key=lambda one: one.pattern.rank, reverse=True)
         self.limited_events.update(behaviour.limits)
@@ -66,7 +66,9 @@ class DeclaredTopics:
     def permit(self, pattern: TopicPattern, permission: Any) -> None:
         """Raises ValueError if the pattern has one already, TypeError if it cannot be asked."""
         if any(TopicPattern(one).shape == pattern.shape for one in self.permits):
-            raise ValueError(f"could not declare who may use {pattern.text!r}: it has a function for that already")
+            raise ValueError(
+                f"could not declare who may use {pattern.text!r}: it has a function for that already; ask both in one"
+            )
         self.permits[pattern.text] = permit_by(permission)
 
     def keep_history(self, channel: str, history: History) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
+from actors.annotations import read_signature
+
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Mapping
 
     from actors import Actor
@@ -17,7 +19,7 @@ def with_gateway(
     actor_class: type[Actor], args: tuple[Any, ...], kwargs: Mapping[str, Any], gateway: Gateway
 ) -> dict[str, Any]:
     """The keyword arguments, and the gateway for each parameter that asks for one and was not given."""
-    parameters = list(inspect.signature(actor_class.__init__).parameters.values())[1:]
+    parameters = list(read_signature(actor_class.__init__).parameters.values())[1:]
     filled = dict(kwargs)
     for place, parameter in enumerate(parameters):
         positional = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)

@@ -144,11 +144,11 @@ class WebSocketRouter(Hooked):
         """
         given: object = router
         if not isinstance(given, WebSocketRouter):
-            raise TypeError(f"could not mount {given!r}: it is no WebSocketRouter")
+            raise TypeError(f"could not mount {given!r}: it is no WebSocketRouter; give the router itself")
         if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
             raise ValueError(f'could not mount at {prefix!r}: write it with a slash before and none behind, as "/v1"')
         if router is self or self._is_in(router):
-            raise ValueError("could not mount a router into itself: its routes would have no end")
+            raise ValueError("could not mount a router into itself: its routes would have no end; mount another one")
         taken = [route.under(self, prefix) for route in router.routes]
         for place, one in [found for route in taken for found in self._places(route)]:
             place._check(one)

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 import attrs
 
-from ..arity import name_of
+from ..arity import name_of, signature_of
 from ..endpoints.endpoint import WebSocketEndpoint
 from ..endpoints.passage import OPEN
 
@@ -43,13 +43,13 @@ class Path:
 
     def __init__(self, text: str) -> None:
         if not text.startswith("/"):
-            raise ValueError(f'could not route {text!r}: a path starts with "/"')
+            raise ValueError(f'could not route {text!r}: a path starts with "/"; write "/{text}"')
         if re.search(r"[{}]", "".join(_PARAMETER.split(text)[::3])):
             fact = f"could not route {text!r}: braces stand only around a name"
             raise ValueError(f'{fact}; write "/chat/{{room}}", and room: int in the function for a number')
         names = [first or second for first, second in _PARAMETER.findall(text)]
         if len(set(names)) < len(names):
-            raise ValueError(f"could not route {text!r}: a parameter is named twice")
+            raise ValueError(f"could not route {text!r}: a parameter is named twice; give each a name of its own")
         self.text = text
         self.shape = _PARAMETER.sub("{}", text)
         """The same for two paths that match the same requests."""
@@ -117,7 +117,7 @@ def _converted(value: str, kind: object) -> str | int:
 
 def _wanted(endpoint: Any, path: Path) -> dict[str, object]:
     """Those parameters of a path that a function takes, and as what."""
-    taken = inspect.signature(endpoint).parameters
+    taken = signature_of(endpoint).parameters
     rest = next((one for one in taken.values() if one.kind is one.VAR_KEYWORD), None)
     found = {name: taken.get(name, rest) for name in path.names}
     return {name: _kind(one.annotation, endpoint) for name, one in found.items() if one is not None}
@@ -126,7 +126,7 @@ def _wanted(endpoint: Any, path: Path) -> dict[str, object]:
 def _kind(annotation: object, endpoint: Any) -> object:
     """What an annotation means where the function is; a text that only a type checker knows stays that."""
     if isinstance(annotation, str):
-        known = getattr(inspect.unwrap(endpoint), "__globals__", {})
+        known = {**getattr(endpoint, "__globals__", {}), **getattr(inspect.unwrap(endpoint), "__globals__", {})}
         annotation = known.get(annotation, _BUILT_IN.get(annotation, annotation))
     return getattr(annotation, "__supertype__", annotation)  # of a `NewType`
 
@@ -140,7 +140,9 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
     """
     if inspect.isclass(endpoint):
         if not issubclass(endpoint, WebSocketEndpoint):
-            raise TypeError(f"could not route {path.text!r} to {endpoint.__name__}: it is no WebSocketEndpoint")
+            raise TypeError(
+                f"could not route {path.text!r} to {endpoint.__name__}: it is no WebSocketEndpoint; inherit from that"
+            )
         if endpoint.encoding not in ENCODINGS:
             wrong = endpoint.encoding
             raise TypeError(f'{endpoint.__name__}.encoding is {wrong!r}; write "json", "text", "bytes" or None')
@@ -157,7 +159,7 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
 
 
 def takes_websocket(endpoint: Any) -> bool:
-    first = next(iter(inspect.signature(endpoint).parameters.values()), None)
+    first = next(iter(signature_of(endpoint).parameters.values()), None)
     return first is not None and first.kind in (
         first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD, first.VAR_POSITIONAL,
     )  # fmt: skip
@@ -174,7 +176,7 @@ def check_arguments(endpoint: Any, path: Path) -> None:
                 f"could not route {path.text!r} to {name_of(endpoint)}: {name} is annotated {said}; "
                 f"write {name}: int or {name}: str, and make more of it in the function"
             )
-    wanted = list(inspect.signature(endpoint).parameters.values())[1:]
+    wanted = list(signature_of(endpoint).parameters.values())[1:]
     missing = [
         one.name
         for one in wanted
@@ -185,7 +187,7 @@ def check_arguments(endpoint: Any, path: Path) -> None:
     if missing:
         raise TypeError(
             f"could not route {path.text!r} to {name_of(endpoint)}: it takes {', '.join(missing)}, "
-            "which the path does not have"
+            "which the path does not have; write it into the path, or give it a default"
         )
 
 
@@ -204,7 +206,7 @@ class Routes:
     def check(self, route: Route) -> None:
         """Raises ValueError if its path, in either spelling, has an endpoint already."""
         if any(one.path.shape == route.path.shape for one in self._routes):
-            raise ValueError(f"could not route {route.path.text!r}: it has an endpoint already")
+            raise ValueError(f"could not route {route.path.text!r}: it has an endpoint already; choose another path")
 
     def put(self, route: Route) -> Route:
         """Raises as `check`."""

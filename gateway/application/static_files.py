@@ -17,7 +17,7 @@ def pages_of(prefix: str, directory: Path | str) -> dict[str, tuple[Path, str]]:
         ValueError: The prefix is no path; or it is no directory, or has no file or more than 1,000.
     """
     if not prefix.startswith("/"):
-        raise ValueError(f'could not serve {directory} under {prefix!r}: a path starts with "/"')
+        raise ValueError(f'could not serve {directory} under {prefix!r}: a path starts with "/"; write "/{prefix}"')
     directory = Path(directory)
     if not directory.is_dir():
         what = "is no directory" if directory.exists() else "does not exist"

@@ -10,6 +10,7 @@ from ..close_codes import validate_close
 from ..limits.message_limit import check_limit
 from ..messages.commands import Join, Leave, Reply
 from ..messages.handlers import on
+from ..messages.publications import checked_reason
 from ..messages.receipts import Receipt
 from ..messages.schemas import schema_of
 from ..messages.topic_messages import Origin
@@ -96,8 +97,12 @@ class TopicHandle:
         Args:
             reason: What the members are told.
             may_return: Whether their clients should join again by themselves.
+
+        Raises:
+            TypeError, ValueError: The reason is none, as for `Member.kick`.
         """
         check_flag("may_return", may_return)
+        checked_reason(reason)
 
         def kick_all(topic: TopicActor) -> int:
             return sum(topic.kick(one.client, reason, may_return=may_return) for one in topic.members())
@@ -229,7 +234,7 @@ class ChannelHandle(TopicHandle):
         check_limit(limit)
         event = what if isinstance(what, str) and what else schema_of(what).action
         if event in self._handlers:
-            raise ValueError(f"could not handle {event!r} of {self.name!r}: it has a handler already")
+            raise ValueError(f"could not handle {event!r} of {self.name!r}: it has a handler already; do both in one")
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
             wrong = refusal(function, 2)

@@ -176,10 +176,10 @@ def _find_gateway(target: str) -> Any:
 def _default_gateway(settings: GatewaySettings) -> Any:
     """Nothing but what is configured; the demo, whose clients may provoke what they like, in development mode only."""
     if settings.development:
-        from gateway.demo import create_demo_app
+        from ..demo import create_demo_app
 
         return create_demo_app()
-    from gateway.application.app import Gateway
+    from ..application.app import Gateway
 
     return Gateway()
 

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..close_codes import INTERNAL_ERROR, LOST
 from ..messages.connection_messages import Close
-from ..protocols.base import close_reason
+from ..reasons import CLOSE_REASONS
 
 if TYPE_CHECKING:
     from ..messages.connection_messages import SocketClosed
     from ..protocols.base import Wire
 
-ABNORMAL = 1006
-"""What a socket reports that ended without a close frame of the peer (RFC 6455 7.1.5)."""
-
 NORMAL = 1000
 """What app code closes with unless it says otherwise; each wire has a number of its own for that."""
-
-CRASHED = 1011
-"""What a socket closes with that found a bug of ours."""
 
 
 class Ending:
@@ -64,15 +59,17 @@ class Ending:
             sent: The close frame that it has sent, if it has.
         """
         self.closed = closed
-        if self.closing is None and sent is not None and closed.code == ABNORMAL:
+        if self.closing is None and sent is not None and closed.code == LOST:
             # the socket itself found the fault: a message too big, no UTF-8, or a bug of ours while it was told
-            self.closing = Close(code=sent[0], text=sent[1], ended_by="crash" if sent[0] == CRASHED else "client")
+            self.closing = Close(
+                code=sent[0], text=sent[1], ended_by="crash" if sent[0] == INTERNAL_ERROR else "client"
+            )
 
     def code_of(self, close: Close) -> tuple[int, str]:
         """Code and words as the wire has them."""
         if close.reason is None and close.code != NORMAL:
             return close.code, close.text
-        entry = close_reason(close.reason or "normal")  # 1000 tells some clients not to come back, and some to
+        entry = CLOSE_REASONS[close.reason or "normal"]  # 1000 tells some clients not to come back, and some to
         return self._wire.close_code(entry), close.text or (self._wire.close_text(entry) if close.reason else "")
 
     def words(self) -> tuple[int, str]:
@@ -81,11 +78,11 @@ class Ending:
             return self.code_of(self.closing)
         if self.closed is not None:
             return self.closed.code, self.closed.reason
-        return ABNORMAL, ""
+        return LOST, ""
 
     @property
     def ended_by(self) -> str:
         """One of those that `ConnectionClosed` names."""
         if self.closing is not None:
             return self.closing.ended_by
-        return "client" if self.closed is not None and self.closed.code != ABNORMAL else "transport"
+        return "client" if self.closed is not None and self.closed.code != LOST else "transport"

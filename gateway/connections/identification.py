@@ -203,19 +203,13 @@ class Identification:
         self._adopt(principal)
         if not self._watch_expiry():
             return
-        joins = [self._join_of(opening, topic) for topic in dict.fromkeys(principal.topics)]
+        joins = opening.joins(dict.fromkeys(principal.topics))
         if joins and self._wire.identifies_first:
             self._outlet.hold()
-            for join in joins:
-                opening.expect(join.reply)
+            opening.expect(joins)
         for join in joins:
             self._host.join_for_server(join)
         self._finish_if_complete()
-
-    @staticmethod
-    def _join_of(opening: Opening, topic: str) -> Join:
-        reply = Reply("subscribe", topic=topic, is_by_server=True)
-        return Join(topic, reply, since=opening.command.since.get(topic))
 
     def note(self, reply: Reply, result: Result) -> bool:
         """Whether this answers a join that the opening waits for."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..messages.commands import Joined
+from ..messages.commands import Join, Joined, Reply
 
 if TYPE_CHECKING:
-    from ..messages.commands import Command, Identify, Reply, Result
+    from collections.abc import Iterable
+
+    from ..messages.commands import Command, Identify, Result
 
 
 class Opening:
@@ -26,9 +28,14 @@ class Opening:
         """The topics that the server has joined it to."""
         self._expected: set[Reply] = set()
 
-    def expect(self, reply: Reply) -> None:
-        """A join of the server's is on its way, under this reply."""
-        self._expected.add(reply)
+    def joins(self, topics: Iterable[str]) -> list[Join]:
+        """Of the server's, for a client that has said where it was."""
+        since = self.command.since
+        return [Join(one, Reply("subscribe", topic=one, is_by_server=True), since=since.get(one)) for one in topics]
+
+    def expect(self, joins: Iterable[Join]) -> None:
+        """They are on their way, and the answer waits for theirs."""
+        self._expected.update(join.reply for join in joins)
 
     def note(self, reply: Reply, result: Result) -> bool:
         """Whether that was one of them; a topic that refused is left out."""

@@ -8,7 +8,7 @@ the connection, and nobody else notices.
 
 from __future__ import annotations
 
-import inspect
+from contextlib import contextmanager
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,16 @@ from actors import Actor, handles
 
 from .. import wire_json
 from ..access.authenticators import identify
+from ..arity import signature_of
 from ..messages.commands import Call, Handled
 from ..messages.connection_messages import AskIdentity, Known
 from ..messages.topic_messages import Answer
 from ..reasons import InvalidJSON, InvalidToken, Refused, is_departure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from ..access.identity import Principal
     from ..node import Node
     from .websocket import WebSocket
 
@@ -45,18 +47,26 @@ class CallSession(Actor):
         super().__init__()
         self._ws = ws
         self._node = node
+        self._wanting: dict[str, bool] = {}
 
     @handles(AskIdentity)
     async def find_identity(self, asked: AskIdentity) -> None:
         try:
-            principal = await identify(self._node.authenticators, self._handshake(asked))
-        except (Refused, InvalidToken) as error:
-            self._tell(Known(asked.command, error))
+            found = await self._identity(asked)
         except BaseException:
             self._tell(Known(asked.command, Refused("internal")))
             raise
-        else:
-            self._tell(Known(asked.command, principal))
+        self._tell(Known(asked.command, found))
+
+    async def _identity(self, asked: AskIdentity) -> Principal | Refused | InvalidToken | None:
+        """Who it is, or why not; None: nobody knows it. Raises what is a failure of the application."""
+        try:
+            return await identify(self._node.authenticators, self._handshake(asked))
+        except InvalidToken as error:
+            return error
+        except Refused as error:
+            wire_json.check_refusal(error)
+            return error
 
     def _handshake(self, asked: AskIdentity) -> Any:
         """What it came with; a first command adds its token and data."""
@@ -69,25 +79,34 @@ class CallSession(Actor):
     @handles(Call)
     def call(self, call: Call) -> Any:
         handler = self._node.calls[call.method]
-        options = {"topic": call.topic} if "topic" in inspect.signature(handler).parameters else {}
-        try:
+        options = {"topic": call.topic} if self._wants_topic(call.method, handler) else {}
+        with self._answering(call):
             result = handler(self._ws, _argument(call), **options)
             if isinstance(result, CoroutineType):
                 return self._finish(call, result)
             self._answer(call, result)
-        except Refused as error:
-            self._refuse(call, error)
-        except BaseException as error:
-            self._tell(Answer(call.reply, Refused("internal")))
-            if not self._has_gone(error):
-                raise
         return None
 
+    def _wants_topic(self, method: str, handler: Callable[..., Any]) -> bool:
+        """Looked up once for each method that this client calls: it takes longer than to call most of them."""
+        wants = self._wanting.get(method)
+        if wants is None:
+            wants = self._wanting[method] = "topic" in signature_of(handler).parameters
+        return wants
+
     async def _finish(self, call: Call, running: Any) -> None:
-        try:
+        with self._answering(call):
             self._answer(call, await running)
-        except Refused as error:
-            self._refuse(call, error)
+
+    @contextmanager
+    def _answering(self, call: Call) -> Iterator[None]:
+        """Whatever comes of it is answered. Raises what is a failure of the application."""
+        try:
+            try:
+                yield
+            except Refused as error:
+                wire_json.check_refusal(error)
+                self._tell(Answer(call.reply, error))
         except BaseException as error:
             self._tell(Answer(call.reply, Refused("internal")))
             if not self._has_gone(error):
@@ -108,10 +127,6 @@ class CallSession(Actor):
         self._tell(Answer(call.reply, Handled(value)))
         if later is not None:
             later()
-
-    def _refuse(self, call: Call, error: Refused) -> None:
-        wire_json.encode(error.details)
-        self._tell(Answer(call.reply, error))
 
     def _tell(self, message: Answer | Known) -> None:
         if self._ws._ref.is_alive():

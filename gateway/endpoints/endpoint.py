@@ -177,9 +177,8 @@ class WebSocketEndpoint:
 
     def _session(self) -> Actor:
         if self._actor is None:
-            raise RuntimeError(
-                f"could not reach the actor of {type(self).__name__}: it has none before on_connect, or after the end"
-            )
+            words = "it has none before on_connect, nor after its end; use it in its hooks and handlers"
+            raise RuntimeError(f"could not reach the actor of {type(self).__name__}: {words}")
         return self._actor
 
     def _room_names(self) -> tuple[str, ...]:

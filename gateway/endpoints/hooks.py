@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import attrs
 
-from ..arity import GENERATOR, is_generator, name_of
+from ..arity import GENERATOR, is_generator, name_of, signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,7 +156,7 @@ def arguments_of(function: Any, fewest: int, most: int) -> int:
     name = name_of(function)
     if is_generator(function):
         raise TypeError(f"could not register {name}: {GENERATOR}")
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     for count in range(most, fewest - 1, -1):
         try:
             signature.bind(*[None] * count)
@@ -164,7 +164,7 @@ def arguments_of(function: Any, fewest: int, most: int) -> int:
             continue
         return count
     wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
-    raise TypeError(f"could not register {name}{signature}: it is called with {wanted} arguments")
+    raise TypeError(f"could not register {name}{signature}: it is called with {wanted} arguments; let it take so many")
 
 
 async def result(value: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 from ..amounts import is_time, seconds_meant
 from ..arity import refusal
 from ..pulse.heartbeat import Heartbeat, HeartbeatConfig
-from ..settings.listen import WHEEL_SLOT
 from .middleware import check_middleware, has_message
 
 Several: TypeAlias = Callable[..., Any] | Sequence[Any]
@@ -47,7 +46,7 @@ def check_heartbeat(given: object) -> None:
     if not isinstance(given, HeartbeatConfig):
         words = "it is no HeartbeatConfig; write HeartbeatConfig(ping_interval=25.0)"
         raise TypeError(f"could not use {given!r} as a heartbeat: {words}")
-    Heartbeat(given, slot=WHEEL_SLOT)
+    Heartbeat(given)
 
 
 def check_expires(given: object) -> None:

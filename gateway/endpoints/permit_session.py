@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import Actor, NotCharged, handles
 
+from .. import wire_json
 from ..access.permissions import check_permit
 from ..messages.connection_messages import AskPermit, Permitted
 from ..reasons import Refused
@@ -37,17 +38,14 @@ class PermitSession(Actor):
     @handles(AskPermit)
     async def ask(self, asked: AskPermit) -> None:
         try:
-            await self._ask(asked)
-        except Refused as error:
-            self._answer(asked, error)
+            refused = await self._refusal(asked)
         except Exception as error:
             self._answer(asked, Refused("internal"))
             raise NotCharged(f"the permission to {asked.action} in a topic could not be found out") from error
         except BaseException:
             self._answer(asked, Refused("internal"))
             raise
-        else:
-            self._answer(asked, None)
+        self._answer(asked, refused)
 
     def on_undelivered(self, messages: list[object]) -> None:
         """It was stopped by somebody before it came to these; there is no yes in that."""
@@ -55,18 +53,22 @@ class PermitSession(Actor):
             if isinstance(message, AskPermit):
                 self._answer(message, Refused("internal"))
 
-    async def _ask(self, asked: AskPermit) -> None:
-        """Raises Refused for a no, or for no answer in time; whatever the function raises."""
+    async def _refusal(self, asked: AskPermit) -> Refused | None:
+        """The no, or that there was no answer in time; None: yes. Raises what is a failure of the application."""
         permit = self._node.permit_of(asked.topic)
         if permit is None:
-            return
+            return None
         try:
             async with asyncio.timeout(PERMIT_TIMEOUT) as deadline:
                 await check_permit(permit, asked.principal, asked.action, asked.topic)
         except TimeoutError:
             if not deadline.expired():
                 raise  # the app's own, of its database
-            raise Refused("timed_out") from None
+            return Refused("timed_out")
+        except Refused as error:
+            wire_json.check_refusal(error)
+            return error
+        return None
 
     def _answer(self, asked: AskPermit, error: Refused | None) -> None:
         if self._machine.is_alive():

@@ -28,9 +28,9 @@ from .websocket import ConnectionState, WebSocket
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 
+    from ..access.handshake import Handshake
     from ..access.identity import Principal
     from .passage import Passage
-    from .websocket import Handshake
 
 GOODBYE = 5.0
 """Seconds an endpoint may still run after its socket is gone; then it is cancelled."""

@@ -11,13 +11,14 @@ from actors import LoopFuture
 
 from ..limits.shared_buckets import key_of
 from .passage import OPEN
-from .websocket import Handshake, WebSocket
+from .websocket import WebSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from actors import ActorRef
 
+    from ..access.handshake import Handshake
     from ..access.identity import Principal
     from ..connections.connection import ConnectionActor
     from ..limits.message_limit import Limit

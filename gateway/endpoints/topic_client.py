@@ -12,7 +12,7 @@ from .. import wire_json
 from ..amounts import check_flag
 from ..messages.commands import Join, Leave, Publish, Reply
 from ..messages.connection_messages import ForgetPermissions, Kick, LeaveAll
-from ..messages.publications import clients, encode_payload, event_named
+from ..messages.publications import checked_reason, clients, encode_payload, event_named
 from ..messages.receipts import Receipt
 from ..reasons import WebSocketDisconnect
 from .parting import PacedReceipt, Parting, again
@@ -61,10 +61,10 @@ class TopicClient:
         """
         Ends a membership of this client as `Member.kick` does: it is told, and whether it should come back by itself.
 
-        Nothing happens if it is not in that topic.
+        Nothing happens if it is not in that topic. Raises as that does.
         """
         check_flag("may_return", may_return)
-        self._tell(Kick(topic, reason, may_return, code), None)
+        self._tell(Kick(topic, checked_reason(reason), may_return, code), None)
 
     def forget_permissions(self) -> None:
         """

@@ -13,6 +13,7 @@ from .. import wire_json
 from ..messages.commands import Published
 from ..messages.receipts import Receipt
 from ..messages.schemas import Head, head_of
+from ..protocols.json_shapes import refusal
 from ..reasons import InvalidJSON, Refused
 from .hooks import result
 
@@ -102,8 +103,7 @@ class TypedFrames:
 
 
 async def _refuse(endpoint: WebSocketEndpoint, head: Head, error: Refused) -> None:
-    shown = {"code": error.code, "reason": error.reason, "message": error.message, "temporary": error.temporary}
-    body: dict[str, Any] = {"status": "error", "error": {**shown, **error.details}}
+    body: dict[str, Any] = refusal(error)
     if head.action:
         body["action"] = head.action[:MAX_SHOWN]
     endpoint.ws._note_refusal(head.action[:MAX_SHOWN], error)

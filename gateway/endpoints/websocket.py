@@ -9,62 +9,36 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from actors import by_shortcut, is_idle, is_on_its_thread
+from actors import is_idle, is_on_its_thread
 
-from .. import wire_json
-from ..access.handshake import Address, Handshake
 from ..access.identity import Principal
 from ..close_codes import validate_close
-from ..events import CommandRefused
-from ..messages.connection_messages import Accept, Adopt, Close, HookFailed, Refuse, Send
+from ..messages.connection_messages import Accept, Adopt, Close, HookFailed, Refuse
 from ..messages.receipts import Receipt
-from ..reasons import NotAccepted, Refused, WebSocketDisconnect
+from ..reasons import NotAccepted, WebSocketDisconnect
 from .hooks import result
 from .intake import Frame, Intake
 from .liveness import Liveness
-from .parting import PacedReceipt, again
 from .passage import OPEN
 from .peer import Peer
-from .topic_client import TopicClient
+from .speaker import ConnectionState, Speaker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from actors import ActorRef
 
-    from ..messages.publications import Kind
+    from ..access.handshake import Handshake
     from ..node import Node
     from .passage import Passage
 
 
-__all__ = ["Address", "ConnectionState", "Frame", "Handshake", "Liveness", "WebSocket"]
+__all__ = ["ConnectionState", "Frame", "WebSocket"]
 
 
-SENT: Receipt[None] = Receipt.of(None)
-"""Of everything that has left already: there is nothing about it that could still change."""
-
-BEFORE = -1
-"""The number of no turn."""
-
-NORMALLY = (1000, "")
-"""Code and words of a close that nobody has given others."""
-
-
-class ConnectionState(Enum):
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    DISCONNECTING = "disconnecting"
-    DISCONNECTED = "disconnected"
-
-
-CONNECTED = ConnectionState.CONNECTED
-"""For the hot path: an attribute of an enum costs as much as two calls (CPython 3.11)."""
-
-
-class WebSocket(Peer, TopicClient):
+class WebSocket(Peer, Speaker):
     """One connection. Made by the gateway; handed to endpoints, calls and hooks."""
 
     def __init__(
@@ -77,15 +51,12 @@ class WebSocket(Peer, TopicClient):
         passage: Passage = OPEN,
     ) -> None:
         Peer.__init__(self, client, handshake, principal, passage, created=node.wall())
-        TopicClient.__init__(self, node, ref)
+        Speaker.__init__(self, node, ref)
         self._intake = Intake(self)
         self._greeting: asyncio.Task[None] | None = None
-        self._leaving = NORMALLY
         self._session: ActorRef[Any] | None = None
         self._was_accepted = False
-        self._sent_in = BEFORE
         self._has_said_goodbye = False
-        self.state = ConnectionState.CONNECTING
         self._liveness: Liveness | None = None
 
     # --- what it is
@@ -162,7 +133,14 @@ class WebSocket(Peer, TopicClient):
             greeted.resolve(None)
 
     def refuse(self, status: int = 403, text: str = "") -> None:
-        """Answers the upgrade with an HTTP status instead; only before `accept`."""
+        """
+        Answers the upgrade with an HTTP status instead; only before `accept`.
+
+        Raises:
+            RuntimeError: It was answered already. ValueError: That status refuses nothing.
+        """
+        if type(status) is not int or not 300 <= status <= 599:
+            raise ValueError(f"could not refuse with {status!r}: that is no status of a refusal; use 400 to 599")
         if self.state is not ConnectionState.CONNECTING:
             raise RuntimeError(f"could not refuse with {status}: the upgrade was answered already; use close()")
         self.state = ConnectionState.DISCONNECTED
@@ -182,80 +160,6 @@ class WebSocket(Peer, TopicClient):
             self.state, self._leaving = ConnectionState.DISCONNECTING, (code, reason)
             self._tell(Close(code=code, text=reason), None)
         return Receipt.of(None)
-
-    # --- sending
-
-    def send_text(self, text: str) -> Receipt[None]:
-        """Raises TypeError for what is no text."""
-        try:
-            payload = text.encode()
-        except AttributeError:
-            raise _no_payload("send_text", text) from None
-        return self._send(payload, "text", "send_text")
-
-    def send_bytes(self, data: bytes) -> Receipt[None]:
-        """Raises TypeError for what is neither bytes nor a view of some."""
-        return self._send(data if type(data) is bytes else _as_bytes(data), "binary", "send_bytes")
-
-    def send_json(self, value: object) -> Receipt[None]:
-        """Raises TypeError for what JSON cannot carry, NaN and Infinity included."""
-        if not wire_json.is_finite(value):
-            raise TypeError("could not send as JSON: the value holds NaN or Infinity, which JSON has not; send null")
-        return self._send(wire_json.encode(value, "send as JSON"), "json", "send_json")
-
-    def send_error(self, error: Refused) -> Receipt[None]:
-        """The answer to a message that was refused, as the native wire says it; `Refused` in a handler does this."""
-        self._note_refusal("", error)
-        shown = {"code": error.code, "reason": error.reason, "message": error.message, "temporary": error.temporary}
-        return self.send_json({"status": "error", "error": {**shown, **error.details}})
-
-    def _note_refusal(self, action: str, error: Refused) -> None:
-        self._node.events.publish(CommandRefused(self.id, action, error.reason))
-
-    def send(self, value: object) -> Receipt[None]:
-        """A `str` as text, bytes as binary, anything else as JSON."""
-        if isinstance(value, str):
-            return self.send_text(value)
-        if isinstance(value, bytes | bytearray | memoryview):
-            return self.send_bytes(bytes(value))
-        return self.send_json(value)
-
-    def _send(self, payload: bytes, kind: Kind, act: str) -> Receipt[None]:
-        """
-        Awaiting it waits while the outbox is above half, at most 10 s.
-
-        Raises:
-            NotAccepted: Before `accept`.
-            WebSocketDisconnect: The socket is gone (from the receipt).
-        """
-        state = self.state
-        if state is CONNECTED:
-            turn = self._node.dispatcher.turns
-            if self._sent_in != turn and self._leaves_at_once(payload, kind):
-                self._sent_in = turn
-                return SENT
-        elif state is ConnectionState.CONNECTING:
-            raise NotAccepted(act)
-        if state is CONNECTED:
-            receipt = self._receipt(act)
-            self._tell(Send(payload, kind, receipt), receipt)
-            return receipt
-        late: Receipt[None] = PacedReceipt(act, self._node.receipt_lost, self._parted())
-        late.fail(again(self._gone or WebSocketDisconnect(*self._leaving)))
-        return late
-
-    def _leaves_at_once(self, payload: bytes, kind: Kind) -> bool:
-        """The first of a turn does, mostly; what is sent behind it is joined, for one write costs more than a turn."""
-        ref = self._ref
-        machine = ref._actor
-        try:
-            return machine is not None and by_shortcut(ref, machine.wire.message(payload, kind))
-        except Refused:  # the wire does not carry that; the machine says so, when it is told
-            return False
-
-    def _has_waited(self) -> None:
-        """What app code sends now is the first of a turn, though no actor may have had one since."""
-        self._sent_in = BEFORE
 
     # --- receiving
 
@@ -308,9 +212,6 @@ class WebSocket(Peer, TopicClient):
 
     # --- what the machine does, on the loop's thread
 
-    def _has_frame(self) -> bool:
-        return self._intake.has_any
-
     def _leave(self, code: int, reason: str) -> None:
         """The machine has begun to close: what waits still leaves, nothing is added."""
         if self.state is ConnectionState.CONNECTED:
@@ -344,16 +245,3 @@ class WebSocket(Peer, TopicClient):
     def _to_session(self, message: object) -> None:
         if self._session is not None and self._session.is_alive():
             self._session.tell(message)
-
-
-def _as_bytes(data: object) -> bytes:
-    """Raises TypeError for what has none: of a number `bytes` would make so many zeros."""
-    try:
-        return bytes(memoryview(data))  # type: ignore[arg-type]
-    except TypeError:
-        raise _no_payload("send_bytes", data) from None
-
-
-def _no_payload(act: str, value: object) -> TypeError:
-    words = "send_text takes a str, send_bytes takes bytes, and send_json whatever else JSON can carry"
-    return TypeError(f"could not {act} a value of type {type(value).__name__}: {words}")

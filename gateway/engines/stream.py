@@ -107,21 +107,20 @@ class Stream(Generic[P]):
     The kept end of one topic's publications.
 
     Args:
-        epoch: New for every stream whose offsets start again (`Ids.epoch`); not empty.
+        epoch: New for every stream, as its offsets start again (`Ids.epoch`); not empty.
         history: The bounds.
-        offset: Where the numbering goes on, for a stream whose earlier entries are gone.
         max_page: Entries in one page at most. 1,000: a page is built within one turn and must not hold up the topic.
     """
 
     __slots__ = ("_entries", "_offset", "_size_bytes", "epoch", "history", "max_page")
 
-    def __init__(self, epoch: str, history: History, *, offset: int = 0, max_page: int = 1_000) -> None:
+    def __init__(self, epoch: str, history: History, *, max_page: int = 1_000) -> None:
         if not epoch:
             raise ValueError("could not start a stream: its epoch is empty, which means any; pass Ids.epoch()")
         self.epoch = epoch
         self.history = history
         self.max_page = max_page
-        self._offset = offset
+        self._offset = 0
         self._size_bytes = 0
         self._entries: deque[Entry[P]] = deque()
 

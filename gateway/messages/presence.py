@@ -4,15 +4,12 @@ Who is in a topic: one entry per connection, users counted from them. Pure, and 
 Rules of this file: an entry is named by its connection and by its ref, which is new for every join and every update
 (Phoenix's `phx_ref`). Whoever removes one names both, so that a late leave of an older join removes nobody.
 
-Theory of operation: every change is a diff. A replica that applies the diffs in order holds the same entries, and
-`merge` turns the diffs of one turn into one without changing what they do.
+Theory of operation: every change is a diff. Who applies the diffs in order, as clients do, holds the same entries.
 
 What it refuses to know: whether a topic wants presence, how many members it may have, and how a wire shows them.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import attrs
 
@@ -33,8 +30,6 @@ class Present:
     """Unique for this join or update (`Ids.presence_ref`)."""
     info: bytes | None
     """Encoded JSON shown to the others, encoded once; None for nothing."""
-    joined_at: float
-    """When the join happened, on the caller's clock; an update keeps it."""
     conn_info: bytes | None = None
     """Encoded JSON that the others see of the connection wherever it is, from its token (as in Centrifuge)."""
 
@@ -57,10 +52,6 @@ class Presence:
         self._by_user: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self._by_client)
-
-    @property
-    def clients(self) -> int:
         """How many connections are present."""
         return len(self._by_client)
 
@@ -119,13 +110,6 @@ class Presence:
         self._by_client[client] = new
         return PresenceDiff((new,), (old,))
 
-    def apply(self, diff: PresenceDiff) -> None:
-        """Repeats a change that happened elsewhere; leaves of entries that are not here are no error."""
-        for present in diff.leaves:
-            self.leave(present.client, present.ref)
-        for present in diff.joins:
-            self.join(present)
-
     def _find(self, client: str, ref: str) -> Present | None:
         found = self._by_client.get(client)
         return found if found is not None and found.ref == ref else None
@@ -141,23 +125,3 @@ class Presence:
             self._by_user[present.user] = left
         else:
             del self._by_user[present.user]
-
-
-def merge(diffs: Iterable[PresenceDiff]) -> PresenceDiff | None:
-    """
-    Makes one change of several that follow each other; who came and went in between was never there.
-
-    Returns:
-        None if nothing is left. Applying the result equals applying `diffs` in order.
-    """
-    joins: dict[tuple[str, str], Present] = {}
-    leaves: dict[tuple[str, str], Present] = {}
-    for diff in diffs:
-        for present in diff.leaves:
-            if joins.pop((present.client, present.ref), None) is None:
-                leaves[present.client, present.ref] = present
-        for present in diff.joins:
-            joins[present.client, present.ref] = present
-    if not joins and not leaves:
-        return None
-    return PresenceDiff(tuple(joins.values()), tuple(leaves.values()))

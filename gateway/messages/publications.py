@@ -135,11 +135,26 @@ def event_named(event: str | None, payload: object) -> str:
 def checked_event(event: Any) -> str:
     """The name that app code gave an event. Raises as `event_named`."""
     if not isinstance(event, str):
-        raise TypeError(f"could not publish an event of the name {event!r}: it is no text")
+        raise TypeError(f"could not publish an event of the name {event!r}: it is no text; give a str")
     try:
         return check_event_name(event)
     except Refused as error:
         raise ValueError(f"could not publish an event of the name {event!r}: {error.message}") from None
+
+
+def checked_reason(reason: Any) -> str:
+    """
+    Why a membership ends, as its client is told.
+
+    Raises:
+        TypeError: It is no text. ValueError: It has half of a surrogate pair, which no frame can carry.
+    """
+    if not isinstance(reason, str):
+        raise TypeError(f"could not end a membership with reason {reason!r}: it is no text; give a str")
+    if not wire_json.is_unicode(reason):
+        words = "it has half of a surrogate pair; give valid Unicode"
+        raise ValueError(f"could not end a membership with reason {reason!r}: {words}")
+    return reason
 
 
 def clients(who: object) -> frozenset[str]:

@@ -58,6 +58,13 @@ class Receipt(LoopFuture[T]):
         _when_all(receipts, settle)
         return together
 
+    @classmethod
+    def outcomes(cls, receipts: Sequence[Receipt[Any]]) -> Receipt[list[object]]:
+        """What each was resolved with, or the error that refused it, in their order, once all are in."""
+        together: Receipt[list[object]] = Receipt()
+        _when_all(receipts, together.resolve)
+        return together
+
     def fail(self, error: BaseException) -> bool:
         taken = super().fail(error)
         if taken and not self._watched and self._on_lost is not None:
@@ -94,7 +101,7 @@ class Receipt(LoopFuture[T]):
         return super().__await__()
 
 
-def _when_all(receipts: Sequence[Receipt[Any]], then: Callable[[list[Any]], None]) -> None:
+def _when_all(receipts: Sequence[Receipt[Any]], then: Callable[[list[Any]], object]) -> None:
     """Calls it with what came of each, in their order, once all are in; they count as awaited."""
     outcomes: list[Any] = [None] * len(receipts)
     missing = set(range(len(receipts)))

@@ -217,7 +217,9 @@ def encode(value: object) -> bytes:
         TypeError: A value JSON cannot carry, NaN and Infinity among them.
     """
     if not wire_json.is_finite(value):
-        raise TypeError(f"could not send {type(value).__name__}: it holds NaN or Infinity, which JSON has not")
+        raise TypeError(
+            f"could not send {type(value).__name__}: it holds NaN or Infinity, which JSON has not; send null"
+        )
     return wire_json.encode(value, f"send {type(value).__name__}")
 
 

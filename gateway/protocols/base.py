@@ -11,8 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..messages.publications import DEFAULT_EVENT
-from ..reasons import CLOSE_REASONS, CloseReason, Refused
+from ..reasons import CloseReason, Refused
 from ..sockets.frames import ping_frame
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Wire(ABC):
     renews: ClassVar[bool] = False
     """Whether a client can bring a newer token without a new connection."""
     liveness: ClassVar[Liveness] = "silence"
-    """How it is told that the other side is still there; see `gateway.heartbeat`."""
+    """How it is told that the other side is still there; see `gateway.pulse.heartbeat`."""
     actions: ClassVar[tuple[str, ...]] = ()
     """The words it knows, to name the nearest when one is unknown."""
 
@@ -131,11 +130,3 @@ class Wire(ABC):
     def close_text(self, reason: CloseReason) -> str:
         """The words of its close frame."""
         return reason.meaning
-
-
-def close_reason(name: str) -> CloseReason:
-    """The entry of the table; a name that is none is a mistake of ours."""
-    return CLOSE_REASONS[name]
-
-
-__all__ = ["DEFAULT_EVENT", "Variant", "Wire", "close_reason"]

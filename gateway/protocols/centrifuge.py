@@ -36,6 +36,7 @@ from . import centrifuge_replies as replies
 from .base import Variant, Wire
 from .centrifuge_frames import JsonFrames
 from .centrifuge_requests import Asked, command_of
+from .json_shapes import Shape, in_base64, value_of
 
 if TYPE_CHECKING:
     from ..messages.commands import Command, Join, Result
@@ -88,7 +89,6 @@ class CentrifugeWire(Wire):
     name = "centrifuge"
     identifies_first = True
     replaces_joins = False
-    can_be_joined = True
     renews = True
     liveness = "steady"
 
@@ -166,7 +166,7 @@ class CentrifugeWire(Wire):
             return (self._FRAMES.write({"id": asked.id, "error": shape}),)
         return (self._FRAMES.write({"id": asked.id, reply.action: self._result(reply, asked, result)}),)
 
-    def _result(self, reply: Reply, asked: Asked, result: Result) -> replies.Shape:
+    def _result(self, reply: Reply, asked: Asked, result: Result) -> Shape:
         if isinstance(result, Identified):
             expects_pong = not self._frame_pings
             ping = self._ping if expects_pong else 0.0
@@ -184,7 +184,7 @@ class CentrifugeWire(Wire):
         return (self._FRAMES.write(replies.push(topic, "subscribe", replies.place(result))),)
 
     def message(self, payload: bytes, kind: Kind) -> bytes:
-        return self._FRAMES.write(replies.message(replies.payload(payload, kind)))
+        return self._FRAMES.write(replies.message(value_of(payload, kind)))
 
     def variant(self, join: Join) -> Variant:
         return self._VARIANTS[join.presence]
@@ -200,12 +200,12 @@ class CentrifugeWire(Wire):
 
 
 def _returned(value: object) -> object:
-    return replies.payload(value, "binary") if isinstance(value, bytes) else value
+    return in_base64(value) if isinstance(value, bytes) else value
 
 
 # --- one shape a result, where the action alone does not say it
 
-_RESULTS: Mapping[tuple[str, type], Callable[[Any], replies.Shape]] = {
+_RESULTS: Mapping[tuple[str, type], Callable[[Any], Shape]] = {
     ("history", HistoryRead): replies.history,
     ("presence", PresenceRead): replies.presence,
     ("presence_stats", PresenceRead): replies.presence_stats,

@@ -7,7 +7,6 @@ there: `message` of an error, `code` and `reason` of an unsubscribe, all of a hi
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -16,13 +15,12 @@ from .. import wire_json
 from ..engines.stream import Position
 from ..messages.publications import DEFAULT_EVENT
 from ..reasons import Refused
+from .json_shapes import Shape, value_of
 
 if TYPE_CHECKING:
     from ..messages.commands import HistoryRead, Identified, Joined, PresenceRead
     from ..messages.presence import PresenceDiff, Present
     from ..messages.publications import Publication
-
-Shape = dict[str, object]
 
 MAX_TTL = 365 * 24 * 3600
 """Seconds; the reference's bound, which keeps clients' 32-bit timers from running over."""
@@ -107,7 +105,7 @@ def publication(published: Publication, position: Position | None) -> Shape:
     No `time`: the reference has the field and does not send it. The epoch goes with a stream's first publication only:
     who subscribed before there was a stream learns it by that.
     """
-    shape: Shape = {"data": payload(published.payload, published.kind)}
+    shape: Shape = {"data": value_of(published.payload, published.kind)}
     sender = published.sender
     if sender is not None:
         shape["info"] = person(sender.client, sender.user, sender.conn_info, sender.info)
@@ -118,15 +116,6 @@ def publication(published: Publication, position: Position | None) -> Shape:
     if position is not None and position.offset == 1:
         shape["epoch"] = position.epoch
     return shape
-
-
-def payload(encoded: bytes, kind: str) -> object:
-    """As it is if it is JSON; a text becomes a string, bytes an object, as this variant has no word for them."""
-    if kind == "json":
-        return wire_json.Raw(encoded)
-    if kind == "text":
-        return encoded.decode()
-    return {"base64": base64.b64encode(encoded).decode()}
 
 
 def person(client: str, user: str, conn_info: bytes | None, chan_info: bytes | None) -> Shape:

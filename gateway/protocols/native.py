@@ -17,9 +17,10 @@ from .. import wire_json
 from ..messages.publications import Delivery
 from ..sockets.frames import text_frame
 from .base import Variant, Wire
+from .json_shapes import Shape, value_of
 from .native_answers import answer_to, frame, told_joined
 from .native_commands import ACTIONS, command_of
-from .native_events import Shape, change_of, event_of, value_of
+from .native_events import change_of, event_of
 
 if TYPE_CHECKING:
     from ..messages.commands import Command, Face, Join, Joined, Reply, Result

@@ -30,7 +30,8 @@ from ..messages.commands import (
 )
 from ..reasons import Refused
 from ..sockets.frames import text_frame
-from .native_events import Shape, event_of, people_of
+from .json_shapes import Shape, refusal
+from .native_events import event_of, people_of
 
 if TYPE_CHECKING:
     from ..messages.commands import Result
@@ -161,8 +162,7 @@ def _pong_body(reply: Reply, result: Pong) -> Shape:
 
 
 def _error(reply: Reply, error: Refused) -> Shape:
-    shown = {"code": error.code, "reason": error.reason, "message": error.message, "temporary": error.temporary}
-    body: Shape = {"status": "error", "error": {**shown, **error.details}}
+    body = refusal(error)
     if reply.action:
         body["action"] = reply.action
     if reply.topic is not None:

@@ -21,13 +21,11 @@ from ..messages.commands import (
 )
 from ..messages.publications import SELF
 from ..reasons import InvalidJSON, Refused
+from .json_shapes import limit_of
 from .native_frames import UNREADABLE, Frame, decode, unread
 
 if TYPE_CHECKING:
     from ..messages.commands import Command
-
-DEFAULT_HISTORY_LIMIT = 50
-"""Events in an answer to `history` without a limit: a screenful and its scrollback."""
 
 _MYSELF = frozenset((SELF,))
 _NOBODY: frozenset[str] = frozenset()
@@ -109,8 +107,7 @@ def _history(frame: Frame, reply: Reply) -> Command:
     if reply.topic is None:
         return _homeless(reply)
     since = None if frame.since is None else frame.since.position()
-    limit = DEFAULT_HISTORY_LIMIT if frame.limit is None else max(0, frame.limit)
-    return ReadHistory(reply.topic, reply, since, limit, frame.reverse)
+    return ReadHistory(reply.topic, reply, since, limit_of(frame.limit), frame.reverse)
 
 
 def _presence(frame: Frame, reply: Reply) -> Command:

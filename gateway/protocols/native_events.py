@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .. import wire_json
+from .json_shapes import Shape, value_of
 
 if TYPE_CHECKING:
     from ..engines.stream import Position
     from ..messages.commands import Face
     from ..messages.presence import Present
-    from ..messages.publications import Kind, PresenceChange, Publication
-
-Shape = dict[str, object]
+    from ..messages.publications import PresenceChange, Publication
 
 
 def event_of(publication: Publication, position: Position | None, face: Face) -> Shape:
@@ -31,15 +29,6 @@ def event_of(publication: Publication, position: Position | None, face: Face) ->
     if publication.sender is not None:
         event["sender"] = {"client": publication.sender.client, "user": publication.sender.user}
     return event
-
-
-def value_of(payload: bytes, kind: Kind) -> object:
-    """As it is if it is JSON; a text becomes a string, bytes an object, as JSON has no word for them."""
-    if kind == "json":
-        return wire_json.Raw(payload)
-    if kind == "text":
-        return payload.decode()
-    return {"base64": base64.b64encode(payload).decode()}
 
 
 def change_of(change: PresenceChange, face: Face) -> Shape:

@@ -12,24 +12,14 @@ from typing import Annotated, Any
 import attrs
 import msgspec
 
-from ..engines.stream import MAX_OFFSET, Position
 from ..messages.commands import MAX_SESSION
 from ..messages.publications import DEFAULT_EVENT, MAX_KEY
+from .json_shapes import Since
 
 _ABSENT = msgspec.Raw()
 
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 """What `decode` raises for a frame that is no JSON, or whose keys have wrong types."""
-
-
-class Since(msgspec.Struct):
-    """A position as clients write it; a negative offset is the beginning, an epoch that is missing any."""
-
-    offset: Annotated[int, msgspec.Meta(le=MAX_OFFSET)]
-    epoch: str = ""
-
-    def position(self) -> Position:
-        return Position(max(0, self.offset), self.epoch)
 
 
 class Frame(msgspec.Struct):

@@ -60,13 +60,11 @@ class PhoenixWire(Wire):
     """Without state."""
 
     name = "phoenix"
-    replaces_joins = True
     needs_membership = True
     needs_declared = True
     can_be_joined = False
     calls_by_event = True
     logs_in = False
-    renews = False
     liveness: ClassVar[Liveness] = "client"
     actions = (JOIN, LEAVE, HISTORY, HEARTBEAT)
     _VARIANTS: ClassVar[dict[tuple[bool, bool], PhoenixVariant]] = {

@@ -13,8 +13,9 @@ from ..messages.commands import Handled, HistoryRead, Joined, Left, Pong, Presen
 from ..reasons import Refused
 from . import phoenix_frames as frames
 from . import phoenix_presence as presence
+from .json_shapes import in_base64
 from .phoenix_frames import JOIN, Said
-from .phoenix_pushes import as_object, in_base64, payload_object, place, push, with_key
+from .phoenix_pushes import as_object, payload_object, place, push, with_key
 
 if TYPE_CHECKING:
     from ..engines.stream import Entry
@@ -105,7 +106,7 @@ def _answered_in_bytes(said: Said, topic: str, data: bytes) -> list[bytes]:
     if said.ref is None:
         return []
     whole = frames.binary_reply(said.join_ref, said.ref, topic, "ok", data)
-    return _reply(said, topic, "ok", in_base64(data)) if whole is None else [whole]
+    return _reply(said, topic, "ok", wire_json.encode(in_base64(data))) if whole is None else [whole]
 
 
 def _object(value: object) -> bytes:

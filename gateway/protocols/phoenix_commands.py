@@ -9,33 +9,20 @@ import attrs
 import msgspec
 
 from .. import wire_json
-from ..engines.stream import MAX_OFFSET, Position
 from ..messages.commands import MAX_SESSION, Broken, Invalid, Join, Leave, Ping, Publish, ReadHistory, Reply
 from ..reasons import InvalidJSON, Refused
+from .json_shapes import Since, limit_of
 from .phoenix_frames import JOIN, LEAVE, Message, Said, read
 from .phoenix_pushes import KEY, is_reserved
 
 if TYPE_CHECKING:
     from ..messages.commands import Command
 
-DEFAULT_HISTORY_LIMIT = 50
-"""Messages in an answer to `gw:history` without a limit: a screenful and its scrollback."""
-
 HISTORY, HEARTBEAT, PUSH = "gw:history", "heartbeat", "push"
 """What a command is called, beside joins and leaves; every event of an application is a push."""
 
 SOCKET_TOPIC = "phoenix"
 """Under which a heartbeat comes: it is about the socket."""
-
-
-class Since(msgspec.Struct):
-    """A position as clients write it; a negative offset is the beginning, an epoch that is missing any."""
-
-    offset: Annotated[int, msgspec.Meta(le=MAX_OFFSET)]
-    epoch: str | None = None
-
-    def position(self) -> Position:
-        return Position(max(0, self.offset), self.epoch or "")
 
 
 class Wishes(msgspec.Struct):
@@ -126,8 +113,7 @@ def _history(message: Message, reply: Reply) -> Command:
     except (msgspec.DecodeError, UnicodeError) as error:
         raise Refused("bad_request", f"not understood: {error}") from None
     since = None if pages.since is None else pages.since.position()
-    limit = DEFAULT_HISTORY_LIMIT if pages.limit is None else max(0, pages.limit)
-    return ReadHistory(message.topic, reply, since, limit, pages.reverse)
+    return ReadHistory(message.topic, reply, since, limit_of(pages.limit), pages.reverse)
 
 
 def _ping(message: Message, reply: Reply) -> Command:

@@ -10,12 +10,12 @@ Bytes carry no position: who recovers gets those since the last object again.
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from .. import wire_json
+from .json_shapes import in_base64
 from .phoenix_frames import Ref, binary_broadcast, binary_push, text
 
 if TYPE_CHECKING:
@@ -78,12 +78,7 @@ def payload_object(publication: Publication) -> bytes:
         return as_object(payload, "data")
     if publication.kind == "text":
         return wire_json.encode({"data": payload.decode()})
-    return in_base64(payload)
-
-
-def in_base64(data: bytes) -> bytes:
-    """Bytes as an encoded object, where no binary frame can carry them."""
-    return wire_json.encode({"base64": base64.b64encode(data).decode()})
+    return wire_json.encode(in_base64(payload))
 
 
 def as_object(encoded: bytes, key: str) -> bytes:

@@ -11,6 +11,7 @@ from ..messages.publications import Delivery
 from ..reasons import CloseReason, Refused
 from ..sockets.frames import binary_frame, text_frame
 from .base import Variant, Wire
+from .json_shapes import refusal
 
 if TYPE_CHECKING:
     from ..messages.commands import Command, Join, Result
@@ -45,9 +46,7 @@ class RawWire(Wire):
     def answer(self, reply: Reply, result: Result) -> Sequence[bytes]:
         """That a frame came too fast; with a `ref`, as handlers of messages answer, also that one was left out."""
         if isinstance(result, Refused):
-            shown = {"code": result.code, "reason": result.reason, "message": result.message}
-            error = {**shown, "temporary": result.temporary, **result.details}
-            return (text_frame(wire_json.encode(_addressed(reply, {"status": "error", "error": error}))),)
+            return (text_frame(wire_json.encode(_addressed(reply, refusal(result)))),)
         if isinstance(result, Handled) and reply.ref is not None:
             return (text_frame(wire_json.encode(_addressed(reply, {"status": "ok"}))),)
         return ()

@@ -1,5 +1,5 @@
 """
-When to ping a silent peer, when to give it up, and the one wheel on which all such deadlines turn. Pure.
+When to ping a silent peer, and when to give it up. Pure.
 
 Rules of this file: any inbound byte counts as an answer, not only a pong; the clock is monotonic; nothing is due early.
 
@@ -16,16 +16,12 @@ What it refuses to know: how a ping looks on a wire, and whom it goes to. The ca
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from heapq import heapify, heappop, heappush
-from math import ceil
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
 import attrs
 
 from ..amounts import seconds, truth, whole
-
-K = TypeVar("K", bound=Hashable)
+from .wheel import SLOT
 
 
 @attrs.frozen
@@ -89,7 +85,7 @@ class Heartbeat:
 
     __slots__ = ("_config", "_slot")
 
-    def __init__(self, config: HeartbeatConfig, *, slot: float = 1.0) -> None:
+    def __init__(self, config: HeartbeatConfig, *, slot: float = SLOT) -> None:
         if not 0 <= slot < config.ping_timeout:
             raise ValueError(
                 f"could not keep a heartbeat: slot is {slot} s and ping_timeout {config.ping_timeout} s; "
@@ -109,7 +105,7 @@ class Heartbeat:
             last_ping: `Ping.at` of the last ping, None before the first.
             missed: `Ping.missed` of the last ping, 0 before the first; not looked at once something came after it.
             phase: Seconds by which this connection is pinged earlier than `ping_interval`, so that a thousand that
-                came at once are not pinged at once (`Ids.spread`, drawn once per connection).
+                came at once are not pinged at once; see `pinging`.
         """
         if last_ping is None or last_seen >= last_ping:
             due, missed = last_seen + self._config.ping_interval - phase, 0
@@ -133,7 +129,7 @@ class SteadyPings:
 
     __slots__ = ("_config", "_slot")
 
-    def __init__(self, config: HeartbeatConfig, *, slot: float = 1.0) -> None:
+    def __init__(self, config: HeartbeatConfig, *, slot: float = SLOT) -> None:
         self._config = config
         self._slot = slot
 
@@ -172,88 +168,3 @@ class ClientBeats:
         """As `Heartbeat.after`; never a ping."""
         due = last_seen + self._patience
         return Wait(due) if now < due else _CLOSE
-
-
-class TimerWheel(Generic[K]):
-    """
-    Deadlines of many keys, one per key, rounded up to slots.
-
-    A key costs one entry in its slot and one in the index, 90 to 140 bytes (tracemalloc, 100,000 keys), and nothing
-    per tick however far away it is: only slots in use exist. It comes less than one slot late if `advance` is called
-    at `next_at()`, and never early.
-
-    Args:
-        slot: Seconds. 1 s is 4 % of the shortest interval it serves, and 100,000 connections share few slots.
-        now: The origin of the slots. Driving the wheel at `next_at()`, or every `slot` from here, adds no lateness.
-    """
-
-    __slots__ = ("_due", "_index", "_origin", "_slot", "_slots")
-
-    def __init__(self, slot: float = 1.0, now: float = 0.0) -> None:
-        if slot <= 0:
-            raise ValueError(f"could not make a timer wheel: slot is {slot} s; use more than 0")
-        self._slot = slot
-        self._origin = now
-        # Keys in the order they were added; a dict, because a set of this size takes more memory and has no order.
-        self._slots: dict[int, dict[K, None]] = {}
-        # The number of every slot in `_slots`, also of those that have become empty.
-        self._due: list[int] = []
-        # Points at the slot itself: an int or a float of its own would add 28 bytes to each key.
-        self._index: dict[K, dict[K, None]] = {}
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def __contains__(self, key: K) -> bool:
-        return key in self._index
-
-    def add(self, key: K, at: float) -> None:
-        """Sets the deadline of a key, in place of the one it had. A time that has passed is due at the next advance."""
-        number = self._number(at)
-        keys = self._slots.get(number)
-        if keys is None:
-            keys = self._slots[number] = {}
-            heappush(self._due, number)
-        previous = self._index.get(key)
-        if previous is not keys:
-            if previous is not None:
-                del previous[key]
-            keys[key] = None
-            self._index[key] = keys
-        # Keys that keep moving leave empty slots behind; twice as many slots as keys is the most that is tolerated.
-        if len(self._slots) > 2 * len(self._index) + 64:
-            self._drop_empty_slots()
-
-    def cancel(self, key: K) -> None:
-        """Forgets a key; one that is not here is no error."""
-        keys = self._index.pop(key, None)
-        if keys is not None:
-            del keys[key]
-
-    def advance(self, now: float) -> list[K]:
-        """Removes and returns every key whose slot has ended, earlier slots first, within a slot as they were added."""
-        due: list[K] = []
-        while self._due and self._end(self._due[0]) <= now:
-            due.extend(self._slots.pop(heappop(self._due)))
-        for key in due:
-            del self._index[key]
-        return due
-
-    def next_at(self) -> float | None:
-        """When `advance` has something to return, None while the wheel is empty."""
-        while self._due and not self._slots[self._due[0]]:
-            del self._slots[heappop(self._due)]
-        return self._end(self._due[0]) if self._due else None
-
-    def _number(self, at: float) -> int:
-        number = ceil((at - self._origin) / self._slot)
-        # The division may round down by one ulp, and early is the one thing a deadline must not be.
-        return number if self._end(number) >= at else number + 1
-
-    def _end(self, number: int) -> float:
-        return self._origin + number * self._slot
-
-    def _drop_empty_slots(self) -> None:
-        self._slots = {number: keys for number, keys in self._slots.items() if keys}
-        self._due = list(self._slots)
-        heapify(self._due)

@@ -17,13 +17,10 @@ import attrs
 from actors import Actor, ActorRef, handles
 
 from ..messages.connection_messages import Due
-from .heartbeat import TimerWheel
+from .wheel import SLOT, TimerWheel
 
 if TYPE_CHECKING:
     from ..node import Node
-
-SLOT = 1.0
-"""Seconds: 4 % of the shortest interval it serves."""
 
 PORTION = 200
 """Connections that are reminded in one turn: about a millisecond, as long as a slice of the dispatcher."""

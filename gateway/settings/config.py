@@ -1,7 +1,7 @@
 """
 What can be configured, in frozen classes: each key with its default, unit and reason.
 
-Rules of these files (`topic_settings`, `auth_settings`, `listen_settings` and this one): where nobody said anything, a
+Rules of these files (`topic`, `auth`, `listen` and this one): where nobody said anything, a
 topic's name is closed; what contradicts itself cannot be made.
 
 What they refuse to know: where a value came from, how a setting is obeyed, and who a peer is.

@@ -15,10 +15,8 @@ from actors.config.units import Duration
 
 from ..limits.limits import Limits
 from ..pulse.heartbeat import HeartbeatConfig
+from ..pulse.wheel import SLOT
 from .auth import ApiSettings, AuthSettings
-
-WHEEL_SLOT = 1.0
-"""Seconds by which the timer wheel may be late; a pong must have longer than that."""
 
 
 def _is_origin(text: str) -> bool:
@@ -168,8 +166,8 @@ class ListenSettings:
             raise ConfigError("admin.listen", "port 65535 has no next one", 'write "127.0.0.1:8001" or "off"')
         if self.admin_address == (self.host, self.port) and self.port and not self.uds:
             raise ConfigError("admin.listen", f"{self.host}:{self.port} is the public address", "choose another port")
-        if self.heartbeat.ping_timeout <= WHEEL_SLOT:
-            fact = f"{self.heartbeat.ping_timeout:g} s is not above the {WHEEL_SLOT:g} s by which a timer may be late"
+        if self.heartbeat.ping_timeout <= SLOT:
+            fact = f"{self.heartbeat.ping_timeout:g} s is not above the {SLOT:g} s by which a timer may be late"
             raise ConfigError("heartbeat.ping_timeout", fact, 'write "2s" or more')
 
     @property

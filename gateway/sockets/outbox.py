@@ -28,12 +28,6 @@ from ..quick import quick
 
 SlowPolicy: TypeAlias = Literal["disconnect", "drop_oldest", "conflate"]
 
-MAX_CONTROLS = 8
-"""Frames. One ping, one pong, and room for a few replies to heartbeats that are messages of the wire."""
-
-_CLOSE_OPCODE = 0x8
-_FIRST_CONTROL_OPCODE = 0x8
-
 
 @quick(unsafe_hash=True)
 class Entry:
@@ -71,13 +65,13 @@ class Outbox:
     The queue of one congested connection; made when the transport says pause, gone when it is empty again.
 
     Args:
-        max_bytes: Bytes of all entries; control frames are not counted.
+        max_bytes: Bytes of all entries; a ping is not counted.
         max_age: Seconds that an entry may wait, from `Entry.at`.
         max_entries: Entries at most.
     """
 
     __slots__ = (
-        "_controls",
+        "_control",
         "_droppable",
         "_droppable_bytes",
         "_first",
@@ -107,20 +101,20 @@ class Outbox:
         self._droppable: deque[int] = deque()  # the numbers of all drop_oldest entries, oldest first
         self._droppable_bytes = 0
         self._latest: dict[tuple[str | None, str | None], int] = {}  # the number of the one entry per conflated key
-        self._controls: list[bytes] = []
+        self._control: bytes | None = None  # a ping; pongs are the socket's own affair
 
     def __len__(self) -> int:
-        """Entries that wait, without control frames."""
+        """Entries that wait, without a ping."""
         return len(self._queue) - self._holes
 
     def __bool__(self) -> bool:
-        """Whether there is anything to write, control frames included."""
-        return bool(self._queue or self._controls)
+        """Whether there is anything to write, a control frame included."""
+        return bool(self._queue) or self._control is not None
 
     @property
     def has_controls(self) -> bool:
         """Whether a control frame waits."""
-        return bool(self._controls)
+        return self._control is not None
 
     @property
     def oldest_at(self) -> float | None:
@@ -143,32 +137,14 @@ class Outbox:
             return _KEPT
         return self._push_over_bounds(entry, now)
 
-    def push_control(self, frame: bytes) -> bool:
-        """
-        Puts a frame ahead of all entries, behind earlier control frames.
-
-        A newer ping or pong replaces the older one (RFC 6455 5.5.3 allows to answer only the latest ping).
-
-        Returns:
-            False if as many as are allowed wait already: nobody who reads asks for so many.
-
-        Raises:
-            ValueError: It is a close frame, after which the entries could not be sent. Write it instead of them, or
-                push it as the last entry.
-        """
-        opcode = frame[0] & 0x0F
-        if opcode == _CLOSE_OPCODE:
-            raise ValueError("could not put a close frame ahead: nothing may follow it; push it last or write it alone")
-        if opcode > _FIRST_CONTROL_OPCODE:
-            self._controls = [other for other in self._controls if other[0] & 0x0F != opcode]
-        if len(self._controls) >= MAX_CONTROLS:
-            return False
-        self._controls.append(frame)
-        return True
+    def push_control(self, frame: bytes) -> None:
+        """Puts a ping ahead of all entries, in place of one that waits."""
+        self._control = frame
 
     def take(self, max_bytes: int) -> list[bytes]:
-        """Removes what to write next: control frames, then entries up to `max_bytes` in all, but at least one frame."""
-        frames, self._controls = self._controls, []
+        """Removes what to write next: a ping, then entries up to `max_bytes` in all, but at least one frame."""
+        control, self._control = self._control, None
+        frames = [] if control is None else [control]
         size = sum(map(len, frames))
         queue = self._queue
         while queue:

@@ -4,9 +4,9 @@ What a connection may do with its WebSocket, and what the socket tells it: an in
 Rules of this file: no aiohttp, no loop, no bytes of a frame header. Everything here runs on the loop's thread, and
 nothing waits.
 
-Theory of operation: `gateway.web.takeover` implements `Socket`; a connection machine implements `SocketListener`. They
-are introduced to one another by a `ListenerFactory`, called once, in the very step in which the transport changes
-hands; so no message and no loss can fall between the two.
+Theory of operation: `gateway.web.upgraded.takeover` implements `Socket`; the inlet of a connection implements
+`SocketListener`. They are introduced to one another by a `ListenerFactory`, called once, in the very step in which the
+transport changes hands; so no message and no loss can fall between the two.
 
 What it refuses to know: messages, topics, heartbeats, outboxes. A socket keeps nothing that was written to it beyond
 the transport's own buffer; what waits for a slow reader waits in the connection's outbox.

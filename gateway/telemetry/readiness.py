@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..limits.open_files import are_spent, most_for_clients
+from ..settings.parts import PARTS
 
 if TYPE_CHECKING:
     from ..node import Node
 
-PARTS = ("engine", "topics", "heartbeat", "connections", "app")
+ACTORS = tuple(name for name, part in PARTS.items() if part.is_actor)
+"""Of the tree: what runs as long as the gateway does."""
 
 
 def missing_parts(node: Node) -> list[str]:
     """What of the tree is gone or does not run."""
     present = {child._name: child.info() for child in node.system.root.children()}
-    problems = [f"/{part} is gone" for part in PARTS if part not in present]
+    problems = [f"/{part} is gone" for part in ACTORS if part not in present]
     return problems + [f"/{name} is {info.phase}" for name, info in present.items() if info.phase != "running"]
 
 

@@ -10,14 +10,13 @@ INTERVAL = 1.0
 
 class Sampled:
     """
-    At most one line per `interval` and kind: the first at once, then one that says how many there were meanwhile.
+    At most one line per `INTERVAL` and kind: the first at once, then one that says how many there were meanwhile.
 
     What comes after the last line of a flood is said with the next one, however much later. Kinds come from small
     closed sets: an event and its label.
     """
 
-    def __init__(self, interval: float = INTERVAL) -> None:
-        self._interval = interval
+    def __init__(self) -> None:
         self._said: dict[str, float] = {}
         self._held: dict[str, int] = {}
 
@@ -29,7 +28,7 @@ class Sampled:
             0 to say nothing; else how many facts the line stands for, this one included.
         """
         held = self._held.get(kind, 0) + 1
-        if now - self._said.get(kind, -inf) < self._interval:
+        if now - self._said.get(kind, -inf) < INTERVAL:
             self._held[kind] = held
             return 0
         self._said[kind] = now

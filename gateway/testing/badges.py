@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..access.identity import Principal
 
 if TYPE_CHECKING:
-    from ..endpoints.websocket import Handshake
+    from ..access.handshake import Handshake
 
 HEADER = "Hubbub-Test-Badge"
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from ..access.handshake import Handshake
     from ..access.identity import Principal
-    from ..endpoints.websocket import Handshake
     from ..settings.config import GatewaySettings
 
 F = TypeVar("F")

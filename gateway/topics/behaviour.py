@@ -8,22 +8,22 @@ answered `internal`, and charged to the member whose message it was, not to the 
 from __future__ import annotations
 
 from functools import cached_property
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from actors import Actor, NotCharged, Stashed, handles
+from actors import Actor, handles
 from actors.cell.hook_names import HookNames
 
 from .. import wire_json
 from ..amounts import check_flag
 from ..arity import check_hooks
-from ..messages.commands import Handled, Published, Result
+from ..messages.commands import Published, Result
 from ..messages.handlers import Handlers, on
 from ..messages.publications import DEFAULT_EVENT, Publication, checked_event, clients, encode_payload
 from ..messages.receipts import Receipt
 from ..messages.schemas import Messages
 from ..messages.topic_messages import ClientEvent, Emptied, MemberJoining, MemberLeft
 from ..reasons import InvalidJSON, Refused
+from .handling import Handling
 from .member import Member
 from .state import SavingTable, saving
 
@@ -83,6 +83,7 @@ class Behaviour(Actor):
         super().__init__()
         self._topic = topic
         self._node = node
+        self._handling = Handling(topic, type(self)._messages)
         self.state = topic.kept.restore(self.initial_state)
 
     # --- what app code writes
@@ -175,7 +176,7 @@ class Behaviour(Actor):
 
     @handles(ClientEvent)
     def _client_event(self, message: ClientEvent) -> Any:
-        return self._guard(message.member, message, self._take, message)
+        return self._handling.guard(message.member, message, self._take, message)
 
     def _take(self, message: ClientEvent) -> Any:
         handler = type(self).events[message.event]
@@ -195,106 +196,20 @@ class Behaviour(Actor):
 
     @handles(MemberJoining)
     def _member_joining(self, message: MemberJoining) -> Any:
-        return self._guard(message.member, message, type(self).on_join, self, message.member, message.params)
+        return self._handling.guard(message.member, message, type(self).on_join, self, message.member, message.params)
 
     @handles(MemberLeft)
     def _member_left(self, message: MemberLeft) -> Any:
-        return self._blaming(message.member, self.on_leave, message.member, message.reason)
+        return self._handling.blaming(message.member, self.on_leave, message.member, message.reason)
 
     @handles(Emptied)
     def _emptied(self, message: Emptied) -> Any:
         if self._topic.members():  # let in by a handler that ran before this came; their leaving will say it again
             return None
-        return self._blaming(message.member, self.on_empty)
-
-    def _blaming(self, member: Member, call: Callable[..., Any], *args: Any) -> Any:
-        """Runs app code that nobody waits for; a failure is charged to the member whose coming or going caused it."""
-        try:
-            result = call(*args)
-        except Exception as error:
-            raise self._charged(member, error)  # noqa: B904  # says itself what caused it
-        return self._blaming_later(member, result) if isinstance(result, CoroutineType) else None
-
-    async def _blaming_later(self, member: Member, running: Any) -> None:
-        try:
-            await running
-        except Exception as error:
-            raise self._charged(member, error)  # noqa: B904
-
-    def _guard(self, member: Member, message: ClientEvent | MemberJoining, call: Callable[..., Any], *args: Any) -> Any:
-        """Runs app code for a member, and answers for it whatever comes out."""
-        try:
-            result = call(*args)
-            if isinstance(result, CoroutineType):
-                return self._finish(member, message, result)
-            self._answer_with(message, result)
-        except Refused as error:
-            self._refuse(member, message, error)
-        except Exception as error:
-            raise self._failed(member, message, error)  # noqa: B904  # says itself what caused it
-        except BaseException as error:
-            self._answer_for(message, error)
-            raise
-        return None
-
-    async def _finish(self, member: Member, message: ClientEvent | MemberJoining, running: Any) -> None:
-        try:
-            self._answer_with(message, await running)
-        except Refused as error:
-            self._refuse(member, message, error)
-        except Exception as error:
-            raise self._failed(member, message, error)  # noqa: B904
-        except BaseException as error:
-            self._answer_for(message, error)
-            raise
-
-    def _answer_for(self, message: ClientEvent | MemberJoining, error: BaseException) -> None:
-        """What is put aside is no failure, and answered when it is handled."""
-        if not isinstance(error, Stashed):
-            self._answer(message, Refused("internal"))
-
-    def _answer_with(self, message: ClientEvent | MemberJoining, value: Any) -> None:
-        """Raises TypeError for what no wire can carry: a failure of the handler that returned it, not of a socket."""
-        if isinstance(value, Receipt) and isinstance(message, ClientEvent):
-            value.then(lambda result: self._answer(message, _outcome(result)))
-        else:
-            ready, _ = type(self)._messages.ready(value)
-            if not wire_json.is_finite(ready):
-                raise TypeError("could not answer: the value holds NaN or Infinity, which JSON has not; return null")
-            wire_json.encode(ready, "answer")
-            self._answer(message, Handled(ready))
-
-    def _refuse(self, member: Member, message: ClientEvent | MemberJoining, error: Refused) -> None:
-        try:
-            wire_json.encode(error.details)
-        except Exception as wrong:
-            raise self._failed(member, message, wrong) from error
-        self._answer(message, error)
-
-    def _failed(self, member: Member, message: ClientEvent | MemberJoining, error: Exception) -> Exception:
-        """The peer learns `internal`; what is raised says whether the room's budget pays."""
-        self._answer(message, Refused("internal"))
-        return self._charged(member, error)
-
-    def _charged(self, member: Member, error: Exception) -> Exception:
-        if isinstance(error, NotCharged):
-            return error
-        if self._topic.blame(member.id, member.principal):
-            return error
-        charged = NotCharged(f"{type(error).__name__} while handling for {member.id}", charged_to=member.id)
-        charged.__cause__ = error
-        return charged
+        return self._handling.blaming(message.member, self.on_empty)
 
     def _save_state(self) -> None:
         self._topic.kept.save(self.state)
-
-    def _answer(self, message: ClientEvent | MemberJoining, result: Result) -> None:
-        if isinstance(message, ClientEvent):
-            self._topic.answer_event(message, result)
-        elif isinstance(result, Handled):
-            self._topic.allow_join(message.ticket, result.value)
-        elif isinstance(result, Refused):
-            self._topic.refuse_join(message.ticket, result)
 
 
 _HOOKS = ("on_join", "on_leave", "on_empty", "on_start", "initial_state")
@@ -309,13 +224,6 @@ class Room(Behaviour):
 
     `on_start`, `on_join`, `on_leave`, `on_empty` and handlers marked with `@on` run one at a time, in order.
     """
-
-
-def _outcome(result: object) -> Result:
-    """The answer to a client whose handler returned a receipt: the position, or that it was handled."""
-    if isinstance(result, Refused | Published):
-        return result
-    return Refused("internal") if isinstance(result, BaseException) else Handled()
 
 
 def _settle(receipt: Receipt[Published], result: Result) -> None:

@@ -194,4 +194,4 @@ class LiveTopics:
 
 
 def _too_much(name: str) -> Refused:
-    return Refused("too_many_requests", f"{name} has as much to do as it may")
+    return Refused("too_many_requests", f"{name} has as much to do as it may; come back in a moment")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import wire_json
 from ..amounts import check_flag
-from ..messages.publications import Publication, encode_payload, event_named
+from ..messages.publications import Publication, checked_reason, encode_payload, event_named
 from ..reasons import InvalidJSON
 
 if TYPE_CHECKING:
@@ -69,9 +69,12 @@ class Member:
         Args:
             may_return: Whether its client should join again by itself.
             code: For wires that have numbers here (Centrifuge: 2000-2499 final, 2500-2999 come back).
+
+        Raises:
+            TypeError: The reason is no text. ValueError: It is none that a frame could carry.
         """
         check_flag("may_return", may_return)
-        return self._topic.kick(self.id, reason, may_return=may_return, code=code)
+        return self._topic.kick(self.id, checked_reason(reason), may_return=may_return, code=code)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Member) and other.id == self.id

@@ -73,8 +73,8 @@ class Roster:
         return here
 
     def _announce(self, member: Membership, presence: Presence) -> tuple[Present, ...]:
-        who, at = member.principal, self._node.wall()
-        present = Present(member.client, who.id, member.presence_ref, member.info, at, who.info)
+        who = member.principal
+        present = Present(member.client, who.id, member.presence_ref, member.info, who.info)
         but = frozenset() if member.variant.shows_own_join else frozenset((member.client,))
         former = None if member.presence_key is None else self._lingering.take(member.presence_key)
         gone = None if former is None else presence.leave(former.client, former.ref)

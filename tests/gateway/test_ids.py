@@ -6,8 +6,6 @@ import random
 import re
 import uuid
 
-import pytest
-
 from gateway.ids import Ids
 
 
@@ -16,7 +14,7 @@ def test_the_same_seed_gives_the_same_ids() -> None:
 
     def draw() -> list[object]:
         ids = Ids(random.Random(7))
-        return [ids.connection_id(), ids.epoch(), ids.presence_ref(), ids.jitter(10, 0.5), ids.spread(3)]
+        return [ids.connection_id(), ids.epoch(), ids.presence_ref(), ids.spread(3)]
 
     assert draw() == draw()
 
@@ -37,25 +35,9 @@ def test_names_are_safe_in_a_url_and_do_not_repeat() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{12}", ref) for ref in refs)
 
 
-def test_jitter_stays_within_its_fraction_on_both_sides() -> None:
-    """Uniform in base * (1 +- fraction)."""
-    ids = Ids(random.Random(1))
-    drawn = [ids.jitter(10.0, 0.2) for _ in range(1000)]
-    assert 8.0 <= min(drawn) < 8.5
-    assert 11.5 < max(drawn) <= 12.0
-    assert ids.jitter(10.0, 0.0) == 10.0
-
-
 def test_spread_covers_everything_from_zero() -> None:
     """Uniform in 0 to the given seconds."""
     ids = Ids(random.Random(1))
     drawn = [ids.spread(2.0) for _ in range(1000)]
     assert 0.0 <= min(drawn) < 0.1
     assert 1.9 < max(drawn) <= 2.0
-
-
-@pytest.mark.parametrize("fraction", [-0.1, 1.1])
-def test_a_jitter_that_could_be_negative_is_refused(fraction: float) -> None:
-    """Nobody waits less than no time."""
-    with pytest.raises(ValueError, match="use 0 to 1"):
-        Ids().jitter(1.0, fraction)

@@ -19,7 +19,6 @@ from gateway.reasons import (
     Refused,
     TopicKindError,
     WebSocketDisconnect,
-    WouldStallTopic,
 )
 
 CENTRIFUGE_ERRORS = {
@@ -144,7 +143,6 @@ def test_a_refusal_cannot_take_a_code_that_is_not_its_own(reason: str, code: int
         InvalidJSON("Expecting value", "nul", 0),
         NotAccepted("send"),
         TopicKindError("chat", "room", "channel"),
-        WouldStallTopic("chat", "read members"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -170,6 +168,5 @@ def test_errors_of_ours_say_what_to_do() -> None:
         "could not send: the connection is not accepted; must accept first (await ws.accept())"
     )
     assert "'chat' as a channel: it is declared as a room;" in str(TopicKindError("chat", "room", "channel"))
-    assert "could not read members inside a handler of 'chat'" in str(WouldStallTopic("chat", "read members"))
     assert str(WebSocketDisconnect(1001)) == "websocket disconnected with 1001"
     assert str(WebSocketDisconnect(1001, "bye")) == "websocket disconnected with 1001: bye"

@@ -146,6 +146,24 @@ async def test_b5_refusals_before_accept_are_http(serve: Serve) -> None:
     await when(lambda: len(server.app.node.directory) == 0)
 
 
+async def test_what_is_no_status_of_a_refusal_is_refused_where_it_is_said(serve: Serve) -> None:
+    """101 among them, which would be taken for a yes; the upgrade can still be answered."""
+    app, said = Gateway(), []
+
+    @app.ws("/")
+    async def refuse(ws: WebSocket) -> None:
+        wrong: list[Any] = [101, 200, 600, "full", True]
+        for status in wrong:
+            with pytest.raises(ValueError, match="that is no status of a refusal; use 400 to 599") as raised:
+                ws.refuse(status)
+            said.append(raised.value)
+        ws.refuse(418)
+
+    server = await serve(app, settings())
+    assert (await refused(server.ws("/")))[0] == 418
+    assert len(said) == 5
+
+
 async def test_an_endpoint_that_raises_before_accept_is_500(serve: Serve) -> None:
     """A bug before the accept is the server's fault: 500, nothing of the exception in the answer."""
     app = Gateway()

@@ -98,7 +98,7 @@ async def test_c2_a_cancelled_receive_loses_no_frame(serve: Serve) -> None:
         await ws.accept()
         for number in range(count):
             task = asyncio.ensure_future(ws.receive_text())
-            while number % 2 and not task.done() and not ws._has_frame():  # noqa: ASYNC110  # that very turn is meant
+            while number % 2 and not task.done() and not ws._intake.has_any:  # noqa: ASYNC110  # that very turn is meant
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait({task})

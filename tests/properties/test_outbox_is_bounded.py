@@ -153,21 +153,3 @@ def test_a_long_congestion_agrees_with_a_list(seed: int) -> None:
         slow = source.choices(policies, [1, 20, 20])[0]
         step(story, box, naive, "push", (slow, source.choice("ab"), source.choice("xyz"), source.randrange(20)))
     check_promises(story, box)
-
-
-@given(
-    st.lists(
-        st.one_of(st.binary(min_size=1, max_size=5).map(lambda tail: b"\x8a" + tail), st.just(b"\x81r")), max_size=20
-    )
-)
-def test_control_frames_come_first_and_few(controls: list[bytes]) -> None:
-    """Accepted ones come out ahead of all entries, of several pongs the last, never more than eight."""
-    box = Outbox(1000, MAX_AGE, 10)
-    box.push(Entry(b"entry", 0.0, None, None, None, "disconnect"), 0.0)
-    accepted = [frame for frame in controls if box.push_control(frame)]
-    *ahead, last = box.take(1000)
-    assert last == b"entry"
-    assert len(ahead) <= 8
-    pongs = [frame for frame in accepted if frame[0] == 0x8A]
-    assert [frame for frame in ahead if frame[0] == 0x8A] == pongs[-1:]
-    assert ahead.count(b"\x81r") == accepted.count(b"\x81r")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pulse.heartbeat import Close, Heartbeat, HeartbeatConfig, Ping, TimerWheel, Wait
+from gateway.pulse.heartbeat import Close, Heartbeat, HeartbeatConfig, Ping, Wait
+from gateway.pulse.wheel import TimerWheel
 
 SLOT = 1.0
 ROUNDING = 1e-6

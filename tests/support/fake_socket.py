@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class FakeSocket:
     """
-    Implements `gateway.sockets.Socket`; what was written is decoded by the websockets library, not by ours.
+    Implements `gateway.sockets.socket.Socket`; what was written is decoded by the websockets library, not by ours.
 
     Reading follows the contract: after each message the listener says whether it wants more, and if not the rest waits
     for `resume_reading`.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from gateway.access.handshake import Handshake
 from gateway.access.identity import ANONYMOUS, Principal
 from gateway.endpoints.passage import OPEN
 from gateway.endpoints.tickets import Ticket
-from gateway.endpoints.websocket import Handshake
 from gateway.engines.stream import History
 from gateway.events import ConnectionClosed
 from gateway.ids import Ids

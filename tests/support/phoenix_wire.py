@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WIRE = PhoenixWire()
 TOP = Position(15, "e")
 
-ADA = Present("c1", "ada", "r1", None, 0.0)
+ADA = Present("c1", "ada", "r1", None)
 
 
 def heard(frames: Sequence[bytes]) -> list[phoenix_js.Heard]:

@@ -41,7 +41,7 @@ from gateway.messages.commands import (
     Renew,
     Renewed,
 )
-from gateway.protocols.base import close_reason
+from gateway.reasons import CLOSE_REASONS
 from gateway.sockets.frames import close_frame
 from tests.support.fake_socket import FakeSocket
 from tests.support.peer import Peer, passes, settle
@@ -111,7 +111,7 @@ def play_wire(wire: Wire, transcript: str, results: Callable[[Command], Result] 
             for frame in wire.answer(command.reply, answer_to(command)):
                 socket.write(frame)
             if isinstance(command, Broken):
-                socket.write(close_frame(wire.close_code(close_reason(command.reason))))
+                socket.write(close_frame(wire.close_code(CLOSE_REASONS[command.reason])))
     talk.hear({"": socket})
     talk.check()
 

@@ -6,7 +6,7 @@ How other back ends publish: `POST /api/METHOD` on the public port, with the key
     {"result":{"offset":1,"epoch":"u4Zq7k2N"}}
 
 Methods, fields and answers are those of Centrifugo's server API (version 5 and later), so that its client libraries
-work, `cent` on PyPI among them (`tests/compliance/cent`). `api_requests` has the fields, `api_methods` what is done.
+work, `cent` on PyPI among them (`tests/compliance/cent`). `requests` has the fields, `methods` what is done.
 
 What comes back: 200 with `{"result": {...}}`, or with `{"error": {"code", "message"}}` where the request was understood
 and refused. `batch` answers `{"replies": [...]}`, one `{METHOD: result}` or `{"error": ...}` for each command. Any

@@ -79,7 +79,7 @@ class Methods:
         asked.check_count("channels", len(request.channels), asked.MAX_CHANNELS)
         payload = request.payload()
         receipts = [self._publish(channel, request, payload) for channel in request.channels]
-        return {"responses": [answers.response(outcome) for outcome in await outcomes(receipts)]}
+        return {"responses": [answers.response(outcome) for outcome in await Receipt.outcomes(receipts)]}
 
     def _publish(self, channel: str, request: asked.Payload, payload: object) -> Receipt[Published]:
         """Raises Refused for an event's name that no wire could carry; other refusals are the receipt's."""
@@ -153,7 +153,7 @@ class Methods:
             receipt: Receipt[Any] = Receipt(f"{act} {topic}", self._node.receipt_lost)
             ref.tell(make(Reply(act, topic=topic, receipt=receipt, is_by_server=True)))
             receipts.append(receipt)
-        for outcome in await outcomes(receipts):
+        for outcome in await Receipt.outcomes(receipts):
             if isinstance(outcome, BaseException) and not _is_done_already(outcome):
                 raise outcome
 
@@ -235,21 +235,6 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     }
 )
 """Everything but `batch`, which is several of these."""
-
-
-async def outcomes(receipts: Iterable[Receipt[Any]]) -> list[object]:
-    """
-    Waits for all of them; returns what each was resolved with, or the error that refused it, in their order.
-
-    From the call on they count as awaited: one that failed already is no fact of its own.
-    """
-    return await asyncio.gather(*map(_outcome, receipts))
-
-
-def _outcome(receipt: Receipt[Any]) -> asyncio.Future[object]:
-    future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    receipt.then(lambda outcome: None if future.done() else future.set_result(outcome))
-    return future
 
 
 def _is_done_already(outcome: BaseException) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from gateway.web.upgraded.aiohttp_names import WebSocketDataQueue, WebSocketReader, WSMessage
+from .aiohttp_names import WebSocketDataQueue, WebSocketReader, WSMessage
 
 if TYPE_CHECKING:
     import asyncio

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.web.upgraded.aiohttp_names import WebSocketReader
-from gateway.web.upgraded.frame_guard import FrameGuard
+from .aiohttp_names import WebSocketReader
+from .frame_guard import FrameGuard
 
 if TYPE_CHECKING:
-    from gateway.web.upgraded.inbox import Inbox
+    from .inbox import Inbox
 
 
 class Parser:

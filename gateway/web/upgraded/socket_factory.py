@@ -6,16 +6,16 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Final
 
-from gateway.web.upgraded.fair_share import FairShare
-from gateway.web.upgraded.inbox import Inbox
-from gateway.web.upgraded.parser import Parser
-from gateway.web.upgraded.takeover import TakenSocket
+from .fair_share import FairShare
+from .inbox import Inbox
+from .parser import Parser
+from .takeover import TakenSocket
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from gateway.sockets.socket import SocketLimits
+    from ...sockets.socket import SocketLimits
 
 TCP_NOTSENT_LOWAT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
 """Python 3.11 may lack the name; 25 is Linux' number (linux/tcp.h)."""

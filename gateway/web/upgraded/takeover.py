@@ -13,7 +13,7 @@ place reached in it, and the transport is paused. A socket is
 *ignoring* (nothing that comes in matters any more), then lost. One timer, armed when it stops being open, bounds all
 that follows.
 
-What it refuses to know: HTTP (`gateway.web.upgrade`), what a message means, who waits for room to write.
+What it refuses to know: HTTP (`upgrade`), what a message means, who waits for room to write.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import WSMsgType
 
-from gateway.close_codes import (
+from ...close_codes import (
     INTERNAL_ERROR,
     LOST,
     MESSAGE_TOO_BIG,
@@ -34,18 +34,18 @@ from gateway.close_codes import (
     is_sendable,
     validate_close,
 )
-from gateway.limits.limits import TokenBucket
-from gateway.sockets.frames import close_frame, pong_frame
-from gateway.sockets.socket import ListenerFactory, SocketListener
-from gateway.web.upgraded.aiohttp_names import WebSocketError, WSMessage
-from gateway.web.upgraded.nobody import NOBODY
-from gateway.web.upgraded.whole_message import whole_control, whole_message
+from ...limits.limits import TokenBucket
+from ...sockets.frames import close_frame, pong_frame
+from ...sockets.socket import ListenerFactory, SocketListener
+from .aiohttp_names import WebSocketError, WSMessage
+from .nobody import NOBODY
+from .whole_message import whole_control, whole_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.web.upgraded.parser import Parser
-    from gateway.web.upgraded.socket_factory import SocketFactory
+    from .parser import Parser
+    from .socket_factory import SocketFactory
 
 SLICE_BYTES: Final = 4096
 """
@@ -67,7 +67,7 @@ PONG: Final = WSMsgType.PONG
 
 
 class TakenSocket(asyncio.Protocol):
-    """A `gateway.sockets.Socket` on a transport that was aiohttp's."""
+    """A `gateway.sockets.socket.Socket` on a transport that was aiohttp's."""
 
     __slots__ = (
         "_at",

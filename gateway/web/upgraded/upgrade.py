@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from aiohttp import HttpVersion11, hdrs, web
 
-from gateway.sockets.socket import ListenerFactory, SocketLimits
-from gateway.web.upgraded.aiohttp_names import has_application, is_leaving, is_upgraded, let_go
-from gateway.web.upgraded.socket_factory import SocketFactory
+from ...sockets.socket import ListenerFactory, SocketLimits
+from .aiohttp_names import has_application, is_leaving, is_upgraded, let_go
+from .socket_factory import SocketFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

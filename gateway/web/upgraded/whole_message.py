@@ -12,8 +12,8 @@ from typing import Final
 
 from aiohttp import WSMsgType
 
-from gateway.close_codes import is_sendable
-from gateway.web.upgraded.aiohttp_names import WSMessage, mask
+from ...close_codes import is_sendable
+from .aiohttp_names import WSMessage, mask
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82

@@ -9,7 +9,7 @@ import pytest
 
 from gateway import HasRole, Principal, WebSocket, WebSocketEndpoint
 from tests.support.endpoint_peer import endpoint_peer, opened
-from tests.support.peer import settle, start_node
+from tests.support.peer import Peer, settle, start_node
 
 if TYPE_CHECKING:
     from actors import ActorSystem
@@ -35,6 +35,7 @@ def test_one_role_is_no_collection_of_letters() -> None:
     [
         ({"id": 5}, r"its id is 5, of type int; write a text, as str\(5\)"),
         ({"id": None}, "its id is None, of type NoneType; write a text"),
+        ({"id": "\ud800"}, "its id is '.*', of type str; write valid Unicode, without half of a surrogate pair"),
         ({"roles": [5]}, "one of its roles is 5, of type int; write texts"),
         ({"roles": 5}, "its roles are 5, of type int; write a list of texts"),
         ({"topics": "news"}, r"its topics are 'news', of type str; write a list, \['news'\]"),
@@ -76,3 +77,14 @@ async def test_who_is_identified_as_no_principal_is_refused_at_the_call(system: 
     await settle()
     assert ada.socket.texts() == [""]
     assert ada.socket.sent_close is None
+
+
+async def test_an_id_that_no_frame_can_carry_is_nobodys(system: ActorSystem) -> None:
+    """It was the crash of each topic in which somebody was to see it, and put everybody out."""
+    node = await start_node(system)
+    ada = Peer(node, "ada", principal=Principal("ada"))
+    await ada.joins("room:1", presence=True)
+    with pytest.raises(TypeError, match="could not make a principal"):
+        await Peer(node, "odd", principal=Principal("\ud800")).joins("room:1")
+    assert ada.socket.sent_close is None
+    assert not [frame for frame in ada.heard() if frame.get("action") == "unsubscribed"]

@@ -199,3 +199,64 @@ def test_what_has_no_name_is_shown_as_it_is() -> None:
     app.rpc("add")(Called())
     with pytest.raises(ValueError, match=r"could not declare the call 'add': it has one already, <.*Called object"):
         app.rpc("add")(two)
+
+
+def handing_on(function: Any) -> Any:
+    """A decorator that passes on whatever it is given."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def with_more(*more: Any) -> Callable[[Any], Any]:
+    """A decorator that gives something of its own to what it wraps, and takes less."""
+
+    def wrap(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(ws: Any) -> Any:
+            return function(ws, *more)
+
+        return wrapper
+
+    return wrap
+
+
+def test_a_hook_is_called_with_what_its_wrapper_takes() -> None:
+    """Also if what that wraps takes more; a wrapper that takes anything is asked what it wraps."""
+    app, came = Gateway(), []
+    app.on_disconnect(with_more("db")(lambda ws, db: came.append((ws, db))))
+    app.on_disconnect(handing_on(lambda ws: came.append((ws,))))
+    app.on_disconnect(handing_on(lambda ws, code: came.append((ws, code))))
+    for hook in app.router.hooks.disconnected:
+        hook("ws", 1000)
+    assert came == [("ws", "db"), ("ws",), ("ws", 1000)]
+
+
+def test_an_endpoint_is_given_what_its_wrapper_takes() -> None:
+    """What a decorator fills in need not be in the path, and is not looked for there."""
+
+    async def chat(ws: Any, room: int) -> None: ...
+
+    def filled(function: Any) -> Any:
+        @functools.wraps(function)
+        async def wrapper(ws: Any) -> None:
+            await function(ws, 7)
+
+        return wrapper
+
+    def passing(function: Any) -> Any:
+        @functools.wraps(function)
+        async def wrapper(*args: Any, **kwargs: Any) -> None:
+            await function(*args, **kwargs)
+
+        return wrapper
+
+    app = Gateway()
+    app.ws("/lobby")(filled(chat))
+    app.ws("/chat/{room}")(filled(chat))
+    app.ws("/room/{room}")(passing(chat))
+    found = [app.routes.find(path) for path in ("/lobby", "/chat/9", "/room/9")]
+    assert [one[2] for one in found if one is not None] == [{}, {}, {"room": 9}]

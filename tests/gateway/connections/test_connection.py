@@ -13,7 +13,7 @@ from gateway.events import ConnectionClosed, HeartbeatMissed
 from gateway.messages.commands import Invalid
 from gateway.messages.presence import MAX_INFO
 from gateway.protocols.native import NativeWire
-from gateway.pulse.pulse import SLOT
+from gateway.pulse.wheel import SLOT
 from tests.support.peer import PLAIN, Peer, changed, facts_of, passes, settings, settle, start_node
 
 if TYPE_CHECKING:

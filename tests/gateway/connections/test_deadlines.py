@@ -8,7 +8,7 @@ import pytest
 
 from gateway.events import HeartbeatMissed
 from gateway.protocols.centrifuge import CentrifugeWire
-from gateway.pulse.pulse import SLOT
+from gateway.pulse.wheel import SLOT
 from tests.support.peer import PLAIN, Peer, changed, facts_of, passes, settings, settle, start_node
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from gateway.connections.opening import Opening
 from gateway.endpoints.endpoint import WebSocketEndpoint
 from gateway.messages.commands import Identify, Reply
 from gateway.protocols.centrifuge import CentrifugeWire
-from gateway.pulse.pulse import SLOT
+from gateway.pulse.wheel import SLOT
 from gateway.sockets.frames import text_frame
 from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.fake_socket import FakeSocket

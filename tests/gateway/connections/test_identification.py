@@ -14,6 +14,7 @@ from gateway.endpoints.passage import Passage
 from gateway.events import ConnectionIdentified, RoomJoined
 from gateway.messages.connection_messages import Adopt
 from gateway.protocols.centrifuge import CentrifugeWire
+from gateway.reasons import Refused
 from gateway.settings.topic import TopicSettings
 from gateway.topics.behaviour import Room
 from tests.support.endpoint_peer import endpoint_peer, opened
@@ -486,3 +487,27 @@ async def test_an_authenticator_whose_identity_is_over_lets_nobody_in(system: Ac
     assert (credit.commands, credit.bytes) == (0, 0)
     one.socket.end()
     await settle()
+
+
+@pytest.mark.parametrize("details", [{"who": object()}, {"who": "\ud800"}])
+@pytest.mark.parametrize("wire", [CentrifugeWire, None])
+async def test_a_refusal_of_an_authenticator_that_no_wire_can_carry_is_its_failure(
+    system: ActorSystem, tripwires: Tripwires, wire: Any, details: dict[str, Any]
+) -> None:
+    """Answered `internal`, as whatever else it raises, and no crash of the connection."""
+    tripwires.allow_failures(TypeError, UnicodeEncodeError)
+    node = await start_node(system)
+
+    async def full(handshake: Any) -> Principal:
+        raise Refused("full", **details)
+
+    node.authenticators = (full,)
+    if wire is None:
+        (answer,) = await Peer(node, "ada").says("auth", token="x")
+        assert answer["error"]["reason"] == "internal"
+    else:
+        one = Peer(node, wire=wire())
+        one.socket.feed('{"id":1,"connect":{"token":"x"}}')
+        await settle()
+        assert one.socket.objects()[0]["error"]["code"] == 100
+        assert one.socket.sent_close is None

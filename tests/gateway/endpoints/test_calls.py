@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING, Any
 
-from gateway.reasons import WebSocketDisconnect
+import pytest
+
+from gateway.reasons import Refused, WebSocketDisconnect
 from tests.support.peer import Peer, passes, start_node
 from tests.support.wire_peers import Centrifuge
 
@@ -97,3 +100,46 @@ async def test_a_call_that_hears_that_its_client_has_gone_is_no_failure(system: 
         ada.socket.end(1001)
         await passes(5.0)
     assert heard == [1001, 1001]
+
+
+@pytest.mark.parametrize("details", [{"who": object()}, {"who": "\ud800"}])
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_refusal_that_no_wire_can_carry_is_the_calls_failure(
+    system: ActorSystem, tripwires: Tripwires, details: dict[str, Any], waits: bool
+) -> None:
+    """Answered `internal`, as what it returns: its client waited for ever, and its credit did not come back."""
+    tripwires.allow_failures(TypeError, UnicodeEncodeError)
+    node = await start_node(system)
+
+    def now(ws: Any, data: Any) -> None:
+        raise Refused("full", **details)
+
+    async def later(ws: Any, data: Any) -> None:
+        now(ws, data)
+
+    node.calls = {"join": later if waits else now}
+    ada = Peer(node, "ada")
+    (answer,) = await ada.says("join", ref=1)
+    assert (answer["error"]["reason"], answer["ref"]) == ("internal", 1)
+    assert ada.socket.sent_close is None
+
+
+async def test_a_call_is_given_its_topic_if_its_wrapper_takes_that(system: ActorSystem) -> None:
+    """What a decorator fills in for what it wraps is not given to the decorator."""
+    node = await start_node(system)
+
+    def where(ws: Any, data: Any, topic: Any) -> Any:
+        return topic
+
+    @functools.wraps(where)
+    def filled(ws: Any, data: Any) -> Any:
+        return where(ws, data, "mine")
+
+    @functools.wraps(where)
+    def passing(*args: Any, **kwargs: Any) -> Any:
+        return where(*args, **kwargs)
+
+    node.calls = {"filled": filled, "passing": passing, "where": where}
+    ada = Peer(node, "ada")
+    said = [await ada.says(method, room="room:1", ref=1) for method in ("filled", "passing", "where")]
+    assert [answer["payload"] for (answer,) in said] == ["mine", "room:1", "room:1"]

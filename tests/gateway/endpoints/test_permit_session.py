@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors import NotCharged
 from gateway import Gateway
 from gateway.access.identity import Principal
 from gateway.access.permissions import HasRole
@@ -16,6 +17,7 @@ from gateway.messages.commands import Join, Leave, Reply
 from gateway.messages.connection_messages import Adopt, ForgetPermissions, Kick
 from gateway.messages.receipts import Receipt
 from gateway.protocols.phoenix import PhoenixWire
+from gateway.reasons import Refused
 from gateway.settings.config import GatewaySettings
 from gateway.settings.topic import TopicSettings
 from tests.support.peer import KEPT, Peer, changed, passes, settings, settle, start_node
@@ -304,3 +306,18 @@ async def test_the_most_specific_pattern_is_asked(system: ActorSystem) -> None:
     await ada.joins("kept:1")
     await ada.joins("kept:2")
     assert ([topic for *_, topic in narrow.asked], [topic for *_, topic in wide.asked]) == (["kept:1"], ["kept:2"])
+
+
+@pytest.mark.parametrize("details", [{"who": object()}, {"who": "\ud800"}])
+async def test_a_refusal_that_no_wire_can_carry_is_no_crash_of_the_connection(
+    system: ActorSystem, tripwires: Tripwires, details: dict[str, Any]
+) -> None:
+    """Answered `internal`, as anything that goes wrong there; the connection goes on."""
+    tripwires.allow_failures(NotCharged)
+
+    def full(principal: Principal, action: str, topic: str) -> bool:
+        raise Refused("full", **details)
+
+    ada = Peer(await start_node(system, permits={"kept:*": full}), "ada", principal=ADA)
+    assert reasons(await ada.says("join_room", room="kept:1")) == ["internal"]
+    assert reasons(await ada.says("join_room", room="open")) == ["joined"]

@@ -37,14 +37,6 @@ def test_offsets_count_from_one() -> None:
     assert stream.position == Position(3, "e")
 
 
-def test_a_numbering_can_go_on() -> None:
-    """A stream whose earlier entries are gone starts above them, and who comes from before is told so."""
-    stream: Stream[Note] = Stream("e", History(), offset=41)
-    assert stream.append(Note(), 0.0) == Position(42, "e")
-    assert stream.recover(Position(40, "e"), 0.0).reason == "too_old"
-    assert stream.recover(Position(41, "e"), 0.0).recovered
-
-
 def test_a_stream_needs_an_epoch() -> None:
     """Empty means any epoch, so no stream can have it."""
     with pytest.raises(ValueError, match="could not start a stream"):

@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from gateway.messages.commands import Command, Result
 
 TRANSCRIPTS = Path(__file__).parents[2] / "transcripts"
-ADA = Present("c1", "ada", "r1", b'{"role":"host"}', 1.0, b'{"n":"Ada"}')
-NOBODY = Present("c2", "", "r2", None, 2.0)
+ADA = Present("c1", "ada", "r1", b'{"role":"host"}', b'{"n":"Ada"}')
+NOBODY = Present("c2", "", "r2", None)
 
 
 def kept() -> Stream[Publication]:
     """The last two of fifteen publications."""
-    stream: Stream[Publication] = Stream("e", History(size=2), offset=13)
-    for number in (14, 15):
+    stream: Stream[Publication] = Stream("e", History(size=2))
+    for number in range(1, 16):
         stream.append(Publication("chat", b'{"n":%d}' % number, 0.0), 0.0)
     return stream
 

@@ -19,8 +19,8 @@ from tests.support.fake_socket import FakeSocket
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ADA = Present("c1", "ada", "r1", b'{"role":"host"}', 1.0, b'{"n":"Ada"}')
-NOBODY = Present("c2", "", "r2", None, 2.0)
+ADA = Present("c1", "ada", "r1", b'{"role":"host"}', b'{"n":"Ada"}')
+NOBODY = Present("c2", "", "r2", None)
 WIRE = CentrifugeWire()
 READER = WIRE.variant(Join("a", Reply()))
 

@@ -156,7 +156,7 @@ def test_what_app_code_answers_is_in_the_payload() -> None:
 def test_what_was_missed_follows_the_reply() -> None:
     """In order, as ordinary events, with the state of presence between."""
     entries = tuple(Entry(offset, 0.0, Publication("r", b"%d" % offset, 1.0)) for offset in (4, 5))
-    present = Present("c", "u", "ref", None, 0.0)
+    present = Present("c", "u", "ref", None)
     joined = Joined(Position(5, "e"), True, entries, (present,), {"welcome": True})
     reply, state, *events = read(WIRE.answer(Reply("join_room", None, "room", "r"), joined))
     assert reply == {
@@ -186,7 +186,7 @@ def test_one_way_of_reading_is_one_object() -> None:
 
 def test_presence_is_for_who_asked() -> None:
     """Others get an empty frame, which is no frame."""
-    change = PresenceChange("r", PresenceDiff((Present("c", "u", "x", b'{"n":1}', 0.0),), ()))
+    change = PresenceChange("r", PresenceDiff((Present("c", "u", "x", b'{"n":1}'),), ()))
     assert WIRE.variant(a_join("room", presence=False)).frame(change) == b""
     assert read([WIRE.variant(a_join("room", presence=True)).frame(change)]) == [
         {"action": "presence", "room": "r", "joins": [{"client": "c", "user": "u", "info": {"n": 1}}], "leaves": []}

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 TRANSCRIPTS = Path(__file__).parents[2] / "transcripts"
 
 WATCHED = (
-    Present("c1", "ada", "r1", b'{"name":"Ada"}', 0.0),
-    Present("c2", "ada", "r2", None, 0.0),
-    Present("c3", "", "r3", None, 0.0),
+    Present("c1", "ada", "r1", b'{"name":"Ada"}'),
+    Present("c2", "ada", "r2", None),
+    Present("c3", "", "r3", None),
 )
 MISSED = (
     Entry(13, 0.0, Publication("room:missed", b'{"n":1}', 1.5)),

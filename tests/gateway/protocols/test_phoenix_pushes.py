@@ -111,7 +111,7 @@ def test_who_may_not_see_presence_reads_no_diffs() -> None:
 
 def test_who_comes_and_goes_is_a_diff() -> None:
     """Users are keys, the anonymous are keyed by their connection, both halves are always there."""
-    come = PresenceChange("room:a", PresenceDiff((ADA, Present("c3", "", "r3", b'"idle"', 0.0, b"[1]")), ()))
+    come = PresenceChange("room:a", PresenceDiff((ADA, Present("c3", "", "r3", b'"idle"', b"[1]")), ()))
     message = one(WIRE.variant(PLAIN).frame(come))
     assert message[:4] == (None, None, "room:a", "presence_diff")
     anonymous = {"metas": [{"info": "idle", "phx_ref": "r3"}]}
@@ -120,7 +120,7 @@ def test_who_comes_and_goes_is_a_diff() -> None:
 
 def test_a_meta_is_the_connection_then_the_membership_then_the_ref() -> None:
     """What a client says of itself goes over its token's, never over the ref that it is found by."""
-    ada = Present("c1", "ada", "r1", b'{"b":2,"phx_ref":"x","phx_ref_prev":"y"}', 0.0, b'{"a":1,"b":1}')
+    ada = Present("c1", "ada", "r1", b'{"b":2,"phx_ref":"x","phx_ref_prev":"y"}', b'{"a":1,"b":1}')
     change = PresenceChange("room:a", PresenceDiff((), (ada,)))
     leaves = one(WIRE.variant(META).frame(change)).payload["leaves"]
     assert leaves == {"ada": {"metas": [{"a": 1, "b": 2, "phx_ref": "r1"}]}}

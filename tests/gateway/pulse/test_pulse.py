@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from actors import Actor, ActorRef, handles
 from gateway.messages.connection_messages import Due
-from gateway.pulse.pulse import DEADLINES, PORTION, SLOT, Pulse
+from gateway.pulse.pulse import DEADLINES, PORTION, Pulse
+from gateway.pulse.wheel import SLOT
 from tests.support.peer import passes, settle, start_node
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.sockets.frames import close_frame, ping_frame, pong_frame, text_frame
-from gateway.sockets.outbox import MAX_CONTROLS, Entry, Outbox, SlowPolicy, Verdict
+from gateway.sockets.frames import ping_frame
+from gateway.sockets.outbox import Entry, Outbox, SlowPolicy, Verdict
 
 
 def entry(
@@ -175,42 +175,24 @@ def test_a_value_that_is_replaced_does_not_age() -> None:
     assert box.oldest_at == 99.0
 
 
-def test_control_frames_pass_ahead() -> None:
-    """A pong waits for no backlog, and takes none of its room."""
+def test_a_ping_passes_ahead() -> None:
+    """It waits for no backlog, and takes none of its room."""
     box = outbox(max_entries=1)
     box.push(entry("a"), 0.0)
-    assert box.push_control(pong_frame(b"1"))
-    assert (len(box), box.size_bytes) == (1, 1)
-    assert box.take(1) == [pong_frame(b"1")]
+    box.push_control(ping_frame(b"1"))
+    assert (len(box), box.size_bytes, box.has_controls) == (1, 1, True)
+    assert box.take(1) == [ping_frame(b"1")]
     assert box.take(1) == [b"a"]
+    assert not box.has_controls
 
 
-def test_only_the_latest_ping_and_pong_wait() -> None:
-    """RFC 6455 5.5.3: it is enough to answer the last ping."""
+def test_only_the_latest_ping_waits() -> None:
+    """Whoever reads neither has one to answer."""
     box = outbox()
     for number in range(100):
-        assert box.push_control(pong_frame(b"%d" % number))
-        assert box.push_control(ping_frame(b"%d" % number))
+        box.push_control(ping_frame(b"%d" % number))
     assert bool(box)
-    assert box.take(1000) == [pong_frame(b"99"), ping_frame(b"99")]
-
-
-def test_control_frames_are_few() -> None:
-    """A peer that asks for heartbeat replies and reads none of them gets no more than some."""
-    box = outbox()
-    sent = [text_frame(b"%d" % number) for number in range(MAX_CONTROLS + 3)]
-    assert [box.push_control(frame) for frame in sent] == [True] * MAX_CONTROLS + [False] * 3
-    assert box.take(1 << 20) == sent[:MAX_CONTROLS]
-
-
-def test_nothing_can_follow_a_close() -> None:
-    """RFC 6455 5.5.1: a close ahead of the backlog would forbid the backlog; as the last entry it is fine."""
-    box = outbox()
-    box.push(entry("a"), 0.0)
-    with pytest.raises(ValueError, match="nothing may follow it"):
-        box.push_control(close_frame(1000))
-    box.push(Entry(close_frame(1000), 0.0, None, None, None, "disconnect"), 0.0)
-    assert box.take(1000) == [b"a", close_frame(1000)]
+    assert box.take(1000) == [ping_frame(b"99")]
 
 
 def test_replaced_entries_leave_nothing_behind() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.events import ConsumerSlowed, PublicationDropped, RoomLeft
-from gateway.pulse.pulse import SLOT
+from gateway.pulse.wheel import SLOT
 from tests.support.endpoint_peer import endpoint_peer, opened
 from tests.support.peer import KEPT, PLAIN, Peer, changed, facts_of, passes, settings, settle, start_node
 

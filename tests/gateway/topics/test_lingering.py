@@ -20,7 +20,7 @@ GRACE = KEPT.presence_grace
 
 
 def present(client: str) -> Present:
-    return Present(client, "ada", f"ref-{client}", None, 0.0)
+    return Present(client, "ada", f"ref-{client}", None)
 
 
 def comings(heard: list[Any]) -> list[tuple[list[str], list[str]]]:

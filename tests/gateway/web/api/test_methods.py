@@ -9,7 +9,6 @@ import pytest
 from gateway.messages.commands import Published
 from gateway.messages.receipts import Receipt
 from gateway.reasons import Refused
-from gateway.web.api.methods import outcomes
 from tests.support.back_end import Asking, code
 from tests.support.peer import settle, start_node
 
@@ -72,4 +71,4 @@ async def test_receipts_are_settled_in_their_order_with_values_and_errors() -> N
     receipts[2].resolve(published)
     receipts[0].fail(error)
     receipts[1].resolve(None)
-    assert await outcomes(receipts) == [error, None, published]
+    assert await Receipt.outcomes(receipts) == [error, None, published]

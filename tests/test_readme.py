@@ -311,8 +311,9 @@ def test_the_admin_listener_answers_what_the_page_lists(tmp_path: Path) -> None:
     with serving("hubbub serve chat:app", tmp_path) as served:
         for path in paths:
             assert urllib.request.urlopen(served.admin + path, timeout=BOUND).status == 200
-        with pytest.raises(urllib.error.HTTPError, match="404"):
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
             urllib.request.urlopen(f"{served.admin}/connections/nobody", timeout=BOUND)
+        refused.value.close()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -49,8 +49,9 @@ async def test_a_file_without_an_app_opens_what_it_names(tmp_path: Path) -> None
             {"rpc": {"method": "subscribe", "data": {"channel": "team:a"}}},
         )
         assert [sorted(one) for one in said] == [["id", "subscribe"], ["error", "id"], ["error", "id"], ["error", "id"]]
-        with pytest.raises(urllib.error.HTTPError, match="404"):
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
             await asyncio.to_thread(urllib.request.urlopen, gateway.url, timeout=10)
+        refused.value.close()
 
 
 async def test_without_either_the_demo_is_served(tmp_path: Path) -> None:

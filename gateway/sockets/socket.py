@@ -71,18 +71,6 @@ class Socket(Protocol):
         """Bytes the transport holds and the kernel has not taken; 0 once the transport is closing."""
 
     @property
-    def received_bytes(self) -> int:
-        """
-        Bytes that came in since the 101, frame headers included. It only grows: unchanged between two looks is silence.
-        """
-
-    @property
-    def peer(self) -> tuple[str, int] | None:
-        """
-        Address and port at the other end of this TCP connection, a proxy's if there is one; None for a Unix socket.
-        """
-
-    @property
     def sent_close(self) -> tuple[int, str] | None:
         """
         Code and reason of the close frame this side sent, also where the socket itself found the fault (1002, 1007,

@@ -25,7 +25,6 @@ def test_messages_cross_in_both_directions(wire: Wire) -> None:
         assert heard == [("text", "grüße"), ("bytes", b"\x00\xff"), ("text", "x" * 60_000)]
         listener.socket.write(text_frame(b"one") + binary_frame(b"two"))
         assert [await client.frame(), await client.frame()] == [Frame(TEXT, b"one"), Frame(BINARY, b"two")]
-        assert listener.socket.peer == client.writer.get_extra_info("sockname")
         client.abort()
 
     wire.play(scenario)

@@ -33,8 +33,6 @@ class FakeSocket:
         self.is_open = True
         self.is_congested = False
         self.sent_close: tuple[int, str] | None = None
-        self.received_bytes = 0
-        self.peer = ("192.0.2.1", 4242)
         self.unsent_bytes = 0
         """Of the transport; the test says how many."""
         self.pings_at: list[int] = []
@@ -150,7 +148,6 @@ class FakeSocket:
         is_alone = len(self._inbound) == 1
         while self._inbound and self.is_reading and self.is_open and listener is not None:
             message = self._inbound.popleft()
-            self.received_bytes += len(message)
             tell = listener.text_received if isinstance(message, str) else listener.bytes_received
             if not tell(message, is_alone):  # type: ignore[arg-type]  # each gets its own
                 self.is_reading = False

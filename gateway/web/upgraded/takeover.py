@@ -86,7 +86,6 @@ class TakenSocket(asyncio.Protocol):
         "_turn_due",
         "is_congested",
         "is_open",
-        "received_bytes",
         "sent_close",
         "write",
     )
@@ -97,7 +96,6 @@ class TakenSocket(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport, factory: SocketFactory, *, congested: bool) -> None:
         self.is_open = True
         self.is_congested = congested
-        self.received_bytes = 0
         self.sent_close: tuple[int, str] | None = None
         self.write = transport.write
         self._transport = transport
@@ -124,7 +122,6 @@ class TakenSocket(asyncio.Protocol):
             return
         if self.is_congested:
             self._tell(self._listener.congested)
-        self.received_bytes = len(tail)
         if not self._ignoring:
             self._keep(tail, 0)
 
@@ -135,11 +132,6 @@ class TakenSocket(asyncio.Protocol):
         if self._transport.is_closing():
             return 0
         return self._transport.get_write_buffer_size()
-
-    @property
-    def peer(self) -> tuple[str, int] | None:
-        address = self._transport.get_extra_info("peername")
-        return (address[0], address[1]) if isinstance(address, tuple) else None
 
     def write_control(self, frame: bytes) -> None:
         if self.is_open and not self.is_congested:
@@ -171,7 +163,6 @@ class TakenSocket(asyncio.Protocol):
     # -- what the transport tells ------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        self.received_bytes += len(data)
         if self._ignoring:
             return
         if self._rest or self._held:  # TLS may have more in hand after pause_reading()

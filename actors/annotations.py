@@ -17,8 +17,11 @@ if sys.version_info >= (3, 14):
 
     NAMES = annotationlib.Format.FORWARDREF
 
-    def _annotated(function: Any, follow_wrapped: bool) -> inspect.Signature:
-        return inspect.signature(function, follow_wrapped=follow_wrapped, annotation_format=NAMES)
+    def read_signature(function: Any, *, follow_wrapped: bool = True) -> inspect.Signature:
+        """As `inspect.signature`. Raises ValueError or TypeError where Python cannot tell."""
+        found = inspect.signature(function, follow_wrapped=follow_wrapped, annotation_format=NAMES)
+        said = [one.replace(annotation=_as_text(one.annotation)) for one in found.parameters.values()]
+        return found.replace(parameters=said, return_annotation=_as_text(found.return_annotation))
 
     def _as_text(annotation: Any) -> Any:
         return annotation.__forward_arg__ if isinstance(annotation, annotationlib.ForwardRef) else annotation
@@ -28,19 +31,10 @@ if sys.version_info >= (3, 14):
         return annotationlib.get_annotations(kind, format=NAMES)
 else:
 
-    def _annotated(function: Any, follow_wrapped: bool) -> inspect.Signature:
+    def read_signature(function: Any, *, follow_wrapped: bool = True) -> inspect.Signature:
+        """As `inspect.signature`. Raises ValueError or TypeError where Python cannot tell."""
         return inspect.signature(function, follow_wrapped=follow_wrapped)
-
-    def _as_text(annotation: Any) -> Any:
-        return annotation
 
     def own_annotations(kind: type) -> dict[str, Any]:
         """Those of a class itself, without its bases', in the order of the class; a name may become a value later."""
         return inspect.get_annotations(kind)
-
-
-def read_signature(function: Any, *, follow_wrapped: bool = True) -> inspect.Signature:
-    """As `inspect.signature`. Raises ValueError or TypeError where Python cannot tell."""
-    found = _annotated(function, follow_wrapped)
-    said = [one.replace(annotation=_as_text(one.annotation)) for one in found.parameters.values()]
-    return found.replace(parameters=said, return_annotation=_as_text(found.return_annotation))

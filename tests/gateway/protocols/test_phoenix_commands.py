@@ -44,6 +44,14 @@ def test_an_offset_that_no_stream_gives_out_is_answered(event: str, under: str |
     assert "`$.since.offset`" in found.error.message
 
 
+def test_a_session_that_is_too_long_is_answered() -> None:
+    """As on the native wire: 64 characters are kept for who lingers, and no more."""
+    assert join({"gw": {"session": "x" * 64}}).session == "x" * 64
+    found = command("1", "2", "t", "phx_join", {"gw": {"session": "x" * 65}})
+    assert isinstance(found, Invalid)
+    assert "`$.session`" in found.error.message
+
+
 @pytest.mark.parametrize("params", [None, 7, "x", [1], {"a": 1}])
 def test_parameters_may_be_anything(params: object) -> None:
     """Not every client sends an object."""

@@ -46,7 +46,7 @@ ELSEWHERE = {
     "gateway.auth.anonymous": "integration/test_identity.py::test_without_a_token_only_those_connect_whom",
     "gateway.auth.authenticate_within": "gateway/connections/test_identification.py::test_who_does_not_say_in_time_who",
     "gateway.auth.query_token": "integration/test_identity.py::test_a_token_in_the_url_is_believed_if_the_file_says_so",
-    "gateway.auth.refresh_grace": "gateway/connections/test_identification.py::test_an_expired_connection_has_the_grac",
+    "gateway.auth.refresh_grace": "gateway/connections/test_renewal.py::test_an_expired_connection_has_the_grac",
     "gateway.limits.max_message": "integration/test_limits.py::test_a_message_above_64_kib_closes_with_1009_and_one_",
     "gateway.limits.messages_per_second": "gateway/connections/test_connection.py::test_who_waits_as_told_is_served",
     "gateway.limits.burst": "gateway/connections/test_connection.py::test_too_many_messages_are_answered_with_when_to",

@@ -5,229 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Protocol
+from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.support.browser import Browser, find_chromium
+from tests.support.browser import find_chromium
 from tests.support.client import settings, when
-from tests.support.tab import Tab
+from tests.support.demo_page import HERE, DemoServer, in_room, message, notice, people, present, say, texts
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(find_chromium() is None, reason="needs Chromium; install the package chromium"),
 ]
 
-HERE = "document.querySelector('.timeline:not([hidden])')"
 BACK = 30.0
 """Seconds for coming back: two back-offs of at most 10 s, and a margin for a slow machine."""
-
-
-class DemoServer(Protocol):
-    """A gateway in development mode that serves the page; `restart` loses all rooms and keeps the port."""
-
-    url: str
-
-    async def restart(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-
-@asynccontextmanager
-async def people(server: DemoServer, *names: str) -> AsyncIterator[list[Tab]]:
-    """One tab for each name, each with storage of its own, all in the lobby; no page may complain of anything."""
-    async with Browser() as browser, AsyncExitStack() as checks:
-        tabs: list[Tab] = []
-        for name in names:
-            tab = await browser.open(server.url, isolated=True)
-            checks.callback(assert_no_errors, name, tab)
-            await introduce(tab, name)
-            tabs.append(tab)
-        yield tabs
-
-
-def assert_no_errors(name: str, tab: Tab) -> None:
-    assert not tab.errors, f"the page of {name} complained: {tab.errors}"
-
-
-async def introduce(tab: Tab, name: str) -> None:
-    await tab.type("#name-field", name)
-    await tab.press("Enter")
-    await in_room(tab)
-
-
-async def in_room(tab: Tab, *, timeout: float = 10.0) -> None:
-    await tab.wait_for(f"document.body.dataset.state === 'connected' && {HERE}.dataset.joined", timeout=timeout)
-
-
-async def say(tab: Tab, text: str) -> None:
-    """Types, sends, and waits until the server has given the message its offset."""
-    await tab.type("#draft", text)
-    await tab.press("Enter")
-    await tab.wait_for(message(text, state="sent"))
-
-
-def message(text: str, *, state: str = "sent") -> str:
-    """The condition that the room on screen shows `text` as a message, exactly once."""
-    wanted = f"m => m.querySelector('.text').textContent === {json.dumps(text)} && m.dataset.state === '{state}'"
-    return f"[...{HERE}.querySelectorAll('.message')].filter({wanted}).length === 1"
-
-
-def notice(words: str) -> str:
-    found = f"n => n.textContent.includes({json.dumps(words)})"
-    return f"[...{HERE}.querySelectorAll('.notice')].some({found})"
-
-
-def present(*names: str) -> str:
-    """The condition that exactly these people are listed as here."""
-    listed = "[...document.querySelectorAll('#people li')].map(li => li.dataset.name).sort().join('|')"
-    return f"{listed} === {json.dumps('|'.join(sorted(names)))}"
-
-
-async def texts(tab: Tab) -> list[str]:
-    """What the room on screen shows, top down."""
-    found: list[str] = await tab.evaluate(f"[...{HERE}.querySelectorAll('.text')].map(t => t.textContent)")
-    return found
-
-
-OVERLAP = """import('./assets/timeline.js').then(async ({ Timeline }) => {
-  const timeline = new Timeline('public:x', { resend: () => {} });
-  const event = (offset, extra) => ({ name: 'Ada', text: `${offset}`, time: offset, offset, epoch: 'e', ...extra });
-  timeline.startEra('e', 0);
-  timeline.addMessage(event(4));
-  const early = timeline.addPending({ id: 'early', name: 'Ada', text: '5', state: 'sending' });
-  const late = timeline.addPending({ id: 'late', name: 'Ada', text: '6', state: 'sending' });
-  timeline.confirm(early, { offset: 5, epoch: 'e' });
-  timeline.addMessage(event(6, { id: 'late', mine: true }));
-  timeline.confirm(late, { offset: 6, epoch: 'e' });
-  timeline.addMessage(event(5, { id: 'early', mine: true }));
-  for (const offset of [6, 5, 4, 3, 2, 1]) timeline.addMessage(event(offset));
-  await new Promise(requestAnimationFrame);
-  return [...timeline.node.querySelectorAll('.text')].map((node) => node.textContent).join(' ');
-})"""
-"""Live before history, a reply before its event and after it, and a history that repeats all of these."""
-
-
-async def test_history_replies_and_live_events_may_overlap_in_any_order(demo_server: DemoServer) -> None:
-    """Whatever arrives first, each message shows once and in the order of the offsets."""
-    async with people(demo_server, "Ada") as (ada,):
-        assert await ada.evaluate(OVERLAP) == "1 2 3 4 5 6"
-
-
-UNTOUCHED = """import('./assets/timeline.js').then(async ({ Timeline }) => {
-  const timeline = new Timeline('public:x', { resend: () => {} });
-  const say = (offset) => timeline.addMessage({ name: 'Ada', text: `${offset}`, time: offset, offset, epoch: 'e' });
-  const drawn = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  for (let offset = 1; offset <= 100; offset += 1) say(offset);
-  await drawn();
-  const touched = [];
-  const all = { subtree: true, childList: true, attributes: true, characterData: true };
-  const note = (records) => touched.push(...records.map(({ target }) => target.className));
-  new MutationObserver(note).observe(timeline.node.querySelector('.entries'), all);
-  say(101);
-  await drawn();
-  return touched;
-})"""
-"""A message behind a hundred, and the class of each node that was changed for it."""
-
-
-async def test_a_new_message_touches_no_other(demo_server: DemoServer) -> None:
-    """A page that was not looked at for a thousand messages has not drawn each of them a thousand times."""
-    async with people(demo_server, "Ada") as (ada,):
-        assert await ada.evaluate(UNTOUCHED) == ["entries"]
-
-
-FULL = """import('./assets/timeline.js').then(async ({ Timeline }) => {
-  const timeline = new Timeline('public:x', { resend: () => {} });
-  const say = (offset) => timeline.addMessage({ name: 'Ada', text: `${offset}`, time: offset, offset, epoch: 'e' });
-  const drawn = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  timeline.startEra('e', 0);
-  for (let offset = 1; offset <= 1000; offset += 1) say(offset);
-  await drawn();
-  const moved = { added: [], removed: 0 };
-  new MutationObserver((records) => {
-    for (const { addedNodes, removedNodes } of records) {
-      moved.added.push(...[...addedNodes].map((node) => node.querySelector('.text')?.textContent ?? node.className));
-      moved.removed += removedNodes.length;
-    }
-  }).observe(timeline.node.querySelector('.entries'), { childList: true });
-  for (let offset = 1001; offset <= 1100; offset += 1) say(offset), offset % 10 || await drawn();
-  const left = timeline.node.querySelectorAll('.message').length;
-  return [moved.added.join() === Array.from({ length: 100 }, (_, at) => 1001 + at).join(), moved.removed + left];
-})"""
-"""A hundred more than a page keeps: whether nothing else was put anywhere, and what was taken off or has stayed."""
-
-
-async def test_a_full_page_moves_nothing_for_a_new_message(demo_server: DemoServer) -> None:
-    """What is too much is taken off; neither what stays nor the line of its day is put anywhere again."""
-    async with people(demo_server, "Ada") as (ada,):
-        assert await ada.evaluate(FULL) == [True, 1100]
-
-
-BURST = """import('./assets/timeline.js').then(async ({ Timeline }) => {
-  const timeline = new Timeline('public:x', { resend: () => {} });
-  document.getElementById('timelines').append(timeline.node);
-  const { get } = Object.getOwnPropertyDescriptor(Element.prototype, 'scrollHeight');
-  let asked = 0;
-  Object.defineProperty(timeline.scroller, 'scrollHeight', { get() { asked += 1; return get.call(this); } });
-  timeline.startEra('e', 0);
-  for (let offset = 1; offset <= 100; offset += 1) {
-    timeline.addMessage({ name: 'Ada', text: `${offset}`, time: offset, offset, epoch: 'e' });
-    await null;
-  }
-  return asked;
-})"""
-"""A hundred messages before the next frame, and how often the page had to be laid out for them."""
-
-
-async def test_a_burst_is_laid_out_with_its_frame(demo_server: DemoServer) -> None:
-    """No message asks how high the page is now: with a thousand on it, that is what each of them costs."""
-    async with people(demo_server, "Ada") as (ada,):
-        assert await ada.evaluate(BURST) == 0
-
-
-NARROWER = """import('./assets/timeline.js').then(async ({ Timeline }) => {
-  const timeline = new Timeline('public:x', { resend: () => {} });
-  const { node, scroller } = timeline;
-  const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  document.getElementById('timelines').append(node);
-  timeline.startEra('e', 0);
-  const text = 'a few words '.repeat(20);
-  for (let offset = 1; offset <= 60; offset += 1) {
-    timeline.addMessage({ name: 'Ada', text, time: offset, offset, epoch: 'e' });
-  }
-  await frame();
-  node.style.width = '300px';
-  for (let left = 3; left; left -= 1) await frame();
-  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
-})"""
-"""A page that turns narrower just as it was scrolled to its end: how far from the end it is."""
-
-
-async def test_who_follows_the_end_follows_it_through_a_change_of_size(demo_server: DemoServer) -> None:
-    """The browser tells of the scrolling when the page is another size already: its reader has not scrolled up."""
-    async with people(demo_server, "Ada") as (ada,):
-        assert await ada.evaluate(NARROWER) < 2
-
-
-OWN_TIME = """import('./assets/timeline.js').then(async ({ Timeline }) => {
-  const timeline = new Timeline('public:x', { resend: () => {} });
-  timeline.startEra('e', 0);
-  const item = timeline.addPending({ id: 'a', name: 'Ada', text: 'hello', state: 'sending' });
-  timeline.confirm(item, { offset: 1, epoch: 'e' });
-  timeline.addMessage({ id: 'a', name: 'Ada', text: 'hello', time: 3600, offset: 1, epoch: 'e', mine: true });
-  await new Promise(requestAnimationFrame);
-  return timeline.node.querySelector('.time').dateTime;
-})"""
-
-
-async def test_the_time_of_a_message_is_the_servers(demo_server: DemoServer) -> None:
-    """On a machine whose clock is wrong one's own messages stand at the time that everybody sees."""
-    async with people(demo_server, "Ada") as (ada,):
-        assert await ada.evaluate(OWN_TIME) == "1970-01-01T01:00:00.000Z"
 
 
 async def test_two_people_talk_and_each_message_shows_once_in_one_order(demo_server: DemoServer) -> None:

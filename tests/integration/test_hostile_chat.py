@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.test_chat_page import HERE, DemoServer, assert_no_errors, introduce, message, notice, people, say
 from tests.support.browser import Browser, find_chromium
 from tests.support.client import SUBPROTOCOL, connect
+from tests.support.demo_page import HERE, DemoServer, assert_no_errors, introduce, message, notice, people, say
 
 pytestmark = [
     pytest.mark.browser,

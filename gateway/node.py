@@ -28,7 +28,7 @@ from .connections.directory import Directory
 from .engines.memory import MemoryEngine
 from .events import ReceiptFailed
 from .ids import Ids
-from .limits.limits import check_topic_name
+from .limits.names import check_topic_name
 from .limits.quotas import Quotas
 from .pulse.heartbeat import ClientBeats, Heartbeat, SteadyPings
 from .pulse.pulse import Pulse

@@ -26,7 +26,7 @@ import jwt
 from jwt.algorithms import HMACAlgorithm
 
 from .. import wire_json
-from ..limits.limits import check_topic_name
+from ..limits.names import check_topic_name
 from ..reasons import InvalidToken, Refused
 from .identity import Principal, TopicGrant
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..events import MessageDropped
-from ..limits.limits import too_many
+from ..limits.token_bucket import too_many
 from ..messages.commands import (
     Broken,
     Call,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..events import TopicNotDeclared
-from ..limits.limits import check_event_name, check_topic_name
+from ..limits.names import check_event_name, check_topic_name
 from ..limits.shared_buckets import NOBODY
 from ..messages.commands import Call, Done, Join, Leave, Left, Publish, ReadHistory, ReadPresence, Renew, Renewed
 from ..messages.presence import MAX_INFO

@@ -18,7 +18,8 @@ from weakref import WeakKeyDictionary
 
 from ..access.authenticators import identify
 from ..arity import refusal
-from ..limits.limits import Strikes, too_many
+from ..limits.strikes import Strikes
+from ..limits.token_bucket import too_many
 from ..reasons import CLOSE_REASONS, InvalidToken
 from .hooks import result
 

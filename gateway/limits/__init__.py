@@ -1,1 +1,1 @@
-"""How much somebody may ask for: rates, credit, quotas, strikes, who is to blame."""
+"""How much somebody may ask for: rates, credit, quotas, strikes, names, who is to blame."""

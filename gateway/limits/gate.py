@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .credit import Credit
-from .limits import Strikes, TokenBucket
 from .message_limit import Meter
+from .strikes import Strikes
+from .token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from .limits import Limits

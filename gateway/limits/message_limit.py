@@ -7,7 +7,7 @@ from typing import Literal
 import attrs
 
 from ..amounts import choice, seconds, whole
-from .limits import TokenBucket
+from .token_bucket import TokenBucket
 
 DROPPED = 10
 """Times its limit that a client may send of what is dropped. A mouse of 1,000 reports a second stays below that of a

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .limits import TokenBucket
 from .shared_buckets import NOBODY, SharedBuckets
+from .token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from .limits import Limits

@@ -11,7 +11,7 @@ import ipaddress
 from collections import OrderedDict
 from functools import lru_cache
 
-from .limits import TokenBucket
+from .token_bucket import TokenBucket
 
 CAPACITY = 16_384
 """Buckets: some 5 MiB (measured, 300 bytes each). A bucket that is used as it may be is full again within seconds, so

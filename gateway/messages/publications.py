@@ -9,7 +9,7 @@ import attrs
 
 from .. import wire_json
 from ..access.identity import Principal
-from ..limits.limits import check_event_name
+from ..limits.names import check_event_name
 from ..quick import quick
 from ..reasons import Refused
 from .message_class import action_of

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from actors.config.config import ConfigError, quote_key, shown
 
-from ..limits.limits import check_topic_name
+from ..limits.names import check_topic_name
 from ..reasons import Refused
 
 S = TypeVar("S")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from actors import ActorDeadError, ActorRef, MailboxFull
 
-from ..limits.limits import too_many
 from ..limits.shared_buckets import NOBODY
+from ..limits.token_bucket import too_many
 from ..messages.topic_messages import Depart, Settle, Submit
 from ..reasons import Refused
 from .answers import answer

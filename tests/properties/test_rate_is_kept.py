@@ -7,7 +7,8 @@ from math import isinf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.limits.limits import Strikes, TokenBucket
+from gateway.limits.strikes import Strikes
+from gateway.limits.token_bucket import TokenBucket
 
 rates = st.sampled_from([0.1, 1.0, 3.0, 50.0, 1000.0])
 bursts = st.sampled_from([1, 2, 7, 100])

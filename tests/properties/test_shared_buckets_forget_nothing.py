@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.limits.limits import TokenBucket
 from gateway.limits.shared_buckets import SharedBuckets
+from gateway.limits.token_bucket import TokenBucket
 
 keys = st.sampled_from("abcdef")
 takes = st.lists(st.tuples(keys, st.floats(0.0, 3.0), st.integers(1, 4)), max_size=80)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ...close_codes import validate_close
-from ...limits.limits import check_event_name, check_topic_name
+from ...limits.names import check_event_name, check_topic_name
 from ...messages.commands import Join, Leave, Published, Reply
 from ...messages.connection_messages import Close
 from ...messages.receipts import Receipt

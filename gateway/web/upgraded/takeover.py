@@ -34,7 +34,7 @@ from ...close_codes import (
     is_sendable,
     validate_close,
 )
-from ...limits.limits import TokenBucket
+from ...limits.token_bucket import TokenBucket
 from ...sockets.frames import close_frame, pong_frame
 from ...sockets.socket import ListenerFactory, SocketListener
 from .aiohttp_names import WebSocketError, WSMessage

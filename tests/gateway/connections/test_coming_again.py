@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.limits.gate import Gate
-from gateway.limits.limits import Limits, TokenBucket, too_many
+from gateway.limits.limits import Limits
 from gateway.limits.message_limit import Limit
 from gateway.limits.quotas import Quotas
 from gateway.limits.shared_buckets import NOBODY
+from gateway.limits.token_bucket import TokenBucket, too_many
 from tests.support.laws import examples
 
 HERE = "192.0.2.1"

@@ -134,6 +134,16 @@ def test_the_gateway_uses_the_front_door_of_actors() -> None:
     assert sorted(pair for pair in used if not any(fnmatchcase(pair[1], word) for word in allowed)) == []
 
 
+def test_no_test_module_is_imported_by_another() -> None:
+    """What tests share stands in `tests/support` or a conftest: then a test moves, and no other one breaks."""
+    found = {
+        f"{file.relative_to(ROOT)}: {line}"
+        for file in (ROOT / "tests").rglob("*.py")
+        for line in re.findall(r"^from tests\.(?:\w+\.)*test_\w+ import", file.read_text(), re.MULTILINE)
+    }
+    assert sorted(found) == []
+
+
 def test_a_planted_import_is_seen() -> None:
     """The reader finds imports in functions and relative ones, and leaves out what only a type checker reads."""
     source = (

@@ -10,18 +10,10 @@ from hypothesis import strategies as st
 
 from gateway.sockets.socket import Socket, SocketLimits
 from gateway.web.upgraded.socket_factory import SocketFactory
-from tests.properties.test_socket_chunking import (
-    MAX_MESSAGE,
-    Ear,
-    cut,
-    places_to_cut,
-    play,
-    settle,
-    streams,
-)
 from tests.support.laws import examples
 from tests.support.pipe import Loop, Pipe
 from tests.support.raw_client import frame
+from tests.support.streams import MAX_MESSAGE, Ear, cut, places_to_cut, play, settle, streams
 
 
 class End:

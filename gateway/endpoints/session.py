@@ -91,8 +91,14 @@ class Session(Actor):
 
     @property
     def _may_be_unknown(self) -> bool:
-        """Whether the endpoint is run for the anonymous: where they may connect, or to find out who they are."""
-        return self._passage.identifies or self.ws._node.auth.anonymous
+        """
+        Whether the endpoint is run for the anonymous: to find out who they are, or where they may connect. Who brought
+        a token that no authenticator knows is not one of them: it has mistyped a key, or tries some.
+        """
+        if self._passage.identifies:
+            return True
+        knows_none = bool(self._passage.authenticators) and self.ws.handshake.token is not None
+        return self.ws._node.auth.anonymous and not knows_none
 
     async def _know_first(self, innermost: Callable[[WebSocket], Awaitable[None]], ws: WebSocket) -> None:
         """Authenticators and middleware had their say. Raises Refused, unless one of them has accepted already."""

@@ -201,6 +201,50 @@ async def knows_ada(handshake: Any) -> Principal | None:
     return Principal("ada") if handshake.token == TOKEN else None
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "greeted"),
+    [
+        ("plain", {}, "hello "),
+        ("plain", bearer(TOKEN), "hello ada"),
+        ("plain", bearer("mistyped"), None),
+        ("named", bearer("mistyped"), "hello bob"),
+        ("self", bearer("mistyped"), "hello "),
+    ],
+)
+@pytest.mark.parametrize("kind", ["function", "class"])
+async def test_a_token_that_nobody_knows_is_refused_at_an_endpoint_too(
+    serve: Any, kind: str, path: str, headers: dict[str, str], greeted: str | None
+) -> None:
+    """Who brings one has mistyped it, or tries some: 401, as on the wires, unless middleware or the endpoint knows."""
+    app = Gateway(authenticators=[knows_ada])
+
+    async def by_another_list(ws: WebSocket, following: Any) -> None:
+        ws.identify(Principal("bob"))
+        await following(ws)
+
+    async def function(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.send_text(f"hello {ws.principal.id}")
+
+    class Endpoint(WebSocketEndpoint):
+        def on_connect(self, ws: WebSocket) -> None:
+            ws.accept()
+            ws.send_text(f"hello {ws.principal.id}")
+
+    endpoint = function if kind == "function" else Endpoint
+    app.ws("/plain")(endpoint)
+    app.ws("/named", middleware=[by_another_list])(endpoint)
+    app.ws("/self", identifies=True)(endpoint)
+    server = await serve(app, local_settings())
+    if greeted is None:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(server.ws(f"/{path}"), additional_headers=headers)
+        assert refused.value.response.status_code == 401
+    else:
+        async with connect(server.ws(f"/{path}"), additional_headers=headers) as socket:
+            assert await socket.recv() == greeted
+
+
 @pytest.mark.parametrize("authenticators", [(), (knows_ada,)])
 async def test_where_nobody_can_log_in_later_the_unknown_are_refused_at_once(serve: Any, authenticators: Any) -> None:
     """Phoenix clients say who they are with the request or never: 403, also if the application is asked."""

@@ -64,6 +64,21 @@ def _hint(number: int | None) -> str:
     return "choose an address of this machine with --host, gateway.admin.listen or gateway.uds"
 
 
+class Deaf(asyncio.Protocol):
+    """
+    What a client that is cut may have said already reaches nobody: a request, for which there was to be no file.
+
+    Args:
+        handler: Is told of the end.
+    """
+
+    def __init__(self, handler: asyncio.BaseProtocol) -> None:
+        self._handler = handler
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._handler.connection_lost(exc)
+
+
 class Listener:
     """
     One application at one address. HTTP, TLS and keep-alive are aiohttp's.
@@ -137,6 +152,7 @@ class Listener:
             enter(handler, transport)
             found = transport.get_extra_info("socket")
             if found is not None and is_reserved(found.fileno()):
+                transport.set_protocol(Deaf(handler))
                 asyncio.get_running_loop().call_soon(transport.abort)  # its task has to have begun by then
                 self._refused(_address_of(transport))
 

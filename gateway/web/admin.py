@@ -167,7 +167,9 @@ class Admin:
 
     def _open_ones(self, principal: str | None, limit: int) -> tuple[list[dict[str, Any]], int]:
         node = self._node
-        refs = node.directory.refs() if principal is None else node.directory.of(principal)
+        refs = node.directory.of(principal) if principal else node.directory.refs()
+        if principal == "":  # the anonymous, whom no index has
+            refs = tuple(ref for ref in refs if not ref._actor.principal.id)
         newest = list(refs)[::-1]
         views = [view for ref in newest[:limit] if (view := node.directory.view_of(ref._actor.client)) is not None]
         return [{"state": "open", **attrs.asdict(view)} for view in views], len(newest)

@@ -274,6 +274,11 @@ class Node:
         if not (isinstance(error, Refused) and error.reason == "shutting_down"):
             self.events.publish(ReceiptFailed(act, error))
 
+    @property
+    def is_down(self) -> bool:
+        """Whether its tree has ended."""
+        return not self.system.root.is_alive()
+
     async def stop(self) -> None:
         self.is_draining = True
         await self.system.stop()

@@ -88,27 +88,18 @@ REASONS: Mapping[str, Reason] = _by_name(
 
 CLOSE_REASONS: Mapping[str, CloseReason] = _closes_by_name(
     CloseReason("normal", "closed", "now", 3000, 1000),
-    CloseReason("going_away", "going away", "now", 3000, 1001),
     CloseReason("shutdown", "shutdown", "later", 3001, 1012),
     CloseReason("server_error", "internal server error", "later", 3004, 1011),
     CloseReason("expired", "connection expired", "now", 3005, 4003),
     CloseReason("subscription_expired", "subscription expired", "now", 3006, 4003),
     CloseReason("slow_consumer", "slow consumer", "now", 3008, 1013),
-    CloseReason("write_error", "write error", "now", 3009, 1011),
     CloseReason("insufficient_state", "insufficient state", "now", 3010, 1012),
-    CloseReason("reconnect", "reconnect requested", "now", 3011, 1012),
     CloseReason("heartbeat_lost", "heartbeat lost", "now", 3012, 4000),
     CloseReason("rate_limited", "too many requests", "later", 3013, 4002),
-    CloseReason("state_invalidated", "state invalidated", "now", 3014, 1012),
     CloseReason("invalid_token", "invalid token", "never", 3500, 4001),
     CloseReason("bad_request", "bad request", "never", 3501, 1008),
     CloseReason("stale", "not authenticated in time", "never", 3502, 4001),
     CloseReason("disconnected", "disconnected by the server", "never", 3503, 1008),
-    CloseReason("connection_limit", "connection limit", "never", 3504, 1008),
-    CloseReason("channel_limit", "channel limit", "never", 3505, 1008),
-    CloseReason("inappropriate_protocol", "inappropriate protocol", "never", 3506, 1003),
-    CloseReason("permission_denied", "permission denied", "never", 3507, 1008),
-    CloseReason("not_available", "not available", "never", 3508, 1008),
     CloseReason("too_many_errors", "too many errors", "never", 3509, 1008),
     # Ours alone: Centrifuge numbers its own one by one from 3500, and leaves 4000-4999 to applications. Final, because
     # who is told to come back does so within half a second (centrifuge-js 5.8), and would send the same again.
@@ -117,7 +108,6 @@ CLOSE_REASONS: Mapping[str, CloseReason] = _closes_by_name(
     CloseReason("message_too_big", "message too big", "never", 1009, 1009),
     CloseReason("invalid_data", "invalid data", "later", 1007, 1007),
     CloseReason("protocol_error", "protocol error", "later", 1002, 1002),
-    CloseReason("unsupported_data", "unsupported data", "later", 1003, 1003),
 )
 """Every end the server chooses, by name. Codes an application closes with are not here: they pass through as given."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.pulse.heartbeat import CLIENT_BEATS_WITHIN
 from gateway.pulse.wheel import SLOT
 from gateway.settings.config import GatewaySettings
 from gateway.settings.sources import load_settings
@@ -86,7 +87,8 @@ def test_the_settings_are_valid_and_known() -> None:
 def test_nginx_outwaits_the_gateway() -> None:
     """The end of a silent or slow client is ours, with a reason; nginx cuts without one."""
     gateway = settings().gateway
-    assert seconds(directive("proxy_read_timeout")) > gateway.heartbeat.detects_within + SLOT
+    silence = max(gateway.heartbeat.detects_within, CLIENT_BEATS_WITHIN) + SLOT
+    assert seconds(directive("proxy_read_timeout")) > silence
     assert seconds(directive("proxy_send_timeout")) > gateway.limits.outbox_age + SLOT
 
 

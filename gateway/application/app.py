@@ -171,7 +171,7 @@ class Gateway(Declarations):
         await self.server.drain()
 
     async def stop(self) -> None:
-        """Takes everything down; safe to call twice."""
+        """Takes everything down; safe to call twice. Raises what ended the tree, or a handler's `sys.exit`."""
         (server, self._server), node = (self._server, None), self._node
         try:
             if server is not None:
@@ -180,8 +180,8 @@ class Gateway(Declarations):
                 await self._node.stop()
         finally:
             self._node = None  # only now: until the tree is down, the app's actors publish
-        if node is not None and server is not None and server.started is not None:
-            node.events.publish(GatewayStopped(round(node.now() - server.started, 3)))
+            if node is not None and server is not None and server.started is not None and node.is_down:
+                node.events.publish(GatewayStopped(round(node.now() - server.started, 3)))
 
     def run(
         self,

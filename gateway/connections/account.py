@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..events import ConnectionClosed
+from ..events import ConnectionClosed, ConnectionOpened
 from .connection_view import ConnectionView
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ class Account:
         self._since = node.now()
         self.inlet: Inlet | None = None
         """What its socket talks to; None before the 101."""
+
+    def announce(self) -> None:
+        """The fact that it is there, once: of one whose client left before its 101, with the fact of its end."""
+        ticket = self._ticket
+        if not ticket.was_announced:
+            ticket.was_announced = True
+            principal = ticket.principal.id
+            fact = ConnectionOpened(ticket.client, ticket.wire.name, ticket.path, ticket.address, principal)
+            self._node.events.publish(fact)
 
     def view(self) -> ConnectionView:
         """How it is now, for the admin listener; what `ConnectionClosed` says of one that has ended."""

@@ -187,7 +187,8 @@ class Farewell:
         node.directory.forget(ticket)
         self._gate.end()
         self._deadlines.cancel()  # only now: without a socket none of them matters, and app code may ask for another
-        if ticket.was_opened or self._ending.closed is not None:
+        if ticket.is_accepted or self._ending.closed is not None:
+            self._account.announce()
             node.events.publish(self._account.closed(self._ending))
         ticket.refuse(500, "internal")
         self._ref.stop_now()

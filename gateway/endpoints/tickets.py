@@ -61,7 +61,8 @@ class Ticket:
     """Whether the app code has an `on_disconnect`, which must run even if its instance is gone."""
     decided: Verdict | None = None
     """What was decided about it; the first decision counts."""
-    was_opened: bool = False
+    was_announced: bool = False
+    """Whether it was said that it is there (`ConnectionOpened`)."""
     subprotocol: str | None = None
     """What the 101 will say, once it is known who asks."""
     first: tuple[Command, ...] = ()
@@ -117,14 +118,17 @@ class Ticket:
     def decide(self, subprotocol: str | None) -> bool:
         """For the 101; whether it was not decided before."""
         if self.decided is None:
-            self.was_opened = True
             self._settle(UPGRADED if subprotocol is None else Verdict(101, subprotocol=subprotocol))
-        return self.was_opened
+        return self.is_accepted
 
     def refuse(self, status: int, text: str) -> None:
         """Against it, unless it was decided before."""
         if self.decided is None:
             self._settle(Verdict(status, text))
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.decided is not None and self.decided.status == 101
 
     @property
     def verdict(self) -> LoopFuture[Verdict]:

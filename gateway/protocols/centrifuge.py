@@ -50,7 +50,6 @@ CLOSE_TEXTS = {
     "normal": "connection closed",
     "slow_consumer": "slow",
     "heartbeat_lost": "no pong",
-    "reconnect": "force reconnect",
     "stale": "stale",
     "disconnected": "force disconnect",
 }

@@ -150,18 +150,22 @@ class SteadyPings:
         return Ping(missed, at, at + min(config.ping_timeout, config.ping_interval))
 
 
+CLIENT_BEATS_WITHIN = 60.0
+"""Seconds without a byte after which a client that sends heartbeats itself is gone. Phoenix waits as long for clients
+that beat every 30 s (measured: 60.1 s); a wheel adds one slot."""
+
+
 class ClientBeats:
     """
     The client sends the heartbeats; the server only listens.
 
     Args:
-        patience: Seconds without a byte after which the peer is gone. Phoenix waits 60 s for clients that beat every
-            30 s (measured: 60.1 s); a wheel adds one slot.
+        patience: Seconds without a byte after which the peer is gone.
     """
 
     __slots__ = ("_patience",)
 
-    def __init__(self, patience: float = 60.0) -> None:
+    def __init__(self, patience: float = CLIENT_BEATS_WITHIN) -> None:
         self._patience = patience
 
     def after(self, now: float, last_seen: float, last_ping: float | None, missed: int) -> Decision:

@@ -1,5 +1,6 @@
 """
-Where the lines of a log go when it may not take them: a pipe that nobody reads, a terminal that Ctrl-S has stopped.
+Where the lines of a log go when it may not take them: a pipe that nobody reads, a terminal that Ctrl-S has stopped, a
+disk that is full.
 
 Theory of operation. The loop writes its log, so a write that waits stops every client. Nothing is made non-blocking for
 it: that would hold for all who share the file, such as the shell that started us. It is asked instead, before each
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST = getattr(select, "PIPE_BUF", 512)
-"""Bytes of one write: 4,096 on Linux, and never less than 512."""
+"""Bytes of one write where one may have to wait: 4,096 on Linux, and never less than 512."""
 
 
 class LogOutput:
@@ -43,6 +44,7 @@ class LogOutput:
     def __init__(self, stream: TextIO, dropped_line: Callable[[int], str]) -> None:
         self._number = stream.fileno()
         self._encoding = stream.encoding or "utf-8"
+        self._most = MOST if _waits(self._number) else sys.maxsize
         self._dropped_line = dropped_line
         self._poll = select.poll()
         self._poll.register(self._number, select.POLLOUT)
@@ -83,8 +85,8 @@ class LogOutput:
         """Returns what it did not take."""
         while data and self._has_room():
             try:
-                data = data[os.write(self._number, data[:MOST]) :]
-            except OSError:  # it is non-blocking and full, or its reader has gone since
+                data = data[os.write(self._number, data[: self._most]) :]
+            except OSError:  # it is non-blocking and full, its reader has gone since, or the disk is full
                 break
         return data
 
@@ -96,15 +98,19 @@ class LogOutput:
 
 def log_output(stream: TextIO, dropped_line: Callable[[int], str]) -> TextIO | LogOutput:
     """
-    Returns where to write in place of this stream: itself, where a write waits for nobody, as that of a regular file.
+    Returns where to write in place of this stream: itself, if it is no open file.
 
     Args:
         dropped_line: As for `LogOutput`.
     """
     try:
-        number = stream.fileno()
-        mode = os.fstat(number).st_mode
+        os.fstat(stream.fileno())
     except (OSError, ValueError):  # no file, or a closed one
         return stream
-    waits = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(number)
-    return LogOutput(stream, dropped_line) if waits and sys.platform != "win32" else stream
+    return LogOutput(stream, dropped_line) if sys.platform != "win32" else stream
+
+
+def _waits(number: int) -> bool:
+    """Whether a write may wait for a reader. To a file it does not, and is whole beside those of others."""
+    mode = os.fstat(number).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(number)

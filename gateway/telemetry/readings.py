@@ -46,15 +46,17 @@ class Readings:
     def collect(self) -> Iterator[Metric]:
         node, classes = self._node, self._classes
         queued = sum(one.queued for one in classes.values())
-        yield _gauge("hubbub_connections_open", "Connections that are open.", len(node.directory))
+        yield _gauge("hubbub_connections_open", "Connections that are open or being let in.", len(node.directory))
         yield _gauge("hubbub_topics_live", "Topics with an actor.", len(node.live.names()))
-        yield _gauge("hubbub_messages_queued", "Messages that wait in mailboxes.", queued)
+        yield _gauge("hubbub_messages_queued", "Messages that wait in mailboxes or are in hand.", queued)
         yield CounterMetricFamily("hubbub_publications", "That topics accepted.", node.publications)
         yield _gauge("hubbub_ready", "1 if new connections are welcome.", int(is_ready(node)))
         yield _gauge("hubbub_loop_lag_seconds", "Worst lateness of a timer in the last 15 s.", self._lag.worst)
         yield _gauge("hubbub_gc_pause_worst_seconds", "The longest pause to look for garbage.", self._pauses.worst)
         yield CounterMetricFamily("hubbub_gc_pause_seconds", "In pauses to look for garbage.", self._pauses.total)
-        yield CounterMetricFamily("hubbub_log_lines_dropped", "That nobody read in time.", LogOutput.dropped)
+        yield CounterMetricFamily(
+            "hubbub_log_lines_dropped", "That pipe, terminal or disk did not take.", LogOutput.dropped
+        )
         for field in PER_CLASS:
             yield _per_class(field, classes)
 

@@ -50,15 +50,15 @@ The one would say what `connection.closed` says already, the other would cost mo
 
 Read when asked for, and kept by nobody:
 
-    connections_open                      connections that are open
+    connections_open                      that are open, or about which app code still decides
     topics_live                           topics with an actor
-    messages_queued                       messages in all mailboxes
+    messages_queued                       messages in all mailboxes, and in hand
     publications_total                    that topics accepted
     ready                                 1 if new connections are welcome
     loop_lag_seconds                      worst of the last 15 seconds, of ten samples each
     gc_pause_seconds_total                in which the process stood still to look for garbage
     gc_pause_worst_seconds                the longest of these pauses so far
-    log_lines_dropped_total               because the pipe or terminal they go to is full: of the whole process
+    log_lines_dropped_total               that the pipe, terminal or disk did not take: of the whole process
     actors{class}                         living actors
     actor_messages_queued{class}          messages in their mailboxes
     actor_messages_handled_total{class}   by the living and by those that are gone

@@ -65,8 +65,12 @@ class Probe(Actor):
 async def only_local_names(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """A page that has its own name point at this machine (DNS rebinding) may not read what is here."""
-    if not is_local_name(request.headers.get("Host")):
+    """
+    A page that has its own name point at this machine (DNS rebinding) may not read what is here. Who names no host, as
+    HTTP/1.0 allows, is no page: browsers always do.
+    """
+    host = request.headers.get("Host")
+    if host is not None and not is_local_name(host):
         words = "could not answer: Host is none of this machine's; ask localhost or its address"
         return web.Response(status=403, text=f"{words}\n")
     return await handler(request)
@@ -167,7 +171,9 @@ class Admin:
 
     def _open_ones(self, principal: str | None, limit: int) -> tuple[list[dict[str, Any]], int]:
         node = self._node
-        refs = node.directory.refs() if principal is None else node.directory.of(principal)
+        refs = node.directory.of(principal) if principal else node.directory.refs()
+        if principal == "":  # the anonymous, whom no index has
+            refs = tuple(ref for ref in refs if not ref._actor.principal.id)
         newest = list(refs)[::-1]
         views = [view for ref in newest[:limit] if (view := node.directory.view_of(ref._actor.client)) is not None]
         return [{"state": "open", **attrs.asdict(view)} for view in views], len(newest)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
+import gateway
 from gateway.close_codes import validate_close
+from gateway.messages.commands import Broken
 from gateway.reasons import (
     CLOSE_REASONS,
     REASONS,
@@ -40,7 +44,6 @@ CENTRIFUGE_ERRORS = {
 
 ENDS = {
     "normal": (3000, 1000),
-    "going_away": (3000, 1001),
     "shutdown": (3001, 1012),
     "server_error": (3004, 1011),
     "expired": (3005, 4003),
@@ -55,7 +58,6 @@ ENDS = {
     "message_too_big": (1009, 1009),
     "invalid_data": (1007, 1007),
     "protocol_error": (1002, 1002),
-    "unsupported_data": (1003, 1003),
 }
 
 
@@ -88,6 +90,15 @@ def test_the_tables_are_keyed_by_name_and_cannot_be_changed(table: dict[str, obj
 def test_an_end_has_the_number_of_each_wire(name: str, codes: tuple[int, int]) -> None:
     """The same end is one name, and each wire's own number."""
     assert (CLOSE_REASONS[name].code, CLOSE_REASONS[name].raw_code) == codes
+
+
+def test_every_end_is_chosen_by_somebody() -> None:
+    """What the table and the pages say of an end, a client can meet; of others it knows they say nothing."""
+    code = "".join(file.read_text() for file in Path(gateway.__file__).parent.rglob("*.py"))
+    chosen = {*re.findall(r'\bClose\("(\w+)"', code), *re.findall(r'directory\.close\(\w+, "(\w+)"', code)}
+    of_parser = {reason.name for reason in CLOSE_REASONS.values() if reason.code == reason.raw_code}
+    assert of_parser == {"message_too_big", "invalid_data", "protocol_error"}
+    assert {*chosen, *of_parser, Broken().reason, "normal"} == set(CLOSE_REASONS)
 
 
 @pytest.mark.parametrize("reason", CLOSE_REASONS.values(), ids=lambda reason: reason.name)

@@ -123,3 +123,13 @@ async def test_a_name_that_was_made_to_point_here_opens_nothing(demo_server: Any
         answer = await reader.read()
     writer.close()
     assert answer.split()[1] == (b"403" if status == b"403" else b"200")
+
+
+async def test_a_probe_that_names_no_host_is_answered(demo_server: Any) -> None:
+    """As those of load balancers that speak HTTP/1.0; a browser names one always."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(demo_server.admin_url).port)
+    writer.write(b"GET /ready HTTP/1.0\r\n\r\n")
+    async with asyncio.timeout(PATIENCE):
+        answer = await reader.read()
+    writer.close()
+    assert answer.split()[1] == b"200"

@@ -15,6 +15,7 @@ from gateway import Gateway
 from gateway.settings.config import GatewaySettings
 from gateway.settings.listen import ListenSettings
 from tests.support.process import ROOT, Process, free_ports, serving
+from tests.support.raw_client import RawClient, upgrade
 
 pytestmark = pytest.mark.slow  # each starts processes of its own
 
@@ -64,6 +65,26 @@ async def test_clients_that_have_all_files_keep_nobody_from_the_admin_listener(
             assert (await ws.receive_json(timeout=10))["status"] == "joined"
     assert "Traceback" not in process.output
     assert "exception" not in process.output
+
+
+async def test_who_gets_no_file_is_refused_and_nothing_else(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Also who says at once what it wants: no endpoint hears of it, and it is no connection that ended."""
+    async with serving(directory=tmp_path, environ=environ) as process, AsyncExitStack() as stack:
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
+        statuses = []
+        for _ in range(CLIENTS):
+            client = await RawClient.connect(process.port)
+            stack.push_async_callback(client.aclose)
+            client.send(upgrade("/ws"))
+            try:
+                statuses.append((await client.response())[0])
+            except (asyncio.IncompleteReadError, ConnectionError):
+                statuses.append(0)
+        _, numbers = await asked(process, "/metrics")
+        assert set(statuses) == {0, 101}
+        assert f'hubbub_connections_total{{wire="native"}} {statuses.count(101):.1f}\n' in numbers
+        assert f'hubbub_connections_refused_total{{status="503"}} {statuses.count(0):.1f}\n' in numbers
+        assert "hubbub_connections_closed_total{" not in numbers
 
 
 LOWER = """

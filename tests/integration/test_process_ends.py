@@ -43,6 +43,10 @@ async def block(ws):
     await ws.receive()
 """
 
+EXITING = f"""{UNTIL_TOLD}
+    sys.exit(3)
+"""
+
 BLOCKING = f"""{UNTIL_TOLD}
     print("blocked", file=sys.stderr, flush=True)
     time.sleep(1000)
@@ -236,6 +240,21 @@ async def test_the_end_of_a_terminal_is_one_signal(tmp_path: Path) -> None:
         process.send(signal.SIGHUP)
         assert await process.exit_code(AT_MOST) == 0
     assert "it had not ended 3 s after the signal" in process.output
+
+
+async def test_an_exit_of_a_handler_is_the_exit_code_of_a_drain_like_any_other(tmp_path: Path) -> None:
+    """It fails the handler alone; whoever reads the log is told all the same that everything was taken down."""
+    (tmp_path / "mine.py").write_text(EXITING)
+    async with (
+        serving("mine:app", directory=tmp_path, environ=QUICKLY) as process,
+        connect(f"ws://127.0.0.1:{process.port}/block") as client,
+    ):
+        assert await client.receive() == "in"
+        await client.send("exit")
+        assert (await client.closed())[0] == 1011
+        process.send(signal.SIGTERM)
+        assert await process.exit_code(AT_MOST) == 3
+    assert '"event":"gateway.stopped"' in process.output.splitlines()[-1]
 
 
 async def test_a_thread_that_goes_on_keeps_no_process_alive(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway import ConnectionState, Gateway, WebSocket, WebSocketDisconnect, WebSocketEndpoint
-from gateway.events import ConnectionClosed, ConnectionRefused
+from gateway.events import ConnectionClosed, ConnectionOpened, ConnectionRefused
 from tests.support.client import Box, Client, connect, out_of, refused, settings, when
 from tests.support.raw_client import PATIENCE, RawClient, upgrade
 
@@ -104,6 +104,51 @@ async def test_a3_an_awaited_send_to_a_lost_socket_raises(serve: Serve) -> None:
     async with connect(server.ws("/closed")) as client:
         assert await out_of(box) == "refused"
         assert await client.closed() == (4000, "")
+
+
+async def test_who_leaves_while_it_is_let_in_was_lost(serve: Serve) -> None:
+    """App code has accepted it, so it has its last word; it was opened, and ended, and nobody was shutting down."""
+    app, box, may = Gateway(), Box(), asyncio.Event()
+
+    @app.ws("/class")
+    class Slow(WebSocketEndpoint):
+        async def on_connect(self, ws: WebSocket) -> None:
+            box.put_nowait("asked")
+            await may.wait()
+
+        def on_disconnect(self, ws: WebSocket, code: int) -> None:
+            box.put_nowait(code)
+
+    @app.ws("/function")
+    async def slow(ws: WebSocket) -> None:
+        box.put_nowait("asked")
+        await may.wait()
+        try:
+            await ws.accept()
+        except WebSocketDisconnect as error:
+            box.put_nowait(error.code)
+
+    server = await serve(app, settings())
+    facts = server.watch(ConnectionOpened, ConnectionClosed, ConnectionRefused)
+    for path in ("/class", "/function"):
+        client = await RawClient.connect(server.app.server.port)
+        client.send(upgrade(path))
+        assert await out_of(box) == "asked"
+        client.abort()
+        witness = await RawClient.connect(server.app.server.port)
+        witness.send(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await witness.response())[0] == 404  # whoever left before was heard of by then
+        await witness.aclose()
+        may.set()
+        assert await out_of(box) == 1006
+        await when(lambda: len(facts) == 2)
+        opened, closed = facts
+        assert (type(opened), type(closed)) == (ConnectionOpened, ConnectionClosed)
+        assert opened.connection == closed.connection
+        assert (closed.ended_by, closed.code, closed.reason) == ("transport", 1006, "")
+        assert len(app.connections) == 0
+        facts.clear()
+        may.clear()
 
 
 async def test_b5_close_from_4000_before_accept_is_seen_by_the_client(serve: Serve) -> None:

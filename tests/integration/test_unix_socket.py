@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from websockets.asyncio.client import unix_connect
 
@@ -94,3 +95,24 @@ async def test_a_gateway_that_was_killed_is_followed_by_another(serve: Serve, tm
     async with asyncio.timeout(PATIENCE), unix_connect(str(path), URI) as client:
         await client.send(json.dumps({"action": "ping"}))
         assert "timestamp" in json.loads(await client.recv())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none/h.sock", "No such file or directory; give gateway.uds"),
+        ("x" * 108, "path too long; give gateway.uds"),
+        ("file", "there is a file that is no socket; give gateway.uds"),
+    ],
+)
+async def test_a_path_that_is_not_to_be_had_is_said_with_the_setting(
+    serve: Serve, tmp_path: Path, name: str, said: str
+) -> None:
+    """Another host, or another port, would be of no use."""
+    (tmp_path / "file").touch()
+    settings = at(tmp_path / "h.sock")
+    listen = attrs.evolve(settings.gateway, uds=str(tmp_path / name))
+    with pytest.raises(CannotListen) as caught:
+        await serve(settings=attrs.evolve(settings, gateway=listen))
+    assert said in f"{caught.value}; {caught.value.hint}"
+    assert "--host" not in caught.value.hint

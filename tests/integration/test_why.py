@@ -86,10 +86,12 @@ async def test_the_connections_of_a_principal_are_listed_newest_first(serve: Ser
         everybody = (await hubbub(server)).output.splitlines()
         newest = (await hubbub(server, "--principal", "ada", "--limit", "1")).output.splitlines()
         nobody = (await hubbub(server, "--principal", "nobody")).output
+        anonymous = (await hubbub(server, "--principal", "")).output.splitlines()
     assert [line.partition(" ")[0] for line in of_ada] == [ada.id, *reversed(left)]
     assert [line.partition(" ")[0] for line in everybody] == [bob.id, ada.id, *reversed(left)]
     assert [line.partition(" ")[0] for line in newest] == [ada.id, left[-1]]
     assert nobody.startswith("nobody: no connection of nobody is open")
+    assert [line.partition(" ")[0] for line in anonymous] == [bob.id]
 
 
 async def test_without_a_gateway_it_says_so(serve: Serve) -> None:

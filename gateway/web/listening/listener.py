@@ -41,14 +41,14 @@ BACKLOG = 4096
 class CannotListen(OSError):
     """An address is not to be had: it is in use, or not ours."""
 
-    def __init__(self, address: str, error: OSError, purpose: str = "") -> None:
+    def __init__(self, address: str, error: OSError, purpose: str = "", *, is_file: bool = False) -> None:
         is_name = isinstance(error, socket.gaierror)  # whose numbers are others
         said = error.strerror if is_name or not error.errno else os.strerror(error.errno)
         super().__init__(error.errno, said or str(error))
         self.address = address
         self.purpose = purpose
         """Of a listener that nobody has asked for by name; empty for the gateway's own."""
-        self.hint = _hint(None if is_name else error.errno)
+        self.hint = _hint(None if is_name else error.errno, is_file)
         """What to do now: which flag or setting to change."""
 
     def __str__(self) -> str:
@@ -56,12 +56,29 @@ class CannotListen(OSError):
         return f"could not listen at {self.address}{purpose}: {self.strerror}"
 
 
-def _hint(number: int | None) -> str:
+def _hint(number: int | None, is_file: bool) -> str:
     if number == errno.EADDRINUSE:
         return "choose another with --port, gateway.admin.listen or gateway.uds"
+    if is_file:
+        return "give gateway.uds a path of at most 107 bytes in a directory that is there and that you may write to"
     if number == errno.EACCES:
         return "choose one above 1023 with --port or gateway.admin.listen, or a file you may write as gateway.uds"
     return "choose an address of this machine with --host, gateway.admin.listen or gateway.uds"
+
+
+class Deaf(asyncio.Protocol):
+    """
+    What a client that is cut may have said already reaches nobody: a request, for which there was to be no file.
+
+    Args:
+        handler: Is told of the end.
+    """
+
+    def __init__(self, handler: asyncio.BaseProtocol) -> None:
+        self._handler = handler
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._handler.connection_lost(exc)
 
 
 class Listener:
@@ -114,7 +131,7 @@ class Listener:
                 del waiting[0]
         except OSError as error:
             at = str(self._file.path) if self._file is not None else f"{self._host}:{self._port}"
-            raise CannotListen(at, error, self._purpose) from error
+            raise CannotListen(at, error, self._purpose, is_file=self._file is not None) from error
         finally:
             for bound in waiting:
                 bound.close()
@@ -137,6 +154,7 @@ class Listener:
             enter(handler, transport)
             found = transport.get_extra_info("socket")
             if found is not None and is_reserved(found.fileno()):
+                transport.set_protocol(Deaf(handler))
                 asyncio.get_running_loop().call_soon(transport.abort)  # its task has to have begun by then
                 self._refused(_address_of(transport))
 

@@ -182,12 +182,12 @@ async def test_a_peer_that_does_not_answer_the_close_ends_too(system: ActorSyste
     node = await start_node(system)
     peer = Peer(node, "ada", socket=FakeSocket(answers_close=False))
     await peer.joins("kept")
-    node.directory.close("ada", "reconnect", "app")
+    node.directory.close("ada", "disconnected", "app")
     await passes(1)
     assert peer.closes == []
     peer.socket.end()
     await settle()
-    assert (peer.closed.code, peer.closed.ended_by) == (3011, "app")
+    assert (peer.closed.code, peer.closed.ended_by) == (3503, "app")
 
 
 async def test_one_clients_end_is_nobody_elses(system: ActorSystem) -> None:

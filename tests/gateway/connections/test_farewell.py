@@ -106,7 +106,7 @@ async def test_a_close_waits_for_a_transport_that_is_full_though_nothing_waits_b
     """The time for the closing handshake begins when there is room for it; nothing slips in before it."""
     node = await start_node(system)
     ada = await behind(node, 0)
-    node.directory.close("ada", "reconnect", "app")
+    node.directory.close("ada", "disconnected", "app")
     await settle()
     assert ada.socket.sent_close is None
     ada.socket.is_congested = False  # there is room, which the machine has not heard of yet
@@ -114,7 +114,7 @@ async def test_a_close_waits_for_a_transport_that_is_full_though_nothing_waits_b
     await settle()
     ada.socket.flow()
     await settle()
-    assert (ada.events(), ada.socket.sent_close) == ([], (3011, "reconnect requested"))
+    assert (ada.events(), ada.socket.sent_close) == ([], (3503, "disconnected by the server"))
 
 
 async def test_a_peer_that_does_not_read_is_waited_for_as_long_as_its_outbox_may_be_old(system: ActorSystem) -> None:

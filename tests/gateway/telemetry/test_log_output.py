@@ -6,10 +6,11 @@ import fcntl
 import io
 import os
 import pty
+import resource
 import socket
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -177,10 +178,52 @@ def test_what_an_encoding_has_not_is_escaped(stack: ExitStack) -> None:
     assert ends.read() == "snow \\u2603\n"
 
 
-def test_what_waits_for_nobody_is_written_as_ever(tmp_path: Path) -> None:
-    """Regular files, and what is no file at all."""
+@pytest.fixture
+def disk() -> Iterator[Callable[[int], None]]:
+    """`disk(1_000)`: no file gets longer than so many bytes, as on a disk that is full then."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_a_full_disk_does_not_take_is_dropped_counted_and_told_of(
+    tmp_path: Path, disk: Callable[[int], None]
+) -> None:
+    """The line within which it became full goes on where it ended, and none is cut."""
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        out = log_output(file, say_dropped)
+        before = LogOutput.dropped
+        disk(250)
+        for _ in range(5):
+            out.write(LINE)
+        whole = log.read_text()
+        assert whole == (LINE * 3)[:250]
+        assert LogOutput.dropped - before == 2
+        disk(100_000)
+        out.write("on\n")
+    assert log.read_text() == f"{LINE * 3}2 dropped\non\n"
+
+
+def test_a_long_line_goes_into_a_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever else appends to it writes behind it, and not into it."""
+    written: list[int] = []
+    write = os.write
+
+    def noted(number: int, data: bytes) -> int:
+        written.append(len(data))
+        return write(number, data)
+
     with (tmp_path / "log").open("w") as file:
-        assert log_output(file, say_dropped) is file
+        monkeypatch.setattr(os, "write", noted)
+        log_output(file, say_dropped).write(LINE * MOST)
+    assert written == [len(LINE) * MOST]
+
+
+def test_what_is_no_open_file_is_written_as_ever(tmp_path: Path) -> None:
+    """It has no number that one could ask."""
+    with (tmp_path / "log").open("w") as file:
+        pass
     memory = io.StringIO()
     assert log_output(memory, say_dropped) is memory
     assert log_output(file, say_dropped) is file, "it is closed"

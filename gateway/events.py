@@ -9,6 +9,8 @@ from .quick import quick
 
 @quick(unsafe_hash=True, slots=False)  # telemetry then has its values as they are, in one step; so of the next one
 class ConnectionOpened:
+    """A connection was accepted. Exactly one for each, before its `ConnectionClosed`."""
+
     connection: str
     wire: str
     path: str
@@ -52,6 +54,8 @@ class ConnectionClosed:
 
 @attrs.frozen
 class ConnectionRefused:
+    """An upgrade was answered with an error, or a client was cut before it could ask: it was never a connection."""
+
     address: str
     path: str
     status: int
@@ -114,17 +118,24 @@ class ApiRefused:
 
 @attrs.frozen
 class TopicOpened:
+    """A topic has come to life: its first member, publication or question has come."""
+
     topic: str
 
 
 @attrs.frozen
 class TopicClosed:
+    """A topic has ended; its offsets and history are the engine's, and the next one of that name goes on with them."""
+
     topic: str
     reason: str
+    """`stopped`, mostly since nobody was in it any more; `failed`; or `gave_up`, with its app code."""
 
 
 @attrs.frozen
 class RoomJoined:
+    """A connection has become a member of a topic."""
+
     topic: str
     connection: str
     principal: str
@@ -132,6 +143,8 @@ class RoomJoined:
 
 @attrs.frozen
 class RoomLeft:
+    """A connection is a member of a topic no longer, however that came. Exactly one for each `RoomJoined`."""
+
     topic: str
     connection: str
     reason: str
@@ -139,11 +152,16 @@ class RoomLeft:
 
 @attrs.frozen
 class HistoryRecovered:
+    """A client came back with a position, and was told what it had missed, or that it cannot be told all of it."""
+
     topic: str
     connection: str
     recovered: bool
+    """Whether nothing is missing."""
     missed: int
+    """Publications that it was told now."""
     reason: str | None
+    """Why not, if it is not recovered."""
 
 
 @attrs.frozen
@@ -180,6 +198,8 @@ class MessageDropped:
 
 @quick(unsafe_hash=True)
 class MessagePublished:
+    """A topic has accepted a publication. Built only if somebody subscribes."""
+
     topic: str
     size_bytes: int
     members: int
@@ -203,8 +223,11 @@ class ConsumerSlowed:
 
 @attrs.frozen
 class HeartbeatMissed:
+    """A peer has not answered a ping in time; what that means is its endpoint's `HeartbeatConfig`."""
+
     connection: str
     missed: int
+    """In a row."""
 
 
 @attrs.frozen
@@ -231,6 +254,8 @@ class HistoriesGaveWay:
 
 @attrs.frozen
 class GatewayStarted:
+    """The gateway listens, and what it needs is there."""
+
     url: str
     admin_url: str | None
     development: bool
@@ -253,8 +278,12 @@ class TopicsLeftOpen:
 
 @attrs.frozen
 class GatewayDraining:
+    """The gateway takes no new connections, and lets go of those that it has."""
+
     connections: int
+    """That were open."""
     seconds: float
+    """That they have at most."""
 
 
 @attrs.frozen

@@ -73,6 +73,7 @@ And what `prometheus_client` knows of the process: `process_cpu_seconds_total`, 
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 from collections import OrderedDict
@@ -217,7 +218,7 @@ class Telemetry:
         return int(sum(sample.value for sample in samples if sample.name.endswith("_total")))
 
     def _listener(self, kind: type, words: Words) -> Callable[[Any], None]:
-        counter, label = self._counter(words), words.label
+        counter, label = self._counter(kind, words), words.label
         if counter is not None:
             self._counters[words.event] = counter
         values_of = reader(kind)
@@ -259,12 +260,14 @@ class Telemetry:
         with self._lock:
             return self._sampled.take(kind, self._node.now())
 
-    def _counter(self, words: Words) -> Counter | None:
+    def _counter(self, kind: type, words: Words) -> Counter | None:
+        """Its help is what the fact says of itself; without docstrings (`python -OO`) it is the name of its line."""
         if words.counter is None:
             return None
         labels = () if words.label is None else (words.label,)
         name = f"hubbub_{words.counter}"
-        return Counter(name, f"Facts of the kind {words.event}.", labels, registry=self._registry)
+        means = inspect.getdoc(kind) or words.event
+        return Counter(name, means.partition("\n")[0], labels, registry=self._registry)
 
     def _remember(self, fact: events.ConnectionClosed) -> None:
         self.recent[fact.connection] = fact

@@ -46,6 +46,18 @@ def test_every_fact_has_words() -> None:
     assert classes <= set(CATALOGUE)
 
 
+def test_every_fact_says_what_it_is() -> None:
+    """In one sentence, which is the help of its metric as well."""
+    own = {fact.__name__: (vars(fact).get("__doc__") or "").partition("\n\n")[0].strip() for fact in CATALOGUE}
+    assert [name for name, words in own.items() if not words or "\n" in words] == []
+
+
+async def test_the_help_of_a_metric_is_what_its_fact_says_of_itself(system: ActorSystem) -> None:
+    """Whoever draws it reads what is counted."""
+    text = (await Telemetry(await start_node(system)).exposition())[0].decode()
+    assert "# HELP hubbub_consumers_slowed_total A connection's transport is full; what follows waits" in text
+
+
 def test_the_catalogue_in_words_is_the_catalogue_in_code() -> None:
     """Event, level, counter and label of each fact, the runtime's and ours."""
     assert documented() == {words.event: said(words) for words in CATALOGUE.values()}

@@ -89,7 +89,11 @@ class Behaviour(Actor):
     # --- what app code writes
 
     def initial_state(self) -> Any:
-        """What `self.state` begins with. It survives crashes, not the end of the topic; plain values, copied often."""
+        """
+        What `self.state` begins with. It survives crashes, not the end of the topic; plain values, copied often.
+
+        Raise `Refused` for a name that there is no room for: whoever asks is refused so.
+        """
         return None
 
     def on_join(self, member: Member, params: object) -> Any:

@@ -114,7 +114,7 @@ class Connections(Mapping[str, Connection]):
         return [one for one in found if one is not None]
 
     def recent(self, principal: Principal | str | None = None, limit: int = 100) -> list[ConnectionClosed]:
-        """Those that ended lately, the last one first: of one principal, or its id, or of all. Of 1,000 it is known."""
+        """Those that ended lately, the last one first; of one principal, or its id, or all. The last 1,000 are kept."""
         closed = reversed(self._app.server.closed_connections())
         wanted = None if principal is None else _id_of(principal)
         return [fact for fact in closed if wanted is None or fact.principal == wanted][:limit]

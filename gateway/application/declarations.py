@@ -13,7 +13,7 @@ import attrs
 from actors import Actor, ChildSpec
 from actors.config.config import ConfigError
 
-from ..arity import name_of, refusal
+from ..arity import made_with, name_of, refusal
 from ..endpoints.hooks import Hooked
 from ..endpoints.passage_options import authenticators_of, check_heartbeat, permissions_of
 from ..settings.topic_options import topic_options
@@ -159,6 +159,9 @@ class Declarations(Hooked):
             if not hasattr(behaviour, "limits"):  # a function, as `app.ws` would take it
                 words = "it is no class of Room; write class Game(Room)"
                 raise TypeError(f"could not declare topic {pattern!r} with {behaviour!r}: {words}")
+            wrong = made_with(behaviour, 2, "initial_state or on_start")
+            if wrong is not None:
+                raise TypeError(f"could not declare topic {pattern!r} with {behaviour.__name__}: {wrong}")
             self.topics.add(parsed, behaviour, changes)
             return behaviour
 

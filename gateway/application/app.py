@@ -278,8 +278,8 @@ class Gateway(Declarations):
 
     def _declared_actors(self) -> list[Child]:
         return [
-            Child(actor_class, args, with_gateway(actor_class, args, {}, self), **options)
-            for actor_class, args, options in self._actors
+            Child(actor_class, args, with_gateway(actor_class, args, kwargs, self), **options)
+            for actor_class, args, kwargs, options in self._actors
         ]
 
     def _with_heartbeat(self, settings: GatewaySettings) -> GatewaySettings:

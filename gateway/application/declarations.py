@@ -73,7 +73,7 @@ class Declarations(Hooked):
         self.topics = DeclaredTopics()
         self.pages: dict[str, tuple[Path, str]] = {}
         """URL path to (file, content type); see `static`."""
-        self._actors: list[tuple[type[Actor], tuple[Any, ...], dict[str, Any]]] = []
+        self._actors: list[tuple[type[Actor], tuple[Any, ...], dict[str, Any], dict[str, Any]]] = []
         self._passages: dict[Route, Passage] = {}
         self._http: RouteTableDef | None = None
 
@@ -202,10 +202,16 @@ class Declarations(Hooked):
     # --- the rest
 
     def actor(
-        self, actor_class: type[Actor], /, *args: Any, name: str | None = None, restart: str = "permanent"
+        self,
+        actor_class: type[Actor],
+        /,
+        *args: Any,
+        name: str | None = None,
+        restart: str = "permanent",
+        **kwargs: Any,
     ) -> None:
         """
-        An actor of the app, started under /app with the gateway.
+        An actor of the app, started under /app with the gateway, as `actor_class(*args, **kwargs)`.
 
         Raises:
             TypeError: It is no class of Actor. ValueError: `restart` is no restart type.
@@ -214,7 +220,7 @@ class Declarations(Hooked):
         if not (isinstance(given, type) and issubclass(given, Actor)):
             raise TypeError(f"could not declare the actor {given!r}: it is no class of Actor; give the class itself")
         spec = ChildSpec(restart=restart)  # type: ignore[arg-type]
-        self._actors.append((actor_class, args, {"name": name, "spec": spec}))
+        self._actors.append((actor_class, args, kwargs, {"name": name, "spec": spec}))
 
     def rpc(self, method: str) -> Callable[[Call], Call]:
         """

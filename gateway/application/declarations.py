@@ -156,7 +156,7 @@ class Declarations(Hooked):
         changes = topic_options(f"@app.topic({pattern!r})", given)
 
         def add(behaviour: type[Room]) -> type[Room]:
-            if not hasattr(behaviour, "limits"):  # a function, as `app.ws` would take it
+            if not (isinstance(behaviour, type) and hasattr(behaviour, "limits")):  # a function, as `app.ws` takes it
                 words = "it is no class of Room; write class Game(Room)"
                 raise TypeError(f"could not declare topic {pattern!r} with {behaviour!r}: {words}")
             wrong = made_with(behaviour, 2, "initial_state or on_start")

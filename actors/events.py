@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
+import pykka
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import pykka
 
 F = TypeVar("F")
 
@@ -126,10 +126,10 @@ Fact = (
 
 @attrs.frozen(eq=False)
 class Subscription:
-    """One subscriber of one class of facts; two of the same function are two."""
+    """One subscriber of one class of facts; two of the same function are two, an actor is one."""
 
     call: Callable[[Any], object]
-    is_actor: bool
+    actor: pykka.ActorRef[Any] | None = None
 
 
 class EventStream:
@@ -139,7 +139,8 @@ class EventStream:
     Order: to each subscriber as published, of one thread; subscribers of one class in the order in which they came.
 
     A subscriber is a plain function or an actor's ref (which is told the fact). It is called on the publisher's thread;
-    an exception in it is handed to `on_error` and reaches neither the publisher nor the other subscribers.
+    an exception in it is handed to `on_error` and reaches neither the publisher nor the other subscribers. An actor
+    that has ended is a subscriber no longer.
 
     A fact that comes of telling a fact of its class goes to functions that are not on the stack, and to nobody else: an
     actor whose bounded mailbox refuses a `DeadLetter` would be told of that one, and so on. `withheld` counts those.
@@ -155,7 +156,7 @@ class EventStream:
             unheard: By class of fact, what is called while nobody subscribes to it.
         """
         self._subscriptions: dict[type, tuple[Subscription, ...]] = {}
-        self._unheard = {fact: (Subscription(call, False),) for fact, call in (unheard or {}).items()}
+        self._unheard = {fact: (Subscription(call),) for fact, call in (unheard or {}).items()}
         self._on_error = on_error
         self._lock = threading.Lock()
         self._on_stack: set[tuple[int, object]] = set()
@@ -166,29 +167,35 @@ class EventStream:
         """
         Returns a function that ends this one subscription; calling it twice does nothing. Any thread, both.
 
-        A fact that is being published meanwhile, on another thread, may still be told, or not yet.
+        An actor that subscribes again, as it does in the `on_start` of its next instance, is told once all the same: it
+        gets the end of the subscription that it has. A fact that is being published meanwhile, on another thread, may
+        still be told, or not yet.
 
         Raises:
             TypeError: `fact` is no class, or `subscriber` can neither be called nor told.
         """
         if not isinstance(fact, type):
             raise TypeError(f"cannot subscribe to {fact!r}: give the class of a fact, and each of several by itself")
-        is_actor = not callable(subscriber)
-        if is_actor and not hasattr(subscriber, "tell"):
+        if callable(subscriber):
+            mine = Subscription(subscriber)
+        elif hasattr(subscriber, "tell"):
+            mine = Subscription(subscriber.tell, subscriber)
+        else:
             raise TypeError(f"{subscriber!r} cannot hear of {fact.__name__}: give a function, or the ref of an actor")
-        mine = Subscription(subscriber.tell if is_actor else subscriber, is_actor)  # type: ignore[union-attr,arg-type]
         with self._lock:
-            self._subscriptions[fact] = (*self._subscriptions.get(fact, ()), mine)
+            there = self._subscriptions.get(fact, ())
+            known = next((one for one in there if mine.actor is not None and one.actor == mine.actor), None)
+            if known is None:
+                self._subscriptions[fact] = (*there, mine)
+        return partial(self._end, fact, known or mine)
 
-        def unsubscribe() -> None:
-            with self._lock:
-                left = tuple(one for one in self._subscriptions.get(fact, ()) if one is not mine)
-                if left:
-                    self._subscriptions[fact] = left
-                else:
-                    self._subscriptions.pop(fact, None)
-
-        return unsubscribe
+    def _end(self, fact: type, ended: Subscription) -> None:
+        with self._lock:
+            left = tuple(one for one in self._subscriptions.get(fact, ()) if one is not ended)
+            if left:
+                self._subscriptions[fact] = left
+            else:
+                self._subscriptions.pop(fact, None)
 
     def wants(self, fact: type) -> bool:
         """Whether anybody listens; lets a hot path skip building the fact."""
@@ -201,13 +208,20 @@ class EventStream:
             self._tell(one, fact)
 
     def _tell(self, one: Subscription, fact: object) -> None:
-        place = (threading.get_ident(), type(fact) if one.is_actor else one)  # all actors together are one
+        place = (threading.get_ident(), one if one.actor is None else type(fact))  # all actors together are one
         if place in self._on_stack:
             self.withheld[type(fact).__name__] += 1
             return
         self._on_stack.add(place)
         try:
             one.call(fact)
+        except pykka.ActorDeadError as error:
+            if one.actor is None:
+                self._on_error(error, fact)
+            else:
+                self._end(type(fact), one)
+                if not self.wants(type(fact)):
+                    self.publish(fact)  # to those that are called while nobody subscribes
         except BaseException as error:
             self._on_error(error, fact)
         finally:

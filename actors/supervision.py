@@ -7,7 +7,7 @@ supervisor's budget whether it may be mended once more, the back-off when. Nobod
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 from attrs.validators import ge, gt, instance_of, le, optional
@@ -101,6 +101,20 @@ class Backoff:
         return plain * (1 + self.jitter * (2 * random() - 1))
 
 
+def usual_scope(strategy: Strategy) -> Scope:
+    """Where nothing is said; in code and in files."""
+    return "child" if strategy == "dynamic" else "supervisor"
+
+
+def usual_end(strategy: Strategy) -> OnExceeded:
+    """What a spent budget means where nothing is said."""
+    return "stop_child" if strategy == "dynamic" else "escalate"
+
+
+def _by_strategy(usual: Callable[[Strategy], Any]) -> Any:
+    return attrs.Factory(lambda spec: usual(spec.strategy), takes_self=True)
+
+
 @attrs.frozen
 class SupervisorSpec:
     """How an actor supervises its children; a class attribute `supervision` of the parent."""
@@ -109,15 +123,16 @@ class SupervisorSpec:
     intensity: int = attrs.field(default=5, validator=ge(0))
     """Restarts within `period` that are forgiven; 0 forgives none."""
     period: float = attrs.field(default=30.0, validator=gt(0))
-    scope: Scope = attrs.field(default="supervisor", validator=one_of(Scope))
+    scope: Scope = attrs.field(default=_by_strategy(usual_scope), validator=one_of(Scope))
     """Whose budget a restart is charged to. `child` for dynamic supervisors: else two crashing children stop all."""
-    on_exceeded: OnExceeded = attrs.field(default="escalate", validator=one_of(OnExceeded))
+    on_exceeded: OnExceeded = attrs.field(default=_by_strategy(usual_end), validator=one_of(OnExceeded))
+    """`stop_child` for dynamic supervisors, for the same reason; `escalate` for others."""
     backoff: Backoff = attrs.field(default=Backoff(), validator=instance_of(Backoff))
     auto_shutdown: AutoShutdown = attrs.field(default="never", validator=one_of(AutoShutdown))
 
 
 ONE_FOR_ONE = SupervisorSpec()
-DYNAMIC = SupervisorSpec(strategy="dynamic", scope="child", on_exceeded="stop_child")
+DYNAMIC = SupervisorSpec(strategy="dynamic")
 
 
 class Budget:

@@ -69,6 +69,13 @@ def refusal(function: Any, count: int, *optional: str) -> str | None:
     return f"it takes {_signature(function)}; it is called with {words}"
 
 
+def made_with(owner: type, count: int, instead: str) -> str | None:
+    """What is wrong with the `__init__` of a class that the gateway makes with so many arguments; None: nothing."""
+    if takes(owner.__init__, count + 1):  # type: ignore[misc]  # that of this class, whatever it is
+        return None
+    return f"its __init__ takes {_signature(owner.__init__)}, and the gateway makes it; begin in {instead}"  # type: ignore[misc]
+
+
 def check_hooks(owner: type, base: type, names: Iterable[str], *, may_yield: Container[str] = ()) -> None:
     """
     Of a class, those of these methods that it has written itself; the base has them as they are called.

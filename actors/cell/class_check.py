@@ -58,7 +58,12 @@ def check_name(actor_class: type, name: object) -> None:
 def check_handlers(cls: type) -> None:
     """Raises BadActor: two methods of one class body are for the same type, or one would never run."""
     found: dict[type, Callable[..., Any]] = {}
-    for function in vars(cls).values():
+    for name, function in vars(cls).items():
+        if isinstance(function, staticmethod | classmethod) and hasattr(function.__func__, "_handles"):
+            raise BadActor(
+                f"could not make {cls.__name__}: its {name} is a {type(function).__name__}, below which @handles is "
+                "not seen; make it a method"
+            )
         for kind in getattr(function, "_handles", ((), ()))[0]:
             other = found.setdefault(kind, function)
             if other is not function:

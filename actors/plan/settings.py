@@ -21,7 +21,7 @@ from ..config.config import ConfigError, Shapes, between, gather, setting, shape
 from ..config.converter import NO_SUCH_SETTING, load_toml, strict_converter
 from ..config.units import Duration
 from ..mail.mailbox import Mailbox, Overflow
-from ..supervision import AutoShutdown, Backoff, OnExceeded, RestartType, Scope, Strategy
+from ..supervision import AutoShutdown, Backoff, OnExceeded, RestartType, Scope, Strategy, usual_end, usual_scope
 from ..turns.dispatcher import DispatcherSettings
 
 if TYPE_CHECKING:
@@ -169,12 +169,12 @@ class SupervisorSettings:
 
     @property
     def scope(self) -> Scope:
-        return self.intensity_scope or ("child" if self.strategy == "dynamic" else "supervisor")
+        return self.intensity_scope or usual_scope(self.strategy)
 
     @property
     def then(self) -> OnExceeded:
         """What happens when the budget is spent; the root says so itself."""
-        return self.on_exceeded or ("stop_child" if self.strategy == "dynamic" else "escalate")
+        return self.on_exceeded or usual_end(self.strategy)
 
 
 def _is_class_path(_: object, field: attrs.Attribute[Any], value: str) -> None:

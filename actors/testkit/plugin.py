@@ -2,7 +2,8 @@
 The pytest plugin: coroutine tests in virtual time, with a system of their own that is checked after them.
 
 A coroutine test is run by this plugin if it asks for one of its fixtures or carries the marker `actors`; all others are
-left to whoever runs them. Nothing is patched, and nothing happens to tests that ask for nothing.
+left to whoever runs them. Coroutine fixtures of such a test run on its loop as well. Nothing is patched, and nothing
+happens to tests that ask for nothing.
 
     async def test_counts(system: ActorSystem) -> None: ...
 
@@ -25,12 +26,13 @@ import pytest
 from actors.clock import VirtualClock
 from actors.system import ActorSystem
 
+from .fixtures import on_our_loop
 from .threads import threads_at_work
 from .tripwires import Tripwires
 from .virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 FIXTURES = frozenset({"actor_loop", "system", "tripwires"})
 
@@ -83,6 +85,17 @@ def _as_collected(item: pytest.Function) -> pytest.Function:
     )
     plain.own_markers = [marker for marker in item.own_markers if marker.name != "asyncio"]
     return plain
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Ahead of other plugins, which would give what is to be awaited a loop of theirs, as its test had."""
+    if not isinstance(request.node, pytest.Function) or not _is_ours(request.node):
+        return (yield)
+    with on_our_loop(fixturedef, request):
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

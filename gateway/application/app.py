@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from aiohttp.web import Application
 
+    from actors import ActorSystem
+
     from ..connections.connection import ConnectionActor
     from ..endpoints.passage import Passage
     from ..endpoints.passage_options import Several
@@ -105,6 +107,15 @@ class Gateway(Declarations):
         return handle
 
     # --- running
+
+    @property
+    def system(self) -> ActorSystem:
+        """
+        What the app's actors live in, those of `app.actor` under /app: find one, keep entities, subscribe to facts.
+
+        Raises RuntimeError while the gateway does not run.
+        """
+        return self.node.system
 
     @property
     def node(self) -> Node:
@@ -267,8 +278,8 @@ class Gateway(Declarations):
 
     def _declared_actors(self) -> list[Child]:
         return [
-            Child(actor_class, args, with_gateway(actor_class, args, {}, self), **options)
-            for actor_class, args, options in self._actors
+            Child(actor_class, args, with_gateway(actor_class, args, kwargs, self), **options)
+            for actor_class, args, kwargs, options in self._actors
         ]
 
     def _with_heartbeat(self, settings: GatewaySettings) -> GatewaySettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..access.identity import Principal
 from ..close_codes import validate_close
 from ..messages.connection_messages import Close, ForgetPermissions, Send
 from ..messages.publications import encode_payload
@@ -14,7 +15,6 @@ from ..reasons import WebSocketDisconnect
 if TYPE_CHECKING:
     from actors import ActorRef
 
-    from ..access.identity import Principal
     from ..connections.connection import ConnectionActor
     from ..events import ConnectionClosed
     from ..node import Node
@@ -108,16 +108,25 @@ class Connections(Mapping[str, Connection]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def of(self, principal: str) -> list[Connection]:
-        """All that are open for this principal's id."""
-        found = (self.get(ref._actor.client) for ref in self._app.node.directory.of(principal))
+    def of(self, principal: Principal | str) -> list[Connection]:
+        """All that are open for this principal, or its id. Raises TypeError for what is neither."""
+        found = (self.get(ref._actor.client) for ref in self._app.node.directory.of(_id_of(principal)))
         return [one for one in found if one is not None]
 
-    def recent(self, principal: str | None = None, limit: int = 100) -> list[ConnectionClosed]:
-        """Those that ended lately, the last one first; of one principal's id, or of all. The last 1,000 are kept."""
+    def recent(self, principal: Principal | str | None = None, limit: int = 100) -> list[ConnectionClosed]:
+        """Those that ended lately, the last one first; of one principal, or its id, or all. The last 1,000 are kept."""
         closed = reversed(self._app.server.closed_connections())
-        found = [fact for fact in closed if principal is None or fact.principal == principal]
-        return found[:limit]
+        wanted = None if principal is None else _id_of(principal)
+        return [fact for fact in closed if wanted is None or fact.principal == wanted][:limit]
+
+
+def _id_of(principal: Principal | str) -> str:
+    given: object = principal
+    if isinstance(given, Principal):
+        return given.id
+    if not isinstance(given, str):
+        raise TypeError(f"could not look for connections of {given!r}: give a principal, or its id")
+    return given
 
 
 class Rooms:

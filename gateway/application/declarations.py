@@ -13,7 +13,7 @@ import attrs
 from actors import Actor, ChildSpec
 from actors.config.config import ConfigError
 
-from ..arity import name_of, refusal
+from ..arity import made_with, name_of, refusal
 from ..endpoints.hooks import Hooked
 from ..endpoints.passage_options import authenticators_of, check_heartbeat, permissions_of
 from ..settings.topic_options import topic_options
@@ -73,7 +73,7 @@ class Declarations(Hooked):
         self.topics = DeclaredTopics()
         self.pages: dict[str, tuple[Path, str]] = {}
         """URL path to (file, content type); see `static`."""
-        self._actors: list[tuple[type[Actor], tuple[Any, ...], dict[str, Any]]] = []
+        self._actors: list[tuple[type[Actor], tuple[Any, ...], dict[str, Any], dict[str, Any]]] = []
         self._passages: dict[Route, Passage] = {}
         self._http: RouteTableDef | None = None
 
@@ -156,9 +156,12 @@ class Declarations(Hooked):
         changes = topic_options(f"@app.topic({pattern!r})", given)
 
         def add(behaviour: type[Room]) -> type[Room]:
-            if not hasattr(behaviour, "limits"):  # a function, as `app.ws` would take it
+            if not (isinstance(behaviour, type) and hasattr(behaviour, "limits")):  # a function, as `app.ws` takes it
                 words = "it is no class of Room; write class Game(Room)"
                 raise TypeError(f"could not declare topic {pattern!r} with {behaviour!r}: {words}")
+            wrong = made_with(behaviour, 2, "initial_state or on_start")
+            if wrong is not None:
+                raise TypeError(f"could not declare topic {pattern!r} with {behaviour.__name__}: {wrong}")
             self.topics.add(parsed, behaviour, changes)
             return behaviour
 
@@ -199,10 +202,16 @@ class Declarations(Hooked):
     # --- the rest
 
     def actor(
-        self, actor_class: type[Actor], /, *args: Any, name: str | None = None, restart: str = "permanent"
+        self,
+        actor_class: type[Actor],
+        /,
+        *args: Any,
+        name: str | None = None,
+        restart: str = "permanent",
+        **kwargs: Any,
     ) -> None:
         """
-        An actor of the app, started under /app with the gateway.
+        An actor of the app, started under /app with the gateway, as `actor_class(*args, **kwargs)`.
 
         Raises:
             TypeError: It is no class of Actor. ValueError: `restart` is no restart type.
@@ -211,7 +220,7 @@ class Declarations(Hooked):
         if not (isinstance(given, type) and issubclass(given, Actor)):
             raise TypeError(f"could not declare the actor {given!r}: it is no class of Actor; give the class itself")
         spec = ChildSpec(restart=restart)  # type: ignore[arg-type]
-        self._actors.append((actor_class, args, {"name": name, "spec": spec}))
+        self._actors.append((actor_class, args, kwargs, {"name": name, "spec": spec}))
 
     def rpc(self, method: str) -> Callable[[Call], Call]:
         """

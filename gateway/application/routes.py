@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 import attrs
 
-from ..arity import name_of, signature_of
+from ..arity import made_with, name_of, signature_of
 from ..endpoints.endpoint import WebSocketEndpoint
 from ..endpoints.passage import OPEN
 
@@ -146,6 +146,9 @@ def check_endpoint(endpoint: Any, path: Path) -> None:
         if endpoint.encoding not in ENCODINGS:
             wrong = endpoint.encoding
             raise TypeError(f'{endpoint.__name__}.encoding is {wrong!r}; write "json", "text", "bytes" or None')
+        words = made_with(endpoint, 1, "on_connect")
+        if words is not None:
+            raise TypeError(f"could not route {path.text!r} to {endpoint.__name__}: {words}")
         return
     if inspect.iscoroutinefunction(endpoint) and not takes_websocket(endpoint):
         name = name_of(endpoint)

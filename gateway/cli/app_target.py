@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,7 +93,8 @@ def expect(found: object, kind: type, target: str) -> object:
     """
     if not isinstance(found, kind):
         what = f"the class {found.__name__}" if isinstance(found, type) else f"of type {type(found).__name__}"
-        raise CannotServe(target, f"it is {what}", f"name an instance of {kind.__name__}")
+        made = f", as `app = {found.__name__}()` in the module makes one" if inspect.isfunction(found) else ""
+        raise CannotServe(target, f"it is {what}", f"name an instance of {kind.__name__}{made}")
     return found
 
 

@@ -42,7 +42,7 @@ def on(*what: str | type | UnionType, limit: Limit | None = None) -> Callable[[F
     parts = [part for one in what for part in (get_args(one) if get_origin(one) in _UNIONS else (one,))]
     if not parts or not all((isinstance(one, str) and one) or is_schema(one) for one in parts):
         shown = ", ".join(map(repr, what))
-        words = 'names no event and no message; write @on("event") or @on(Message)'
+        words = 'names no event and no message; write @on("event"), or @on(Say) of a class that has @message above it'
         raise TypeError(f"could not mark a handler: on({shown}) {words}")
 
     check_limit(limit)
@@ -101,9 +101,10 @@ def _marked(owner: type) -> Iterable[tuple[type, str, str | type, Limit | None]]
     Bases first, so that a class goes before what it inherits; an override without a mark replaces the marked one.
     """
     for base in reversed(owner.__mro__):
-        for name, function in vars(base).items():
-            marks = getattr(function, _MARK, ())
+        for name, found in vars(base).items():
+            marked = found if hasattr(found, _MARK) else getattr(found, "__func__", None)  # below a staticmethod
+            marks = getattr(marked, _MARK, ())
             if marks:
                 check_handler(owner, name)
             for what in marks:
-                yield base, name, what, getattr(function, _LIMIT)
+                yield base, name, what, getattr(marked, _LIMIT)

@@ -60,9 +60,11 @@ def schema_of(kind: Any) -> Schema:
     try:
         info: Any = msgspec.inspect.type_info(kind)
         decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
-    except (TypeError, NameError) as error:
+    except NameError as error:
         words = f"{error}; message classes stand where their module can name what they are made of"
         raise TypeError(f"could not read the fields of {kind.__name__}: {words}") from error
+    except TypeError as error:  # says itself which type JSON cannot fill
+        raise TypeError(f"could not read the fields of {kind.__name__}: {error}") from error
     tag = getattr(info, "tag", None) if getattr(info, "tag_field", None) == ACTION else None
     literal = next((field.type for field in info.fields if field.encode_name == ACTION), None)
     _check_shape(kind, info, tag is not None or literal is not None)

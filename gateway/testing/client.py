@@ -125,11 +125,15 @@ class Client:
             ConnectionError: The connection is over.
         """
         data = written(value)
+        letter = f"could not send {shown(data)}: {self.name} is not connected any more"
         if self._is_over:
-            raise ConnectionError(f"could not send {shown(data)}: {self.name} is not connected any more")
+            raise ConnectionError(letter)
         self._conversation.note(self.name, ">", data)
         sending = self._socket.send_str(data) if isinstance(data, str) else self._socket.send_bytes(data)
-        await self._in_time(sending, f"room to send {shown(data)}")
+        try:
+            await self._in_time(sending, f"room to send {shown(data)}")
+        except ConnectionError:  # it ends, and that has not been read yet
+            raise ConnectionError(letter) from None
 
     # --- receiving
 

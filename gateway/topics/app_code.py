@@ -5,6 +5,11 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from actors import ChildSpec
+from actors.events import ActorFailed
+
+from .. import wire_json
+from ..messages.topic_messages import Submit
 from ..reasons import Refused
 from ..unknown_names import unknown_action
 from .answers import answer
@@ -16,8 +21,10 @@ if TYPE_CHECKING:
 
     from ..messages.commands import Result
     from ..messages.topic_messages import ClientEvent, Origin
+    from ..node import Node
     from .behaviour import Behaviour
     from .seen import Seen
+    from .topic import TopicActor
 
 
 class AppCode:
@@ -37,6 +44,35 @@ class AppCode:
         self._watch = watch
         self._is_watched = False
         self._handed: dict[ClientEvent, None] = {}
+        self._not_begun: Refused | None = None
+
+    def begin(self, topic: TopicActor, node: Node) -> bool:
+        """
+        Starts it under its topic, if there is any. False: its `initial_state` refuses, or it could not be made.
+
+        Then nothing goes on that could be restarted: who has asked is answered, who asks after that has another try.
+        """
+        if self.behaviour is None:
+            return True
+        spec = ChildSpec(restart="permanent", shutdown=5.0)
+        try:
+            self.ref = topic.spawn(self.behaviour, topic, node, name="behaviour", spec=spec)
+        except Exception as error:
+            self._not_begun = _refusal_of(error)
+            if self._not_begun is not error:
+                node.events.publish(ActorFailed(topic.actor_ref, error, "on_start"))
+            return False
+        topic.watch(self.ref)
+        return True
+
+    def refuses_all(self, messages: list[object]) -> bool:
+        """Of a topic that never began: each who asked is answered why. Else False, and nobody is."""
+        if self._not_begun is None:
+            return False
+        for message in messages:
+            if isinstance(message, Submit):
+                answer(message.origin, message.command.reply, self._not_begun)
+        return True
 
     def __len__(self) -> int:
         """Events that it has and has not answered; bounded by the credit of the connections that sent them."""
@@ -106,3 +142,14 @@ class AppCode:
         """The topic ends: whoever waits learns it."""
         for event in tuple(self._handed):
             self.answer(event, error)
+
+
+def _refusal_of(error: Exception) -> Refused:
+    """The words of app code if it has refused in some that a wire can carry, else `internal`."""
+    if not isinstance(error, Refused):
+        return Refused("internal")
+    try:
+        wire_json.check_refusal(error)
+    except (TypeError, ValueError):
+        return Refused("internal")
+    return error

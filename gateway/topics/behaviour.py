@@ -8,6 +8,7 @@ answered `internal`, and charged to the member whose message it was, not to the 
 from __future__ import annotations
 
 from functools import cached_property
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors import Actor, handles
@@ -69,6 +70,7 @@ class Behaviour(Actor):
     state: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        _check_names(cls)
         super().__init_subclass__(**kwargs)
         check_hooks(cls, Behaviour, _HOOKS)
         handlers = Handlers.of(cls, cls.sends)
@@ -89,7 +91,11 @@ class Behaviour(Actor):
     # --- what app code writes
 
     def initial_state(self) -> Any:
-        """What `self.state` begins with. It survives crashes, not the end of the topic; plain values, copied often."""
+        """
+        What `self.state` begins with. It survives crashes, not the end of the topic; plain values, copied often.
+
+        Raise `Refused` for a name that there is no room for: whoever asks is refused so.
+        """
         return None
 
     def on_join(self, member: Member, params: object) -> Any:
@@ -211,6 +217,22 @@ class Behaviour(Actor):
     def _save_state(self) -> None:
         self._topic.kept.save(self.state)
 
+
+def _check_names(cls: type[Behaviour]) -> None:
+    """Raises TypeError for what a class says in the place of what is read here, or given by another name."""
+    refused = f"could not make {cls.__name__}: "
+    taken = sorted(_OURS & vars(cls).keys())
+    if taken:
+        raise TypeError(f"{refused}Room needs {', '.join(map(repr, taken))} itself; choose other names")
+    if "state" in vars(cls):
+        raise TypeError(f"{refused}its state is what initial_state() returns, for each room anew; write that")
+    if iscoroutinefunction(cls.initial_state):
+        raise TypeError(f"{refused}its initial_state is a coroutine, and nobody could await it; await in on_start")
+
+
+_OVERRIDABLE = {"initial_state", "patience", "passes_on", "keep_state", "sends", "state"}
+_OURS = frozenset(name for name in vars(Behaviour) if not name.startswith(("__", "on_")) and name not in _OVERRIDABLE)
+"""What a subclass may not define: this class calls it, or fills it."""
 
 _HOOKS = ("on_join", "on_leave", "on_empty", "on_start", "initial_state")
 """What app code writes, besides handlers."""

@@ -15,7 +15,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
-from actors import Actor, ChildSpec, SupervisorSpec, Terminated, handles
+from actors import Actor, SupervisorSpec, Terminated, handles
 
 from ..events import TopicClosed, TopicOpened
 from ..limits.blame import Blame
@@ -81,11 +81,11 @@ class TopicActor(Actor):
 
     def on_start(self) -> None:
         self._node.events.publish(TopicOpened(self._name))
-        if self._code.behaviour is not None:
-            spec = ChildSpec(restart="permanent", shutdown=5.0)
-            self._code.ref = self.spawn(self._code.behaviour, self, self._node, name="behaviour", spec=spec)
-            self.watch(self._code.ref)
-        self.idle_if_empty()
+        if self._code.begin(self, self._node):
+            self.idle_if_empty()
+        else:
+            self._ended_by = "not_begun"
+            self.actor_ref.stop_now()
 
     def on_stop(self) -> None:
         self._order.flush()
@@ -114,7 +114,9 @@ class TopicActor(Actor):
         self._order.end_turn()
 
     def on_undelivered(self, messages: list[object]) -> None:
-        """Told while it ended: the next topic of that name gets what members asked, in order."""
+        """Told while it ended: the next topic of that name gets what members asked, in order, unless it never began."""
+        if self._code.refuses_all(messages):
+            return
         theirs = [message for message in messages if isinstance(message, Submit | Depart)]
         self._node.live.hand_over(self._name, theirs)
 

@@ -56,6 +56,13 @@ def test_a_mark_without_its_brackets_is_refused() -> None:
             def add(self, message: Add) -> None: ...
 
 
+@pytest.mark.parametrize("around", [staticmethod, classmethod])
+def test_a_mark_that_would_not_be_seen_is_refused(around: Any) -> None:
+    """What it marks was never run, and its messages went to `on_receive`."""
+    with pytest.raises(BadActor, match=rf"its add is a {around.__name__}, below which @handles is not seen"):
+        type("Counter", (Actor,), {"add": around(handles(int)(lambda message: None))})
+
+
 def test_two_handlers_of_one_class_for_one_type_are_refused() -> None:
     """The later one had it, the other was never called."""
     with pytest.raises(BadActor, match="add and again both handle Add"):

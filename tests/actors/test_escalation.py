@@ -44,7 +44,7 @@ async def test_a_spent_budget_escalates_whatever_the_strategy(
 ) -> None:
     """`intensity` restarts are forgiven; one more fails the supervisor, which comes back with new children."""
     children = [Child(Worker, ([],), name=name) for name in "abc"]
-    parent = system.spawn(supervising(spec(strategy=strategy, intensity=2)), children)
+    parent = system.spawn(supervising(spec(strategy=strategy, intensity=2, on_exceeded="escalate")), children)
     await parent.request("up")
     old = parent.children()
     for _ in range(3):
@@ -98,8 +98,8 @@ async def test_escalation_goes_up_three_levels_to_the_root(strategy: Strategy) -
     tried: list[Any] = []
     system.events.subscribe(ActorFailed, lambda fact: tried.append(fact) if isinstance(fact.error, Injected) else None)
     leaf = Child(fail_start(Worker, 1000), ([],), name="leaf")
-    bottom = Child(supervising(spec(strategy=strategy, intensity=1)), ([leaf],), name="bottom")
-    system.spawn(supervising(spec(strategy=strategy, intensity=2)), [bottom], name="middle")
+    bottom = Child(supervising(spec(strategy=strategy, intensity=1, on_exceeded="escalate")), ([leaf],), name="bottom")
+    system.spawn(supervising(spec(strategy=strategy, intensity=2, on_exceeded="escalate")), [bottom], name="middle")
     await system.root.terminated
     assert len(tried) == 2 * 3 * 2
     with pytest.raises(SystemFailed) as caught:

@@ -75,6 +75,79 @@ async def test_the_same_function_may_subscribe_twice_and_each_ends_by_itself(sys
     assert len(got) == 3
 
 
+class Auditor(Actor):
+    """Subscribes where each instance begins, and fails when told to."""
+
+    def __init__(self, system: ActorSystem) -> None:
+        super().__init__()
+        self.system = system
+        self.seen: list[Any] = []
+
+    def on_start(self) -> None:
+        for kind in (int, bytes):
+            self.system.events.subscribe(kind, self.actor_ref)
+
+    def on_receive(self, message: Any) -> Any:
+        if message == "fail":
+            raise LookupError
+        self.seen.append(message)
+        return list(self.seen)
+
+
+@pytest.mark.allow_failures("LookupError")
+async def test_an_actor_that_subscribes_in_each_of_its_instances_is_told_once(system: ActorSystem) -> None:
+    """As often as it was restarted; and what it got last ends it."""
+    auditor = system.spawn(Auditor, system)
+    for _ in range(3):
+        auditor.tell("fail")
+    await auditor.request("up")
+    system.events.publish(1)
+    assert await auditor.request("then") == ["up", 1, "then"]
+    system.events.subscribe(int, auditor)()
+    system.events.publish(2)
+    system.events.publish(b"3")
+    assert await auditor.request("end") == ["up", 1, "then", b"3", "end"]
+
+
+async def test_an_actor_that_has_ended_is_no_subscriber(system: ActorSystem) -> None:
+    """The others are told as before, nobody is bothered, and it is as if it had ended its subscriptions itself."""
+    seen: list[Any] = []
+    auditor = system.spawn(Auditor, system)
+    await auditor.request("up")
+    system.events.subscribe(int, seen.append)
+    await auditor.stop()
+    for fact in (1, 2):
+        system.events.publish(fact)
+    system.events.publish(b"3")
+    assert seen == [1, 2]
+    assert system.events.wants(int)
+    assert not system.events.wants(bytes)
+
+
+async def test_a_fact_that_only_the_dead_have_subscribed_to_is_one_that_nobody_has(system: ActorSystem) -> None:
+    """Also the first, by which it is found out: a failure is said, not lost."""
+    said: list[int] = []
+    events = EventStream(lambda error, fact: None, {int: said.append})
+    auditors = [system.spawn(Other) for _ in range(2)]
+    for auditor in auditors:
+        events.subscribe(int, auditor)
+        await auditor.stop()
+    for fact in (1, 2):
+        events.publish(fact)
+    assert said == [1, 2]
+
+
+async def test_a_function_that_told_the_dead_has_failed(system: ActorSystem, tripwires: Any) -> None:
+    """It is told on: what it does with a fact is its own matter."""
+    other = system.spawn(Other)
+    await other.stop()
+    system.events.subscribe(int, lambda fact: other.tell(fact))
+    system.events.publish(1)
+    assert ["ActorDeadError" in one for one in tripwires._errors] == [True]
+    tripwires._errors.clear()
+    assert system.events.wants(int)
+
+
 @pytest.mark.parametrize("error", [LookupError(), SystemExit()])
 async def test_what_a_subscriber_raises_reaches_nobody(
     system: ActorSystem, tripwires: Any, error: BaseException

@@ -180,3 +180,67 @@ async def test_it(system):
 """
     outcome(pytester, body).assert_outcomes(failed=1)
     outcome(pytester, body, "--turns-apart").assert_outcomes(passed=1)
+
+
+def test_what_fixtures_of_a_test_await_is_awaited_on_its_loop(pytester: pytest.Pytester) -> None:
+    """Before it and after it, of functions and of classes; the others are left to whoever knows them."""
+    body = """
+ended = []
+
+@pytest.fixture
+async def started(system):
+    await asyncio.sleep(3600)
+    return system.spawn(Doing)
+
+@pytest.fixture
+async def answered(started):
+    loop = asyncio.get_running_loop()
+    yield await started.request(lambda _: loop)
+    await asyncio.sleep(3600)
+    ended.append(asyncio.get_running_loop() is loop)
+
+async def test_it(answered):
+    assert answered is asyncio.get_running_loop()
+    assert answered.time() >= 3600.0
+
+class TestMethods:
+    @pytest.fixture
+    async def mine(self, system):
+        yield self
+
+    async def test_it(self, mine):
+        assert mine is self
+
+def test_its_end():
+    assert ended == [True]
+
+@pytest.fixture
+async def of_somebody_else():
+    pass
+
+def test_of_somebody_else(of_somebody_else):
+    pass
+"""
+    result = outcome(pytester, body)
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*requested an async fixture 'of_somebody_else'*"])
+
+
+def test_a_fixture_that_fails_on_our_loop_fails_its_test(pytester: pytest.Pytester) -> None:
+    """Before its `yield`, behind it, and by another one."""
+    body = """
+@pytest.fixture(params=["before", "behind", "again"])
+async def failing(request, system):
+    if request.param == "before":
+        raise LookupError("before")
+    yield
+    if request.param == "behind":
+        raise LookupError("behind")
+    yield
+
+async def test_it(failing):
+    pass
+"""
+    result = outcome(pytester, body)
+    result.assert_outcomes(passed=2, errors=3)
+    result.stdout.fnmatch_lines(["*LookupError: before*", "*LookupError: behind*", "*failing: it has a second yield*"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -20,7 +21,7 @@ from actors.plan.settings import (
     SupervisorSettings,
     load_runtime,
 )
-from actors.supervision import Backoff
+from actors.supervision import Backoff, SupervisorSpec
 
 EXAMPLE = """
 [actors]
@@ -149,6 +150,15 @@ def test_what_depends_on_the_strategy_does() -> None:
     static, dynamic = SupervisorSettings(), SupervisorSettings(strategy="dynamic")
     assert (static.scope, static.then) == ("supervisor", "escalate")
     assert (dynamic.scope, dynamic.then) == ("child", "stop_child")
+
+
+@pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one", "dynamic"])
+def test_code_that_does_not_say_it_means_what_a_file_does(strategy: Any) -> None:
+    """Whose budget, and what follows when it is spent; what is said counts."""
+    code, file = SupervisorSpec(strategy), SupervisorSettings(strategy=strategy)
+    assert (code.scope, code.on_exceeded) == (file.scope, file.then)
+    said = SupervisorSpec(strategy, scope="supervisor", on_exceeded="escalate")
+    assert (said.scope, said.on_exceeded) == ("supervisor", "escalate")
 
 
 def test_every_key_has_a_reason() -> None:

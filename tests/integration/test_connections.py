@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway import ConnectionState, Gateway, WebSocket, WebSocketDisconnect
+from gateway import ConnectionState, Gateway, Principal, WebSocket, WebSocketDisconnect
 from tests.support.client import Box, connect, out_of, settings, when
 from tests.support.endpoints import by_name
 from tests.support.seeds import at
@@ -39,7 +39,10 @@ async def test_a9_b4_connections_by_id(serve: Serve) -> None:
         assert set(app.rooms.names()) == {"a", "b"}
         handle = app.connections[ada.id]
         assert (handle.principal.id, handle.topics, handle.path, handle.id) == ("ada", ("a",), "/a", ada.id)
-        assert app.connections.of("ada") == [handle]
+        assert app.connections.of("ada") == app.connections.of(handle.principal) == [handle]
+        for look in (app.connections.of, app.connections.recent):
+            with pytest.raises(TypeError, match="give a principal, or its id"):
+                look(handle)
         await handle.send({"private": 1})
         assert await read_json(ada) == {"private": 1}
         handle.send("text")
@@ -54,7 +57,7 @@ async def test_a9_b4_connections_by_id(serve: Serve) -> None:
         await handle.close()
         await when(lambda: len(app.connections.recent()) == 1)
         assert [(fact.connection, fact.code) for fact in app.connections.recent(principal="ada")] == [(ada.id, 4444)]
-        assert app.connections.recent(principal="bob") == []
+        assert app.connections.recent(principal="bob") == app.connections.recent(Principal("bob")) == []
         with pytest.raises(ValueError, match="could not close"):
             app.close_all(1005)
         assert await app.close_all(4001, "all") == 1

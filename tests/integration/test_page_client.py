@@ -14,6 +14,7 @@ import pytest
 
 from gateway import Gateway, History, Refused, Room, on
 from gateway.demo import create_demo_app
+from gateway.settings.config import GatewaySettings
 from tests.support.browser import Browser, find_chromium
 from tests.support.client import connect, settings
 from tests.support.tab import Tab
@@ -224,16 +225,20 @@ TOKEN_HUB = """import('./assets/hubbub.js').then(({ Hubbub }) => {
 """A client whose tokens come from a server, so that they take their time; without one they cannot be fetched."""
 
 
-def token_of(user: str, secret: str = SECRET) -> str:
-    return json.dumps(jwt.encode({"sub": user, "exp": int(time.time()) + 3600}, secret, algorithm="HS256"))
+def token_of(user: str, secret: str = SECRET, **claims: str) -> str:
+    return json.dumps(jwt.encode({"sub": user, "exp": int(time.time()) + 3600, **claims}, secret, algorithm="HS256"))
+
+
+def with_secret() -> GatewaySettings:
+    chosen = settings()
+    auth = attrs.evolve(chosen.gateway.auth, jwt_secret=SECRET)
+    return attrs.evolve(chosen, gateway=attrs.evolve(chosen.gateway, auth=auth))
 
 
 @asynccontextmanager
 async def page_with_tokens(serve: Serve, token: str) -> AsyncIterator[Tab]:
     """A page whose client, `hub`, has tokens, at a server that knows them; it is joining a room that asks for one."""
-    chosen = settings()
-    auth = attrs.evolve(chosen.gateway.auth, jwt_secret=SECRET)
-    server = await serve(settings=attrs.evolve(chosen, gateway=attrs.evolve(chosen.gateway, auth=auth)))
+    server = await serve(settings=with_secret())
     async with Browser() as browser:
         tab = await browser.open(server.url)
         await tab.evaluate(TOKEN_HUB % token)
@@ -277,3 +282,52 @@ async def test_a_token_that_is_not_believed_ends_it(serve: Serve) -> None:
         await tab.wait_for(told("state", state="closed", code=3500))
         assert await tab.evaluate("asked") == 1
         assert not await tab.evaluate(told("refused", room="private:a"))
+
+
+JOIN_WITH = """(() => {
+  [window.asked, window.token] = [0, null];
+  const fetchToken = async () => { asked += 1; await fetch('.'); if (token) return token; throw Error('none today'); };
+  hub.join('ticket:7', { data: { page: 'help' }, token: fetchToken }).catch(() => {});
+})()"""
+
+
+def desk() -> Gateway:
+    """A room that is nobody's without a token of its own, and says what it was told by who joined."""
+    app = create_demo_app()
+
+    @app.topic("ticket:{number}", join="nobody", history=History(size=5))
+    class Ticket(Room):
+        def on_join(self, member: Any, params: Any) -> Any:
+            return params
+
+    return app
+
+
+async def test_a_room_is_joined_with_its_own_token_and_with_what_its_code_is_told(serve: Serve) -> None:
+    """On each connection, with a fresh token; one that cannot be had is asked for again."""
+    server = await serve(desk(), settings=with_secret())
+    async with page(server) as tab:
+        await tab.evaluate(HELD % 500)
+        await tab.evaluate("Math.random = () => 0")
+        await tab.evaluate(JOIN_WITH)
+        await tab.wait_for("held.size === 1")
+        await tab.evaluate(f"token = {token_of('', channel='ticket:7')}")
+        await tab.evaluate(FIRE)
+        await tab.wait_for(told("joined", room="ticket:7"))
+        await tab.evaluate("told.length = 0, hub.cut(), hub.connect()")
+        await tab.wait_for(told("joined", room="ticket:7", again=True))
+        assert await tab.evaluate("told.find(({ name }) => name === 'joined').reply.response.page") == "help"
+        assert await tab.evaluate("asked") == 3
+        assert not await tab.evaluate(told("refused", room="ticket:7"))
+
+
+async def test_a_room_that_was_left_while_its_token_was_on_its_way_is_not_joined(serve: Serve) -> None:
+    server = await serve(desk(), settings=with_secret())
+    async with page(server) as tab:
+        await tab.evaluate("window.given = new Promise((done) => { window.give = done; }), 1")
+        await tab.evaluate(
+            "window.over = hub.join('ticket:7', { token: () => given }).catch(({ reason }) => reason), 1"
+        )
+        await tab.evaluate("hub.leave('ticket:7').catch(() => {})")
+        assert await tab.evaluate(f"give({token_of('', channel='ticket:7')}), over") == "left"
+        assert not await tab.evaluate(told("refused", room="ticket:7"))

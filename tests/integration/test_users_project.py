@@ -38,12 +38,23 @@ async def test_nobody_answers(gateway):
 
 THEIRS = """
 import asyncio
+import pytest
+
+@pytest.fixture
+async def loop():
+    return asyncio.get_running_loop()
 
 async def test_theirs():
     assert "Time" not in type(asyncio.get_running_loop()).__name__
 
 async def test_ours(gateway):
     assert type(asyncio.get_running_loop()).__name__ == "MovableTimeLoop"
+
+async def test_their_fixture(loop):
+    assert "Time" not in type(loop).__name__
+
+async def test_our_fixture(gateway, loop):
+    assert loop is asyncio.get_running_loop()
 """
 
 
@@ -134,12 +145,12 @@ def test_a_failure_shows_what_was_said(environment: Environment) -> None:
 
 
 def test_plugins_of_others_run_other_tests(environment: Environment) -> None:
-    """pytest-asyncio and anyio in their auto modes keep every coroutine test but those that ask for our fixtures."""
+    """pytest-asyncio and anyio in their auto modes keep all tests and fixtures but those with ours."""
     environment.install("pytest-asyncio", "anyio>=4.12")
     (environment.project / "test_mixed.py").write_text(THEIRS)
     for options in (("-o", "asyncio_mode=auto"), ("-p", "no:asyncio", "-o", "anyio_mode=auto")):
         said = environment.pytest("test_mixed.py", "test_app.py", *options)
-        assert re.search(r"\b5 passed\b", said), said
+        assert re.search(r"\b7 passed\b", said), said
         assert "failed" not in said
 
 

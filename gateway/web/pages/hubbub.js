@@ -113,11 +113,13 @@ export class Hubbub {
 
   /**
    * Wishes to be in `room`, now and after each reconnect. Resolves with the reply, or with null if there is no
-   * connection: the room is joined once there is one. `info` travels to the other members as presence.
+   * connection: the room is joined once there is one. `info` travels to the other members as presence, `data` to the
+   * code of the room. `token` is the room's own: a text, or a function that gets one, asked on each join; if it throws,
+   * the room is joined a little later.
    */
-  async join(room, { info, presence = true } = {}) {
+  async join(room, { info, data, token, presence = true } = {}) {
     const known = this.#rooms.get(room) ?? { room, epoch: null, offset: 0, members: new Map(), joined: false };
-    this.#rooms.set(room, Object.assign(known, { info, presence, wished: true }));
+    this.#rooms.set(room, Object.assign(known, { info, data, token, presence, wished: true }));
     return this.#state === 'connected' ? this.#enter(known) : null;
   }
 
@@ -233,14 +235,20 @@ export class Hubbub {
 
   async #enter(known) {
     clearTimeout(known.retry);
-    const { room, info, presence, epoch, offset } = known;
-    const since = epoch === null ? undefined : { epoch, offset };
     try {
-      return await this.request({ action: 'join_room', room, presence, info, since, session: this.#session });
+      const token = typeof known.token === 'function' ? await this.#tokenOf(known) : known.token;
+      const { room, info, data, presence, epoch, offset, wished } = known;
+      if (!wished) throw new HubbubError('left', 'left before it was joined');
+      const since = epoch === null ? undefined : { epoch, offset };
+      return await this.request({ action: 'join_room', room, presence, info, data, token, since, session: this.#session });
     } catch (error) {
       if (error.reason !== 'disconnected') this.#onRefused(known, error);
       throw error;
     }
+  }
+
+  async #tokenOf({ room, token }) {
+    try { return await token(); } catch (error) { throw new HubbubError('no_token', `no token for ${room}: ${error}`); }
   }
 
   #onRefused(known, error) {

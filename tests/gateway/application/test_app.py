@@ -71,9 +71,9 @@ def test_a_gateway_knows_what_it_is_called() -> None:
 
 
 def test_what_needs_a_running_gateway_says_so() -> None:
-    """Its connections, rooms and history."""
+    """Its connections, rooms and history, and what its actors live in."""
     app = Gateway(title="demo")
-    for act in (lambda: len(app.connections), app.rooms.names, app.clear_history, app.close_all):
+    for act in (lambda: len(app.connections), lambda: app.system, app.rooms.names, app.clear_history, app.close_all):
         with pytest.raises(RuntimeError, match="'demo': the gateway is not running"):
             act()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import types
 from typing import TYPE_CHECKING, Any
@@ -260,3 +261,50 @@ def test_an_endpoint_is_given_what_its_wrapper_takes() -> None:
     app.ws("/room/{room}")(passing(chat))
     found = [app.routes.find(path) for path in ("/lobby", "/chat/9", "/room/9")]
     assert [one[2] for one in found if one is not None] == [{}, {}, {"room": 9}]
+
+
+@pytest.mark.parametrize("name", ["name", "params", "members", "broadcast", "events", "limits", "_take"])
+def test_names_that_a_room_needs_are_refused(name: str) -> None:
+    """At the class statement: a `name` of the class would be where its broadcasts go."""
+    with pytest.raises(TypeError, match=f"could not make Game: Room needs '{name}' itself; choose other names"):
+        type("Game", (Room,), {name: None})
+    type("Game", (Room,), {"room": "a", "user": "b", "board": [], "patience": None, "passes_on": False})
+
+
+def test_a_state_that_would_not_be_there_is_refused() -> None:
+    """A value of the class, which each instance hides behind what `initial_state` returns; and one to be awaited."""
+    with pytest.raises(TypeError, match=r"its state is what initial_state\(\) returns"):
+        type("Game", (Room,), {"state": {}})
+
+    async def initial_state(self: Any) -> None: ...
+
+    with pytest.raises(TypeError, match="nobody could await it; await in on_start"):
+        type("Game", (Room,), {"initial_state": initial_state})
+    type("Game", (Room,), {"__annotations__": {"state": dict}})
+
+
+@pytest.mark.parametrize("around", [staticmethod, classmethod])
+@pytest.mark.parametrize("base", [Room, WebSocketEndpoint])
+def test_a_mark_counts_whichever_decorator_stands_first(around: Any, base: type) -> None:
+    """It was not seen below one of these: what it marks was never called, and nobody was told."""
+    with pytest.raises(TypeError, match="could not make Chat: its take takes"):
+        type("Chat", (base,), {"take": around(on("take")(types.FunctionType(two.__code__, {})))})
+    three = staticmethod(on("take")(lambda self, member, payload: payload))
+    assert list(type("Game", (Room,), {"take": three}).events) == ["take"]
+
+
+def test_what_the_gateway_could_not_make_is_refused_where_it_is_declared() -> None:
+    """A room and an endpoint are made by it, with what it has; a dataclass has an `__init__` of its own."""
+    app = Gateway()
+    room = type("Game", (Room,), {"__init__": lambda self: None})
+    with pytest.raises(
+        TypeError, match=r"topic 'game' with Game: its __init__ takes \(self\).*initial_state or on_start"
+    ):
+        app.topic("game")(room)
+    with pytest.raises(TypeError, match="topic 'game' with Game: its __init__ takes"):
+        app.topic("game")(dataclasses.dataclass(type("Game", (Room,), {"__annotations__": {"size": int}})))
+    endpoint = type("Chat", (WebSocketEndpoint,), {"__init__": lambda self, ws, size: None})
+    with pytest.raises(TypeError, match=r"'/chat' to Chat: its __init__ takes \(self, ws, size\).*on_connect"):
+        app.ws("/chat")(endpoint)
+    app.topic("game")(type("Game", (Room,), {"__init__": lambda self, *args: None}))
+    app.ws("/chat")(type("Chat", (WebSocketEndpoint,), {"__init__": lambda self, ws, size=3: None}))

@@ -101,9 +101,14 @@ def test_what_was_given_is_not_changed() -> None:
 class Told(Actor):
     """Notes which gateway each of its instances got."""
 
-    def __init__(self, seen: list[Gateway], app: Gateway) -> None:
+    def __init__(self, seen: list[Gateway], app: Gateway, *, noted: str = "") -> None:
         super().__init__()
         seen.append(app)
+        self.noted = noted
+
+    @handles(bytes)
+    def what_is_noted(self, _: bytes) -> str:
+        return self.noted
 
     @handles(str)
     def crash(self, _: str) -> None:
@@ -119,11 +124,12 @@ async def test_each_instance_gets_the_gateway_that_runs_it() -> None:
     """Also the one that comes after a crash; and its ref is under /app."""
     seen: list[Gateway] = []
     app = Gateway()
-    app.actor(Told, seen, name="told")
+    app.actor(Told, seen, name="told", noted="by keyword")
     await app.start(quiet())
     try:
-        (ref,) = app.node.app.children()
-        assert ref.path == "/app/told"
+        ref = app.system.find("/app/told")
+        assert ref is not None
+        assert await ref.request(b"", timeout=5.0) == "by keyword"
         ref.tell("crash")
         restarted = await ref.request(0, timeout=5.0)
         assert restarted is None

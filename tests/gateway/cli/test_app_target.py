@@ -96,9 +96,13 @@ def test_the_traceback_of_an_application_begins_in_it(tmp_path: Path) -> None:
 
 
 def test_only_a_gateway_is_served() -> None:
-    """A class in place of its instance is the usual slip."""
+    """A class in place of its instance is the usual slip, or what makes one: that is called in the module."""
     assert app_target.expect(5, int, "a:b") == 5
     with pytest.raises(app_target.CannotServe, match="cannot serve a:b: it is of type str; name an instance of int"):
         app_target.expect("x", int, "a:b")
     with pytest.raises(app_target.CannotServe, match="it is the class int"):
         app_target.expect(int, int, "a:b")
+    with pytest.raises(
+        app_target.CannotServe, match=r"of type function; .* int, as `app = run\(\)` in the module makes"
+    ):
+        app_target.expect(run, int, "a:make")

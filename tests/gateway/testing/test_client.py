@@ -10,7 +10,7 @@ import pytest
 from actors.events import ActorFailed
 from gateway import Gateway, Member, Principal, Refused, Room, WebSocket, message, on
 from gateway.testing import Closed, NotConnected, NotReceived
-from gateway.testing.client import MAX_KEPT
+from gateway.testing.client import MAX_KEPT, Client
 from gateway.testing.words import read_as, written
 from tests.support.chat_app import AT_ONCE, Serve, chat
 from tests.support.typed import Said, Say
@@ -132,6 +132,24 @@ async def test_what_came_instead_is_said(gateway: Serve) -> None:
             await alice.receive()
         with pytest.raises(ConnectionError, match="could not send hello"):
             await alice.send("hello")
+
+
+async def test_a_client_that_is_being_let_go_says_so_when_it_sends(gateway: Serve) -> None:
+    """Also before it has read that it was: what its library says of a closing transport names nobody."""
+    app = Gateway()
+
+    @app.ws("/bye")
+    async def bye(ws: WebSocket) -> None:
+        await ws.accept()
+
+    async def talks(client: Client) -> None:
+        while True:
+            await client.send("x")
+
+    async with gateway(app) as server:
+        client = await server.connect("/bye", name="ada")
+        with pytest.raises(ConnectionError, match=r"^could not send x: ada is not connected any more$"):
+            await talks(client)
 
 
 async def test_a_refused_upgrade_says_why(gateway: Serve) -> None:

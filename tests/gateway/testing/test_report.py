@@ -82,8 +82,8 @@ def test_the_page_about_tests_is_true(pytester: pytest.Pytester) -> None:
     """Its app and its tests, as they stand there; and its conversation is what that test would show."""
     page = (Path(__file__).parents[3] / "docs" / "testing.md").read_text()
     files = re.findall(r"^```python\n# ([\w.]+)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    assert [name for name, _ in files] == ["app.py", "test_app.py"]
+    assert [name for name, _ in files] == ["app.py", "test_app.py", "conftest.py", "test_with_a_fixture.py"]
     for name, body in files:
         (pytester.path / name).write_text(body)
     pytester.syspathinsert()
-    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=4)

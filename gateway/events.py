@@ -129,7 +129,8 @@ class TopicClosed:
 
     topic: str
     reason: str
-    """`stopped`, mostly since nobody was in it any more; `failed`; or `gave_up`, with its app code."""
+    """`stopped`, mostly since nobody was in it any more; `failed`; `gave_up`, with its app code; or
+    `not_begun`, by it."""
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..events import ConnectionClosed
+from ..events import ConnectionClosed, ConnectionOpened
 from .connection_view import ConnectionView
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Account:
     """Of one connection."""
 
-    __slots__ = ("_node", "_outlet", "_pinging", "_since", "_subscriptions", "_ticket", "inlet")
+    __slots__ = ("_is_told", "_node", "_outlet", "_pinging", "_since", "_subscriptions", "_ticket", "inlet")
 
     def __init__(
         self, node: Node, ticket: Ticket, outlet: Outlet, pinging: Pinging, subscriptions: Subscriptions
@@ -31,6 +31,8 @@ class Account:
         self._pinging = pinging
         self._subscriptions = subscriptions
         self._since = node.now()
+        self._is_told = False
+        """Whether it was said that it is open."""
         self.inlet: Inlet | None = None
         """What its socket talks to; None before the 101."""
 
@@ -38,11 +40,22 @@ class Account:
         """How it is now, for the admin listener; what `ConnectionClosed` says of one that has ended."""
         return ConnectionView(**self._fields())
 
-    def closed(self, ending: Ending) -> ConnectionClosed:
-        """The fact of its end."""
+    def tell_opened(self) -> None:
+        """Publishes the fact of its beginning, once."""
+        if not self._is_told:
+            self._is_told, ticket = True, self._ticket
+            fact = ConnectionOpened(
+                ticket.client, ticket.wire.name, ticket.path, ticket.address, ticket.principal.id
+            )  # fmt: skip
+            self._node.events.publish(fact)
+
+    def tell_closed(self, ending: Ending) -> None:
+        """Publishes the fact of its end; before it that of its beginning, if it was accepted and has got no socket."""
+        self.tell_opened()
         code, reason = ending.words()
         at = self._node.wall()
-        return ConnectionClosed(**self._fields(), code=code, reason=reason, ended_by=ending.ended_by, at=at)
+        fact = ConnectionClosed(**self._fields(), code=code, reason=reason, ended_by=ending.ended_by, at=at)
+        self._node.events.publish(fact)
 
     def _fields(self) -> dict[str, Any]:
         ticket, outlet, now = self._ticket, self._outlet, self._node.now()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors import SupervisorSpec, handles
 
-from ..events import ConnectionIdentified, ConnectionOpened
+from ..events import ConnectionIdentified
 from ..limits.gate import Gate
 from ..messages.commands import Join
 from ..messages.connection_messages import Close, Due, Kick, Opened, Received, SocketClosed, TooFast, Writable
@@ -141,8 +141,7 @@ class ConnectionActor(AppHost):
     def opened(self, opened: Opened) -> None:
         node, ticket, wire = self._node, self._ticket, self.wire
         self._outlet.open(opened.socket)
-        fact = ConnectionOpened(ticket.client, wire.name, ticket.path, ticket.address, ticket.principal.id)
-        node.events.publish(fact)
+        self._account.tell_opened()
         rhythm = ticket.heartbeat or node.heartbeat_config
         self._outlet.put(wire.opened(ticket.client, rhythm.ping_interval))
         self._deadlines.open()

@@ -188,7 +188,7 @@ class Farewell:
         self._gate.end()
         self._deadlines.cancel()  # only now: without a socket none of them matters, and app code may ask for another
         if ticket.was_opened or self._ending.closed is not None:
-            node.events.publish(self._account.closed(self._ending))
+            self._account.tell_closed(self._ending)
         ticket.refuse(500, "internal")
         self._ref.stop_now()
         self._is_done = self._ending.closed is not None

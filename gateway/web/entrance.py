@@ -20,10 +20,12 @@ from ..access.authenticators import credential_of
 from ..access.handshake import Address
 from ..access.handshake import Handshake as Asked
 from ..access.identity import ANONYMOUS
+from ..close_codes import LOST
 from ..connections.identification import may_open
 from ..endpoints.tickets import Ticket, Verdict
 from ..events import ConnectionRefused, ProxyNotTrusted, TokenNotRead
 from ..limits.shared_buckets import key_of
+from ..messages.connection_messages import SocketClosed
 from ..protocols.raw import RawWire
 from ..reasons import InvalidToken, Refused
 from ..settings.sources import is_loopback
@@ -31,7 +33,7 @@ from ..sockets.socket import SocketLimits
 from .headers import Headers
 from .listening.addresses import TrustedProxies, UndeclaredProxies, client_address, client_scheme
 from .origin import is_local_name, is_same_origin
-from .upgraded.upgrade import Handshake, Upgrader, listed
+from .upgraded.upgrade import Handshake, Upgrader, is_gone, left_early, listed
 from .upgraded.wires import NotSpoken, Spoken, wire_of
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ class Entrance:
         if found is None and spoken is None:
             return None
         handshake = Handshake.of(request)
+        if is_gone(request):
+            return left_early()
         forwarded = request.headers.getall("X-Forwarded-For", ())
         if forwarded:
             self._look_for_proxies(request, forwarded)
@@ -212,7 +216,7 @@ class Entrance:
     async def _hand_over(
         self, request: web.Request, handshake: Handshake, ticket: Ticket, ref: ActorRef[Any], subprotocol: str | None
     ) -> web.StreamResponse:
-        """The machine ends if the socket does not become its own."""
+        """The machine ends if the socket does not become its own; its client may have left while it was decided."""
         taken = False
 
         def listener(socket: Any) -> Any:
@@ -227,7 +231,10 @@ class Entrance:
             )
         finally:
             if not taken:
-                ref.stop_now()
+                if is_gone(request) and ref.is_alive():
+                    ref.tell(SocketClosed(LOST, "", clean=False))
+                else:
+                    ref.stop_now()
 
 
 async def _decision(ticket: Ticket) -> Verdict:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..messages.connection_messages import Close
+from ..messages.connection_messages import Close, Opened
 from ..reasons import WebSocketDisconnect
 
 if TYPE_CHECKING:
@@ -208,9 +208,12 @@ class Farewell:
         self._fail_waiting()
 
     def undelivered(self, messages: list[object]) -> None:
-        """Told after the farewell: nobody reads what was delivered, but whoever holds a receipt learns that."""
-        error = WebSocketDisconnect(*self._ending.words())
+        """Told after the farewell: nobody reads what was delivered, but a socket and who holds a receipt learn that."""
+        words = self._ending.words()
+        error = WebSocketDisconnect(*words)
         for message in messages:
+            if isinstance(message, Opened):  # handed over, and nobody else would ever close it
+                message.socket.close(*words)
             receipt = getattr(message, "receipt", None) or getattr(getattr(message, "reply", None), "receipt", None)
             if receipt is not None:
                 receipt.fail(error)

@@ -142,14 +142,17 @@ async def test_what_on_connect_says_is_done_in_its_order(system: ActorSystem) ->
     assert peer.ticket.decided.status == 403
 
 
-async def test_who_ends_between_its_101_and_its_first_turn_has_both_its_lines(system: ActorSystem) -> None:
-    """Its socket is handed over, and the machine fails before it has heard of that."""
+@pytest.mark.parametrize("ending", ["kill", "stop_now"])
+async def test_who_ends_between_its_101_and_its_first_turn_leaves_no_socket(system: ActorSystem, ending: str) -> None:
+    """Its socket was handed over, and the machine ends before it hears of that: closed, with both lines."""
     node = await start_node(system)
     facts = facts_of(system, ConnectionOpened, ConnectionClosed)
     peer = Peer(node, "ada")
-    peer.ref.kill()
+    getattr(peer.ref, ending)()
     peer.open()
+    peer.send("join_room", room="kept")
     await settle()
+    assert peer.socket.sent_close == (3001, "shutdown")
     assert [type(fact) for fact in facts] == [ConnectionOpened, ConnectionClosed]
 
 

@@ -34,8 +34,12 @@ class Account:
         self.inlet: Inlet | None = None
         """What its socket talks to; None before the 101."""
 
-    def announce(self) -> None:
-        """The fact that it is there, once: of one whose client left before its 101, with the fact of its end."""
+    def view(self) -> ConnectionView:
+        """How it is now, for the admin listener; what `ConnectionClosed` says of one that has ended."""
+        return ConnectionView(**self._fields())
+
+    def tell_opened(self) -> None:
+        """Publishes the fact of its beginning, once."""
         ticket = self._ticket
         if not ticket.was_announced:
             ticket.was_announced = True
@@ -43,15 +47,13 @@ class Account:
             fact = ConnectionOpened(ticket.client, ticket.wire.name, ticket.path, ticket.address, principal)
             self._node.events.publish(fact)
 
-    def view(self) -> ConnectionView:
-        """How it is now, for the admin listener; what `ConnectionClosed` says of one that has ended."""
-        return ConnectionView(**self._fields())
-
-    def closed(self, ending: Ending) -> ConnectionClosed:
-        """The fact of its end."""
+    def tell_closed(self, ending: Ending) -> None:
+        """Publishes the fact of its end; before it that of its beginning, if it was accepted and has got no socket."""
+        self.tell_opened()
         code, reason = ending.words()
         at = self._node.wall()
-        return ConnectionClosed(**self._fields(), code=code, reason=reason, ended_by=ending.ended_by, at=at)
+        fact = ConnectionClosed(**self._fields(), code=code, reason=reason, ended_by=ending.ended_by, at=at)
+        self._node.events.publish(fact)
 
     def _fields(self) -> dict[str, Any]:
         ticket, outlet, now = self._ticket, self._outlet, self._node.now()

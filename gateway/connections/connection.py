@@ -141,7 +141,7 @@ class ConnectionActor(AppHost):
     def opened(self, opened: Opened) -> None:
         node, ticket, wire = self._node, self._ticket, self.wire
         self._outlet.open(opened.socket)
-        self._account.announce()
+        self._account.tell_opened()
         rhythm = ticket.heartbeat or node.heartbeat_config
         self._outlet.put(wire.opened(ticket.client, rhythm.ping_interval))
         self._deadlines.open()

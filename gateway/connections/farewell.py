@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..messages.connection_messages import Close
+from ..messages.connection_messages import Close, Opened
 from ..reasons import WebSocketDisconnect
 
 if TYPE_CHECKING:
@@ -188,8 +188,7 @@ class Farewell:
         self._gate.end()
         self._deadlines.cancel()  # only now: without a socket none of them matters, and app code may ask for another
         if ticket.is_accepted or self._ending.closed is not None:
-            self._account.announce()
-            node.events.publish(self._account.closed(self._ending))
+            self._account.tell_closed(self._ending)
         ticket.refuse(500, "internal")
         self._ref.stop_now()
         self._is_done = self._ending.closed is not None
@@ -209,9 +208,12 @@ class Farewell:
         self._fail_waiting()
 
     def undelivered(self, messages: list[object]) -> None:
-        """Told after the farewell: nobody reads what was delivered, but whoever holds a receipt learns that."""
-        error = WebSocketDisconnect(*self._ending.words())
+        """Told after the farewell: nobody reads what was delivered, but a socket and who holds a receipt learn that."""
+        words = self._ending.words()
+        error = WebSocketDisconnect(*words)
         for message in messages:
+            if isinstance(message, Opened):  # handed over, and nobody else would ever close it
+                message.socket.close(*words)
             receipt = getattr(message, "receipt", None) or getattr(getattr(message, "reply", None), "receipt", None)
             if receipt is not None:
                 receipt.fail(error)

@@ -94,7 +94,12 @@ class TopicActor(Actor):
         self._node.events.publish(TopicClosed(self._name, self._ended_by))
 
     def pre_restart(self, reason: BaseException | None) -> None:
-        """The ref lives on, and with it the name: what waits in the mailbox stays in order with what comes."""
+        """
+        The ref lives on, and with it the name: what waits in the mailbox stays in order with what comes.
+
+        Members cannot be carried over. Who was killed has had no `on_failure`, and its members learn it here.
+        """
+        self._end("internal")
         self._node.events.publish(TopicClosed(self._name, "failed"))
 
     def on_failure(self, *_: object) -> None:

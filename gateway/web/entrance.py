@@ -33,7 +33,7 @@ from ..sockets.socket import SocketLimits
 from .headers import Headers
 from .listening.addresses import TrustedProxies, UndeclaredProxies, client_address, client_scheme
 from .origin import is_local_name, is_same_origin
-from .upgraded.upgrade import Handshake, Upgrader, is_gone, listed
+from .upgraded.upgrade import Handshake, Upgrader, is_gone, left_early, listed
 from .upgraded.wires import NotSpoken, Spoken, wire_of
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Entrance:
         if found is None and spoken is None:
             return None
         handshake = Handshake.of(request)
+        if is_gone(request):
+            return left_early()
         forwarded = request.headers.getall("X-Forwarded-For", ())
         if forwarded:
             self._look_for_proxies(request, forwarded)
@@ -214,7 +216,7 @@ class Entrance:
     async def _hand_over(
         self, request: web.Request, handshake: Handshake, ticket: Ticket, ref: ActorRef[Any], subprotocol: str | None
     ) -> web.StreamResponse:
-        """The machine ends if the socket does not become its own: lost, if the client has left meanwhile."""
+        """The machine ends if the socket does not become its own; its client may have left while it was decided."""
         taken = False
 
         def listener(socket: Any) -> Any:
@@ -228,10 +230,11 @@ class Entrance:
                 request, handshake, listener, subprotocol=subprotocol, headers=headers
             )
         finally:
-            if not taken and is_gone(request):
-                ref.tell(SocketClosed(LOST, "", clean=False))
-            elif not taken:
-                ref.stop_now()
+            if not taken:
+                if is_gone(request) and ref.is_alive():
+                    ref.tell(SocketClosed(LOST, "", clean=False))
+                else:
+                    ref.stop_now()
 
 
 async def _decision(ticket: Ticket) -> Verdict:

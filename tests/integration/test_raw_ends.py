@@ -247,6 +247,34 @@ async def test_an_endpoint_that_never_decides_is_refused_in_bounded_time(serve: 
     await when(lambda: len(server.app.node.directory) == 0)
 
 
+async def test_who_left_while_it_was_decided_is_lost_and_has_both_its_lines(serve: Serve) -> None:
+    """The endpoint has accepted: it hears 1006, and the log that its transport was lost, behind that it was opened."""
+    app, box, arrived, left = Gateway(), Box(), asyncio.Event(), asyncio.Event()
+
+    @app.ws("/slow")
+    class Slow(WebSocketEndpoint):
+        async def on_connect(self, ws: WebSocket) -> None:
+            arrived.set()
+            await left.wait()
+            await ws.accept()
+
+        def on_disconnect(self, ws: WebSocket, code: int) -> None:
+            box.put_nowait(code)
+
+    server = await serve(app, settings())
+    facts = server.watch(ConnectionOpened, ConnectionClosed)
+    client = await RawClient.connect(server.app.server.port)
+    client.send(upgrade("/slow"))
+    await asyncio.wait_for(arrived.wait(), PATIENCE)
+    client.abort()
+    async with connect(server.ws()):  # comes behind it: the server has seen by now that the first has gone
+        left.set()
+        assert await out_of(box) == 1006
+    lines = [fact for fact in facts if fact.path == "/slow"]
+    assert [type(fact) for fact in lines] == [ConnectionOpened, ConnectionClosed]
+    assert (lines[1].ended_by, lines[1].code) == ("transport", 1006)
+
+
 async def test_a5_an_endpoint_that_raises_closes_its_own_client_with_1011(serve: Serve) -> None:
     """The client of the failed endpoint sees 1011, everybody else of the same endpoint goes on."""
     app = Gateway()

@@ -13,6 +13,7 @@ from gateway.endpoints.hooks import Hook, Hooks
 from gateway.endpoints.passage import Passage
 from gateway.endpoints.tickets import Verdict
 from gateway.events import ConnectionClosed, ConnectionOpened, RoomLeft
+from gateway.messages.connection_messages import SocketClosed
 from gateway.protocols.native import NativeWire
 from tests.support.endings import ENDINGS, Plain, Recorder, Unusual, ends_once, recorder, take, turns
 from tests.support.endpoint_peer import endpoint_peer, opened
@@ -141,6 +142,20 @@ async def test_what_on_connect_says_is_done_in_its_order(system: ActorSystem) ->
     assert peer.ticket.decided.status == 403
 
 
+@pytest.mark.parametrize("ending", ["kill", "stop_now"])
+async def test_who_ends_between_its_101_and_its_first_turn_leaves_no_socket(system: ActorSystem, ending: str) -> None:
+    """Its socket was handed over, and the machine ends before it hears of that: closed, with both lines."""
+    node = await start_node(system)
+    facts = facts_of(system, ConnectionOpened, ConnectionClosed)
+    peer = Peer(node, "ada")
+    getattr(peer.ref, ending)()
+    peer.open()
+    peer.send("join_room", room="kept")
+    await settle()
+    assert peer.socket.sent_close == (3001, "shutdown")
+    assert [type(fact) for fact in facts] == [ConnectionOpened, ConnectionClosed]
+
+
 async def test_an_upgrade_that_is_refused_is_no_connection(system: ActorSystem) -> None:
     """No opened, no closed, nothing left."""
     node = await start_node(system)
@@ -155,6 +170,25 @@ async def test_an_upgrade_that_is_refused_is_no_connection(system: ActorSystem) 
     peer.ref.stop_now()
     await settle()
     assert (facts, len(node.directory)) == ([], 0)
+
+
+@pytest.mark.parametrize("ending", ["client has left", "machine is stopped", "machine is killed"])
+async def test_who_was_accepted_and_got_no_socket_has_both_its_lines(system: ActorSystem, ending: str) -> None:
+    """It was opened and is closed, each once: what is counted at the one end of a connection is at the other."""
+    node = await start_node(system)
+    facts = facts_of(system, ConnectionOpened, ConnectionClosed)
+    endpoint = recorder()
+    peer = endpoint_peer(node, endpoint)
+    await settle()
+    assert peer.ticket.decided == Verdict(101)
+    {
+        "client has left": lambda: peer.ref.tell(SocketClosed(1006, "", clean=False)),
+        "machine is stopped": peer.ref.stop_now,
+        "machine is killed": peer.ref.kill,
+    }[ending]()
+    await passes(10.0)  # its app code has so long for its last word
+    assert [(type(fact), fact.connection) for fact in facts] == [(ConnectionOpened, "ada"), (ConnectionClosed, "ada")]
+    assert len(endpoint.ends) == 1
 
 
 async def test_drain_lets_everybody_go_and_refuses_commands(system: ActorSystem) -> None:

@@ -166,6 +166,32 @@ async def test_after_a_bug_of_ours_members_come_back_and_recover(system: ActorSy
     assert len(topics) == 1
 
 
+async def test_members_of_a_topic_that_is_killed_come_back_and_who_waits_is_answered(system: ActorSystem) -> None:
+    """As after a bug of ours: nobody takes itself for a member of what has forgotten it."""
+    node = await start_node(system, engine=late)
+    ada, bob = Peer(node, "ada"), Peer(node, "bob")
+    ada.send("join_room", room="kept")
+    await settle()
+    answers(node)
+    await settle()
+    ada.heard()
+    bob.send("join_room", room="kept", ref=1)
+    await settle()
+    (topic,) = [ref for ref in system.root.walk() if ref.path.startswith("/topics/")]
+    topic.kill()
+    await settle()
+    (removed,) = ada.heard()
+    assert (removed["action"], removed["reason"], removed["retry"]) == ("unsubscribed", "internal", True)
+    assert [one["error"]["reason"] for one in bob.heard()] == ["internal"]
+    answers(node)
+    await settle()
+    ada.send("join_room", room="kept")
+    await settle()
+    answers(node)
+    await settle()
+    assert [member.id for member in node.commands.members("kept")] == ["ada"]
+
+
 async def test_a_stopping_topic_answers_what_waits(system: ActorSystem) -> None:
     """Nobody hangs on a topic that ends: publications, joins and reads that wait for the engine are answered."""
     node = await start_node(system, engine=late)

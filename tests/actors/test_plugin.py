@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from actors.testkit.tripwires import is_own
+
 pytest_plugins = ["pytester"]
 
 HEAD = """
 import asyncio, threading, time
 import pytest
+
+from actors.testkit.tripwires import is_own
 from actors import Actor, ActorSystem, LoopFuture
 
 class Doing(Actor):
@@ -244,3 +248,11 @@ async def test_it(failing):
     result = outcome(pytester, body)
     result.assert_outcomes(passed=2, errors=3)
     result.stdout.fnmatch_lines(["*LookupError: before*", "*LookupError: behind*", "*failing: it has a second yield*"])
+
+
+@pytest.mark.parametrize(
+    ("took", "worked", "waits", "own"), [(3.0, 2.9, 0, True), (3.0, 0.0, 1, True), (3.0, 0.1, 0, False)]
+)
+def test_a_turn_is_blamed_for_its_own_time_only(took: float, worked: float, waits: int, own: bool) -> None:
+    """It computed, or it waited for something; a machine that was busy with others is no fault of a test."""
+    assert is_own(took, worked, waits) is own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, overload
 
 from ..amounts import check_flag
 from ..arity import refusal
@@ -21,6 +21,8 @@ from ..unknown_names import unknown_action
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors import ActorRef, Request
+
     from ..endpoints.websocket import WebSocket
     from ..engines.stream import Position
     from ..limits.message_limit import Limit
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
     Who: TypeAlias = WebSocket | Member | str
     """A connection: itself, as a member of some topic, or its id."""
+
+
+R = TypeVar("R")
 
 
 def check_name(name: object) -> None:
@@ -160,6 +165,44 @@ class RoomHandle(TopicHandle):
                 replaced by it, and nothing replaces it.
         """
         return self._app.node.commands.publish(self.name, payload, event, exclude, save_history, conflate=conflate)
+
+    def tell(self, message: object) -> Receipt[None]:
+        """
+        Tells the room's code, for its `@handles`, and starts it if need be. Any thread.
+
+        In order with what the same thread broadcasts before. A failure of the handler is the room's own, as nobody of
+        its members is to blame. The receipt is resolved when the message waits in its mailbox.
+
+        Raises, when it is awaited:
+            Refused: `not_available`: no code is declared for the name; `internal`: it failed too often.
+        """
+
+        def hand_over(topic: TopicActor) -> None:
+            topic.code().tell(message)
+
+        return self._app.node.commands.in_turn(self.name, hand_over, "tell")
+
+    @overload
+    async def request(self, message: Request[R], *, timeout: float | None = None) -> R: ...
+    @overload
+    async def request(self, message: object, *, timeout: float | None = None) -> Any: ...
+    async def request(self, message: object, *, timeout: float | None = None) -> Any:
+        """
+        Asks the room's code, as `ActorRef.request` does: what its handler returns, or raises. Starts it if need be.
+
+        Args:
+            timeout: Seconds; None for the system's, 5 s unless configured.
+
+        Raises:
+            Refused: As for `tell`, or by the handler.
+            AskTimeout, AskedSelf, AskCycleError, ActorDeadError: As of `ActorRef.request`.
+        """
+        code: ActorRef[Any] = await self._app.node.commands.in_turn(self.name, _code_of, "ask")
+        return await code.request(message, timeout=timeout)
+
+
+def _code_of(topic: TopicActor) -> ActorRef[Any]:
+    return topic.code()
 
 
 class ChannelHandle(TopicHandle):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import attrs
 
@@ -134,6 +134,16 @@ class ReadHistory:
 class ReadPresence:
     topic: str
     reply: Reply
+
+
+@attrs.frozen(eq=False)
+class InTurn:
+    """What app code has done to a topic, in order with what that is told before and after; no wire has it."""
+
+    topic: str
+    reply: Reply
+    act: Callable[[Any], object]
+    """Gets the topic; what it returns is the answer, or what it raises."""
 
 
 @attrs.frozen(eq=False)

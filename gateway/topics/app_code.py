@@ -44,6 +44,7 @@ class AppCode:
         self._watch = watch
         self._is_watched = False
         self._handed: dict[ClientEvent, None] = {}
+        """Events that it has and has not answered; bounded by the credit of the connections that sent them."""
         self._not_begun: Refused | None = None
 
     def begin(self, topic: TopicActor, node: Node) -> bool:
@@ -74,10 +75,6 @@ class AppCode:
                 answer(message.origin, message.command.reply, self._not_begun)
         return True
 
-    def __len__(self) -> int:
-        """Events that it has and has not answered; bounded by the credit of the connections that sent them."""
-        return len(self._handed)
-
     @property
     def allows_joins(self) -> bool:
         """Whether it wants to be asked before somebody joins."""
@@ -104,6 +101,26 @@ class AppCode:
         if not self._is_watched:
             self._watch_it()
         return True
+
+    def reach(self) -> ActorRef[Any]:
+        """
+        Where app code tells it something itself, or asks.
+
+        Raises:
+            Refused: `not_available` if there is none, `internal` if it was given up.
+        """
+        if self.behaviour is None:
+            raise Refused("not_available", "there is no code to be told: no @app.topic declares a class for this name")
+        if self.ref is None or not self.ref.is_alive():
+            raise Refused("internal")
+        if not self._is_watched:
+            self._watch_it()
+        return self.ref
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything waits for it, or is in its hands."""
+        return bool(self._handed) or (self.ref is not None and self.ref.counts().queued > 0)
 
     def look(self) -> None:
         """Ends a handler that has taken too long: it is a failure of the behaviour, and what waits goes on after it."""

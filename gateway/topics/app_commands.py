@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..access.identity import Principal
 from ..amounts import check_flag
-from ..messages.commands import PresenceRead, Publish, Published, ReadHistory, ReadPresence, Reply
+from ..messages.commands import InTurn, PresenceRead, Publish, Published, ReadHistory, ReadPresence, Reply
 from ..messages.publications import clients, encode_payload, event_named
 from ..messages.receipts import Receipt
 from ..messages.topic_messages import Origin, Submit
@@ -102,21 +102,9 @@ class AppCommands:
 
     def in_turn(self, topic: str, act: Callable[[TopicActor], Any], what: str) -> Receipt[Any]:
         """Does something to a topic, in order with what it is told before and after. Any thread."""
-        done: Receipt[Any] = Receipt(f"{what} {topic}", self._node.receipt_lost)
-        asked: Receipt[Any] = Receipt(f"{what} {topic}", self._node.receipt_lost)
-        asked.then(lambda answer: self._act(topic, act, answer, done))
-        self._submit(topic, ReadPresence(topic, Reply("presence", topic=topic, receipt=asked)), asked)
-        return done
-
-    def _act(self, topic: str, act: Callable[[TopicActor], Any], answer: object, done: Receipt[Any]) -> None:
-        """In the topic's turn; that it keeps no presence is no answer to what was wanted."""
-        machine = self._node.live.machine(topic)
-        if isinstance(answer, Refused) and answer.reason != "not_available":
-            done.fail(answer)
-        elif machine is not None:
-            done.resolve(act(machine))
-        else:
-            done.fail(Refused("shutting_down"))
+        receipt: Receipt[Any] = Receipt(f"{what} {topic}", self._node.receipt_lost)
+        self._submit(topic, InTurn(topic, Reply(topic=topic, receipt=receipt), act), receipt)
+        return receipt
 
     def _submit(self, topic: str, command: Any, receipt: Receipt[Any], origin: Origin | None = None) -> None:
         try:

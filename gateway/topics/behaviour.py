@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors import Actor, handles
 from actors.cell.hook_names import HookNames
+from actors.events import DeadLetter
 
 from .. import wire_json
 from ..amounts import check_flag
@@ -178,7 +179,10 @@ class Behaviour(Actor):
     # --- what the machine tells
 
     def on_undelivered(self, messages: list[object]) -> None:
-        """This topic ends. Its machine knows who waits for an answer, and gives it."""
+        """This topic ends. Its machine knows which client waits for an answer, and gives it; the rest is a fact."""
+        for message in messages:
+            if not isinstance(message, ClientEvent | MemberJoining | MemberLeft | Emptied):
+                self._node.system.dead_letters.add(DeadLetter(self.actor_ref, message, "stopped"))
 
     @handles(ClientEvent)
     def _client_event(self, message: ClientEvent) -> Any:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors import Actor, SupervisorSpec, Terminated, handles
 
 from ..events import TopicClosed, TopicOpened
 from ..limits.blame import Blame
-from ..messages.commands import HistoryRead, Join, Leave, Left, Publish, ReadHistory, Result
+from ..messages.commands import HistoryRead, InTurn, Join, Leave, Left, Publish, ReadHistory, Result
 from ..messages.publications import SELF, Publication
 from ..messages.topic_messages import (
     ClientEvent,
@@ -48,6 +48,8 @@ from .state import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from actors import ActorRef
 
     from ..access.identity import Principal
     from ..engines.stream import Page
@@ -147,6 +149,8 @@ class TopicActor(Actor):
             self._leave(submit, command)
         elif isinstance(command, ReadHistory):
             self._history(submit.origin, command)
+        elif isinstance(command, InTurn):
+            self._do(command)
         else:
             answer(submit.origin, command.reply, self._roster.who())
 
@@ -209,6 +213,14 @@ class TopicActor(Actor):
     def _leaves(self, client: str, generation: int, reason: str, *, lingers: bool = False) -> None:
         self.remove(client, generation, reason, lingers=lingers)
         self._admissions.forget(client, generation, reason)
+
+    def _do(self, command: InTurn) -> None:
+        """What app code wants done; if that fails, it is who asked that learns it."""
+        assert command.reply.receipt is not None
+        try:
+            command.reply.receipt.resolve(command.act(self))
+        except Exception as error:
+            command.reply.receipt.fail(error)
 
     def _history(self, origin: Origin, command: ReadHistory) -> None:
         def read(page: Page[Publication] | Refused) -> None:
@@ -282,6 +294,12 @@ class TopicActor(Actor):
     def answer_event(self, event: ClientEvent, result: Result) -> None:
         self._code.answer(event, result)
 
+    def code(self) -> ActorRef[Any]:
+        """Its behaviour, to be told something. Who is told is not idle yet. Raises Refused, as `AppCode.reach`."""
+        ref = self._code.reach()
+        self.idle_if_empty()
+        return ref
+
     def send_to(self, client: str, publication: Publication) -> bool:
         return self._roster.send_to(client, publication)
 
@@ -328,7 +346,7 @@ class TopicActor(Actor):
         """Goes for good if nothing is under way and nothing waits."""
         if self._roster or self._admissions:
             return
-        if self._order.is_waiting or self._code or self.actor_ref.counts().queued:
+        if self._order.is_waiting or self._code.has_work or self.actor_ref.counts().queued:
             self.idle_if_empty()
             return
         self._node.live.ended(self._name, self.actor_ref)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway import Gateway, History, Member, Principal, Room, WebSocket, message, on
+from actors import Request, handles
+from gateway import Gateway, History, Member, Principal, Refused, Room, WebSocket, message, on
 from tests.support.client import connect, when
 from tests.support.typed import Said
 
@@ -232,3 +233,46 @@ async def test_what_is_no_bool_is_refused_where_it_is_given(serve: Serve, said: 
         for event in ("broadcast", "kick"):
             assert (await client.publish("game:1", said, event=event))["error"]["reason"] == "internal"
     assert list(await room.history()) == []
+
+
+class Close(Request[int]):
+    """Asks a poll to close; answered with the votes that it has."""
+
+
+class Poll(Room):
+    def initial_state(self) -> dict[str, Any]:
+        return {"open": True, "votes": 0}
+
+    @on("vote")
+    def vote(self, member: Member, data: object) -> None:
+        if not self.state["open"]:
+            raise Refused("bad_request", "this poll is closed")
+        self.state["votes"] += 1
+
+    @handles(Close)
+    async def close(self, message: Close) -> int:
+        self.state["open"] = False
+        await self.broadcast("closed")
+        return int(self.state["votes"])
+
+    @handles(str)
+    def fail(self, word: str) -> None:
+        raise RuntimeError(word)
+
+
+@pytest.mark.allow_failures("RuntimeError")
+async def test_app_code_tells_a_room_and_asks_it(serve: Serve) -> None:
+    """From anywhere, in one order with what members send; it is started if need be, and its failure is its own."""
+    app = Gateway()
+    app.topic("poll:{number}")(Poll)
+    server = await serve(app)
+    assert await app.room("poll:2").request(Close()) == 0
+    async with connect(server.ws()) as ada:
+        await ada.join("poll:1")
+        await ada.publish("poll:1", None, event="vote")
+        await app.room("poll:1").tell("on purpose")
+        assert await app.room("poll:1").request(Close()) == 1
+        assert (await ada.event())["payload"] == "closed"
+        assert "this poll is closed" in (await ada.publish("poll:1", None, event="vote"))["error"]["message"]
+    with pytest.raises(Refused, match="no code to be told"):
+        await app.room("lobby").request(Close())

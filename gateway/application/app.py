@@ -17,6 +17,7 @@ from ..close_codes import validate_close
 from ..endpoints.endpoint_session import session_of
 from ..endpoints.function_session import FunctionSession
 from ..events import GatewayStopped, SecretTooShort
+from ..limits.names import check_name
 from ..messages.receipts import Receipt
 from ..node import Node
 from ..settings.program import default_file, end_with, planned
@@ -25,7 +26,7 @@ from ..telemetry.logs import configure_logging
 from .connections import Connections, Rooms
 from .declarations import Declarations
 from .injection import with_gateway
-from .topic_handle import ChannelHandle, RoomHandle, check_name
+from .topic_handle import ChannelHandle, RoomHandle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

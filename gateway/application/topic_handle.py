@@ -8,6 +8,7 @@ from ..amounts import check_flag
 from ..arity import refusal
 from ..close_codes import validate_close
 from ..limits.message_limit import check_limit
+from ..limits.names import check_name
 from ..messages.commands import Join, Leave, Reply
 from ..messages.handlers import on
 from ..messages.publications import checked_reason
@@ -36,12 +37,6 @@ if TYPE_CHECKING:
 
 
 R = TypeVar("R")
-
-
-def check_name(name: object) -> None:
-    """Raises TypeError for what is no text. Whether a topic may have that name is said by what is done with it."""
-    if not isinstance(name, str):
-        raise TypeError(f'{name!r} is no name of a topic; write a text, as "game:7"')
 
 
 class TopicHandle:

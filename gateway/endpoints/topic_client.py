@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import wire_json
 from ..amounts import check_flag
+from ..limits.names import check_name
 from ..messages.commands import Join, Leave, Publish, Reply
 from ..messages.connection_messages import ForgetPermissions, Kick, LeaveAll
 from ..messages.publications import checked_reason, clients, encode_payload, event_named
@@ -40,7 +41,8 @@ class TopicClient:
         """
         Joins a room by its whole name; awaiting gives the position, raises `Refused` if it may not.
 
-        Of a client that joined it by itself that is `already_subscribed`, and changes nothing.
+        Of a client that joined it by itself that is `already_subscribed`, and changes nothing. Raises TypeError for a
+        name that is no text: that is no mistake of the client.
         """
         return self._enter("room", topic, info, params)
 
@@ -63,6 +65,7 @@ class TopicClient:
 
         Nothing happens if it is not in that topic. Raises as that does.
         """
+        check_name(topic)
         check_flag("may_return", may_return)
         self._tell(Kick(topic, checked_reason(reason), may_return, code), None)
 
@@ -101,6 +104,7 @@ class TopicClient:
         return self._ask("publish", lambda reply: Publish(topic, reply, encoded, kind, name, but, save), topic)
 
     def _ask(self, act: str, command: Any, topic: str, face: Face = "channel") -> Receipt[Any]:
+        check_name(topic)
         receipt = self._receipt(f"{act} {topic}")
         self._tell(command(Reply(act, face=face, topic=topic, receipt=receipt)), receipt)
         return receipt

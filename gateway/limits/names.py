@@ -12,6 +12,12 @@ MAX_EVENT_BYTES = 255
 _FORBIDDEN = re.compile('[\x00-\x1f\x7f-\x9f,"]')
 
 
+def check_name(name: object) -> None:
+    """Raises TypeError for what is no text. Whether a topic may have that name is said by what is done with it."""
+    if not isinstance(name, str):
+        raise TypeError(f'{name!r} is no name of a topic; write a text, as "game:7"')
+
+
 def check_topic_name(name: object, *, max_bytes: int = 255) -> str:
     """
     Lets a topic's name pass that is safe on every wire.

@@ -150,3 +150,12 @@ async def test_a_broadcast_without_a_room_needs_rooms(serve: Serve) -> None:
         await client.send("x")
         await when(lambda: bool(found))
     assert found == ["could not broadcast: rooms() of Lost names none; give a room"]
+
+
+@pytest.mark.allow_failures("TypeError")
+@pytest.mark.parametrize("rooms", [lambda _: [5], lambda _: None, lambda _: 5])
+async def test_rooms_that_are_no_names_are_a_bug_of_the_application(serve: Serve, rooms: Any) -> None:
+    """Its client has sent nothing wrong and is told nothing: 1011, and the log has the traceback."""
+    server = await serve(lambda: chat(rooms))
+    async with connect(server.ws("/chat/x/ada")) as ada:
+        assert (await ada.closed())[0] == 1011

@@ -70,6 +70,9 @@ class Behaviour(Actor):
 
     state: Any = None
 
+    _keeps: ClassVar[bool] = False
+    """Whether there is a state to be kept, and it is to be."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         _check_names(cls)
         super().__init_subclass__(**kwargs)
@@ -77,8 +80,9 @@ class Behaviour(Actor):
         handlers = Handlers.of(cls, cls.sends)
         cls.events, cls._messages, cls.limits = handlers.calls, handlers.messages, handlers.limits
         cls.allows_joins = cls.on_join is not Behaviour.on_join
-        if cls.keep_state and cls.initial_state is not Behaviour.initial_state:
-            cls._handlers = SavingTable(cls._handlers)
+        cls._keeps = cls.keep_state and cls.initial_state is not Behaviour.initial_state
+        if cls._keeps:
+            cls._handlers = SavingTable(cls._handlers, (ClientEvent, MemberJoining))
             if "on_signal" in vars(cls):
                 cls.on_signal = saving(cls.on_signal)  # type: ignore[assignment,method-assign]
 
@@ -186,7 +190,7 @@ class Behaviour(Actor):
 
     @handles(ClientEvent)
     def _client_event(self, message: ClientEvent) -> Any:
-        return self._handling.guard(message.member, message, self._take, message)
+        return self._handling.guard(message.member, message, self._save_state, self._take, message)
 
     def _take(self, message: ClientEvent) -> Any:
         handler = type(self).events[message.event]
@@ -206,7 +210,8 @@ class Behaviour(Actor):
 
     @handles(MemberJoining)
     def _member_joining(self, message: MemberJoining) -> Any:
-        return self._handling.guard(message.member, message, type(self).on_join, self, message.member, message.params)
+        code, member = type(self).on_join, message.member
+        return self._handling.guard(member, message, self._save_state, code, self, member, message.params)
 
     @handles(MemberLeft)
     def _member_left(self, message: MemberLeft) -> Any:
@@ -219,7 +224,8 @@ class Behaviour(Actor):
         return self._handling.blaming(message.member, self.on_empty)
 
     def _save_state(self) -> None:
-        self._topic.kept.save(self.state)
+        if self._keeps:
+            self._topic.kept.save(self.state)
 
 
 def _check_names(cls: type[Behaviour]) -> None:

@@ -55,15 +55,28 @@ class Handling:
         except Exception as error:
             raise self._charged(member, error)  # noqa: B904
 
-    def guard(self, member: Member, message: ClientEvent | MemberJoining, call: Callable[..., Any], *args: Any) -> Any:
-        """Runs app code for a member, and answers for it whatever comes out."""
+    def guard(
+        self,
+        member: Member,
+        message: ClientEvent | MemberJoining,
+        keep: Callable[[], None],
+        call: Callable[..., Any],
+        *args: Any,
+    ) -> Any:
+        """
+        Runs app code for a member, and answers for it whatever comes out.
+
+        Args:
+            keep: Called before the answer; what it raises is a failure of the handler, whose client is told so.
+        """
         try:
             result = call(*args)
             if isinstance(result, CoroutineType):
-                return self._finish(member, message, result)
+                return self._finish(member, message, keep, result)
+            keep()
             self._answer_with(message, result)
         except Refused as error:
-            self._refuse(member, message, error)
+            self._refuse(member, message, keep, error)
         except Exception as error:
             raise self._failed(member, message, error)  # noqa: B904  # says itself what caused it
         except BaseException as error:
@@ -71,11 +84,15 @@ class Handling:
             raise
         return None
 
-    async def _finish(self, member: Member, message: ClientEvent | MemberJoining, running: Any) -> None:
+    async def _finish(
+        self, member: Member, message: ClientEvent | MemberJoining, keep: Callable[[], None], running: Any
+    ) -> None:
         try:
-            self._answer_with(message, await running)
+            result = await running
+            keep()
+            self._answer_with(message, result)
         except Refused as error:
-            self._refuse(member, message, error)
+            self._refuse(member, message, keep, error)
         except Exception as error:
             raise self._failed(member, message, error)  # noqa: B904
         except BaseException as error:
@@ -98,8 +115,11 @@ class Handling:
             wire_json.encode(ready, "answer")
             self._answer(message, Handled(ready))
 
-    def _refuse(self, member: Member, message: ClientEvent | MemberJoining, error: Refused) -> None:
+    def _refuse(
+        self, member: Member, message: ClientEvent | MemberJoining, keep: Callable[[], None], error: Refused
+    ) -> None:
         try:
+            keep()
             wire_json.check_refusal(error)
         except Exception as wrong:
             raise self._failed(member, message, wrong) from error

@@ -62,10 +62,18 @@ class SavingTable(HandlerTable):
     The handlers of a behaviour, each followed by saving its state.
 
     A type that no handler names is asked of `plain`, which knows the MRO and `on_receive`, and remembers within bounds.
+
+    Args:
+        answered: Types of message whose handlers save it themselves, before somebody is answered.
     """
 
-    def __init__(self, plain: HandlerTable) -> None:
-        super().__init__({kind: None if handler is None else saving(handler) for kind, handler in plain.items()})
+    def __init__(self, plain: HandlerTable, answered: tuple[type, ...]) -> None:
+        super().__init__(
+            {
+                kind: handler if handler is None or kind in answered else saving(handler)
+                for kind, handler in plain.items()
+            }
+        )
         self._plain = plain
         self.high_water = plain.high_water
 

@@ -70,7 +70,10 @@ def refusal(function: Any, count: int, *optional: str) -> str | None:
 
 
 def made_with(owner: type, count: int, instead: str) -> str | None:
-    """What is wrong with the `__init__` of a class that the gateway makes with so many arguments; None: nothing."""
+    """What is wrong with a class of which the gateway makes instances, with so many arguments; None: nothing."""
+    missing = sorted(getattr(owner, "__abstractmethods__", ()))
+    if missing:
+        return f"it is abstract; write its {', '.join(missing)}, or declare a class that does"
     if takes(owner.__init__, count + 1):  # type: ignore[misc]  # that of this class, whatever it is
         return None
     return f"its __init__ takes {_signature(owner.__init__)}, and the gateway makes it; begin in {instead}"  # type: ignore[misc]

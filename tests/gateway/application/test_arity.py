@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
 import types
@@ -308,3 +309,12 @@ def test_what_the_gateway_could_not_make_is_refused_where_it_is_declared() -> No
         app.ws("/chat")(endpoint)
     app.topic("game")(type("Game", (Room,), {"__init__": lambda self, *args: None}))
     app.ws("/chat")(type("Chat", (WebSocketEndpoint,), {"__init__": lambda self, ws, size=3: None}))
+
+
+def test_what_is_abstract_is_no_room_and_no_endpoint() -> None:
+    """Nobody could make an instance of it: each client that comes would be told `internal`."""
+    app = Gateway()
+    for base, declare in ((Room, app.topic("game")), (WebSocketEndpoint, app.ws("/game"))):
+        abstract = abc.ABCMeta("Game", (base, abc.ABC), {"score": abc.abstractmethod(lambda self: None)})
+        with pytest.raises(TypeError, match="Game: it is abstract; write its score, or declare a class that does"):
+            declare(abstract)

@@ -31,6 +31,14 @@ def _is_public_url(text: str) -> bool:
     return not text or re.fullmatch(r"https?://[^/\s?#@\x80-\U0010ffff]+(/[^\s?#]*)?", text) is not None
 
 
+def _is_host(text: str) -> bool:
+    """A name or an address, without a port; one of IPv6 stands in brackets in URLs only."""
+    try:
+        return re.fullmatch(r"[^\s/:\[\]\0]+", text) is not None or ipaddress.IPv6Address(text) is not None
+    except ValueError:
+        return False
+
+
 def _is_path(text: str) -> bool:
     return "\0" not in text
 
@@ -115,7 +123,7 @@ class ListenSettings:
     host: str = setting(
         "127.0.0.1",
         reason="The address to listen on. Loopback, so that nothing is public before somebody decides it.",
-        validator=check(bool, 'write an address such as "0.0.0.0" for every interface'),
+        validator=check(_is_host, 'write an address such as "0.0.0.0" or "::" for every interface; the port is apart'),
     )
     port: int = setting(
         8000, reason="0 lets the system choose. 8000 is above 1023, so it needs no root.", validator=between(0, 65_535)

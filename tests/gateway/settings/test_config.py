@@ -162,6 +162,8 @@ def test_other_variables_are_nobody_s_business(file: Path) -> None:
         ('[gateway]\nallowed_origins = ["https://a/"]', 'gateway.allowed_origins (file): "https://a/" is refused'),
         ('[gateway]\npublic_url = "example.org"', 'gateway.public_url (file): "example.org" is refused'),
         ('[gateway]\nhost = ""', 'gateway.host (file): "" is refused'),
+        ('[gateway]\nhost = "[::1]"', 'gateway.host (file): "[::1]" is refused; write an address such as "0.0.0.0" or'),
+        ('[gateway]\nhost = "a:8000"', 'gateway.host (file): "a:8000" is refused'),
         ('[gateway.admin]\nlisten = "8001"', 'gateway.admin.listen (file): "8001" is refused; write "host:port"'),
         ('[gateway.admin]\nlisten = "127.0.0.1:8000"', "gateway.admin.listen (file): 127.0.0.1:8000 is the public"),
         ("[gateway]\nport = 65535", "gateway.admin.listen"),

@@ -67,14 +67,33 @@ class ConnectionRefused:
 @attrs.frozen
 class CertificateOutOfDate:
     """
-    No client that looks at dates comes in by TLS: the certificate has expired, or is not valid yet. Said at the start.
+    No client that looks at dates comes in by TLS: the certificate has expired, or is not valid yet.
 
-    Renew it, or set the clock, and start again: it is read once.
+    Said at the start, or within a minute of when it comes to that. Renew it, or set the clock; it is read again.
     """
 
     file: str
     problem: str
     """In OpenSSL's words."""
+
+
+@attrs.frozen
+class CertificateRenewed:
+    """Who connects by TLS from now on gets the certificate that is in the file now."""
+
+    file: str
+
+
+@attrs.frozen
+class CertificateNotRenewed:
+    """
+    The files of the certificate have changed, and are of no use: who connects gets the one that was there before.
+
+    Said once for each change, and tried again every minute: of a renewal both files may not have been written yet.
+    """
+
+    file: str
+    problem: str
 
 
 @attrs.frozen
@@ -323,6 +342,8 @@ Fact = (
     | ConnectionClosed
     | ConnectionRefused
     | CertificateOutOfDate
+    | CertificateRenewed
+    | CertificateNotRenewed
     | ProxyNotTrusted
     | TokenNotRead
     | ApiRefused

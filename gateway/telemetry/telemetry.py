@@ -12,6 +12,8 @@ second and kind, with how many there were since the last line (`count`), and cou
     gateway.stopped          info              -
     secret.too_short         warning           -
     certificate.out_of_date  warning           -
+    certificate.renewed      info              -
+    certificate.not_renewed  warning           -
     connection.opened        info              connections_total{wire}
     connection.identified    debug             -
     connection.closed        info              connections_closed_total{ended_by}
@@ -135,6 +137,8 @@ CATALOGUE: dict[type, Words] = {
     events.GatewayStopped: Words("gateway.stopped", "info"),
     events.SecretTooShort: Words("secret.too_short", "warning"),
     events.CertificateOutOfDate: Words("certificate.out_of_date", "warning"),
+    events.CertificateRenewed: Words("certificate.renewed", "info"),
+    events.CertificateNotRenewed: Words("certificate.not_renewed", "warning"),
     events.ConnectionOpened: Words("connection.opened", "info", "connections", "wire"),
     events.ConnectionIdentified: Words("connection.identified", "debug"),
     events.ConnectionClosed: Words("connection.closed", "info", "connections_closed", "ended_by"),

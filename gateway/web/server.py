@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ..events import (
-    CertificateOutOfDate,
     ConnectionClosed,
     ConnectionRefused,
     DevelopmentExposed,
@@ -27,13 +26,13 @@ from .api.api import Api
 from .entrance import Entrance
 from .http import EverythingElse
 from .listening.listener import Listener
+from .listening.renewal import Renewal
 from .listening.server_log import ServerLog
-from .listening.tls import out_of_date, server_context
+from .listening.tls import server_context
 from .listening.unix_socket import UnixSocket
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from ssl import SSLContext
 
     from ..application.app import Gateway
     from ..node import Node
@@ -62,6 +61,8 @@ class WebServer:
         """For sockets; there from `start` on."""
         self._listeners: list[Listener] = []
         self._public: Listener | None = None
+        self._renewal: Renewal | None = None
+        """Of the certificate; None without TLS."""
         self.url = ""
         self.admin_url: str | None = None
         self.started: float | None = None
@@ -78,28 +79,29 @@ class WebServer:
             CannotListen, CannotUseCertificate: `stop` has to be called all the same.
         """
         self._entrance = Entrance(self._app, self._node)
-        tls = await self._open_public() if listens else None
+        if listens:
+            await self._open_public()
         await self._open_admin()
         listen, development = self._settings, self._node.settings.development
         self._node.events.publish(GatewayStarted(self.url, self.admin_url, development))
         if development and listens and not listen.uds and not is_loopback(listen.host):
             self._node.events.publish(DevelopmentExposed(listen.host))
         self._name_open_topics()
-        if tls is not None:
-            self._look_at_dates(tls, listen.tls.certificate)
+        if self._renewal is not None:
+            self._renewal.start()
         self.started = self._node.now()
 
-    async def _open_public(self) -> SSLContext | None:
-        """Returns what it encrypts with, if it does."""
+    async def _open_public(self) -> None:
         listen = self._settings
         tls = server_context(listen.tls)  # before anything listens: it may be refused
+        if tls is not None:
+            self._renewal = Renewal(listen.tls, tls, self._node.events.publish)
         file = UnixSocket(listen.uds, int(listen.uds_mode, 8)) if listen.uds else None
         gets = None if self._app.has_http else self.answer
         self._public = await self._listen(
             self._public_app(), listen.host, listen.port, file=file, tls=tls, gets=gets, keeps_files=True
         )
         self.url = self._public.url
-        return tls
 
     async def _open_admin(self) -> None:
         address = self._settings.admin_address
@@ -107,11 +109,6 @@ class WebServer:
             application = admin_app(self._app, self._node, self._telemetry, is_at_home=is_loopback(address[0]))
             admin = await self._listen(application, *address, purpose="health and metrics")
             self.admin_url = admin.url
-
-    def _look_at_dates(self, tls: SSLContext, certificate: str) -> None:
-        problem = out_of_date(tls, certificate)
-        if problem is not None:
-            self._node.events.publish(CertificateOutOfDate(certificate, problem))
 
     def _name_open_topics(self) -> None:
         node, declared = self._node, self._app.topics
@@ -139,6 +136,8 @@ class WebServer:
         await self._node.drain(settings.timeout * 0.75, settings.spread)
 
     async def stop(self) -> None:
+        if self._renewal is not None:
+            self._renewal.stop()
         for listener in reversed(self._listeners):
             await listener.end()
         self._listeners.clear()

@@ -11,55 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import Gateway, WebSocket
-from gateway.events import ConnectionClosed
+from gateway.events import CertificateRenewed, ConnectionClosed
 from gateway.settings.listen import TlsSettings
 from gateway.settings.sources import load_settings
 from gateway.web.listening import listener
 from gateway.web.listening.tls import CannotUseCertificate, out_of_date, server_context
+from tests.support.certificates import client_context, configured, encrypted, files
 from tests.support.client import connect, refused, when
 from tests.support.command import invoke
 from tests.support.process import serving
 
 Serve = Any
-AUTHORITY = trustme.CA()
 PEM = serialization.Encoding.PEM
-
-
-def files(directory: Path, name: str = "127.0.0.1", **dates: datetime) -> tuple[Path, Path]:
-    """The certificate with its chain, and its key."""
-    leaf = AUTHORITY.issue_cert(name, **dates)
-    certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
-    certificate.write_bytes(b"".join(one.bytes() for one in leaf.cert_chain_pems))
-    key.write_bytes(leaf.private_key_pem.bytes())
-    return certificate, key
-
-
-def configured(directory: Path, certificate: Path, key: Path) -> Path:
-    file = directory / "hubbub.toml"
-    file.write_text(f"development = true\n[gateway.tls]\ncertificate = '{certificate}'\nkey = '{key}'\n")
-    return file
-
-
-def client_context() -> ssl.SSLContext:
-    """Trusts the test's authority and nobody else."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    AUTHORITY.configure_trust(context)
-    return context
-
-
-def encrypted(directory: Path) -> Any:
-    certificate, key = files(directory)
-    file = directory / "hubbub.toml"
-    file.write_text(
-        f"development = true\n[gateway]\nport = 0\n[gateway.tls]\ncertificate = '{certificate}'\nkey = '{key}'\n"
-    )
-    return load_settings(file, {}, {}).settings
 
 
 async def test_messages_reach_everybody_over_tls(serve: Serve, tmp_path: Path) -> None:
@@ -262,3 +230,26 @@ async def test_a_process_speaks_tls_or_says_why_it_cannot(tmp_path: Path) -> Non
         assert await process.exit_code() == 1
     assert f"could not use {key} for TLS: No such file or directory" in process.output
     assert "Traceback" not in process.output
+
+
+async def test_a_renewed_certificate_is_served_and_nobody_is_cut(serve: Serve, tmp_path: Path) -> None:
+    """Who is connected stays so; who comes then gets the new one, though it names no host."""
+    server = await serve(settings=encrypted(tmp_path))
+    renewed = server.watch(CertificateRenewed)
+    async with connect(server.ws(), ssl=client_context()) as before:
+        newer = tmp_path / "newer"
+        newer.mkdir()
+        for new, old in zip(files(newer), (tmp_path / "127.0.0.1.pem", tmp_path / "127.0.0.1.key"), strict=True):
+            old.write_bytes(new.read_bytes())
+        server.app.server._renewal.look()
+        assert len(renewed) == 1
+        async with connect(server.ws(), ssl=client_context()) as after:
+            shown = [
+                client.socket.transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+                for client in (before, after)
+            ]
+            assert shown[0] != shown[1]
+            for client in (before, after):
+                await client.join("r")
+            await before.publish("r", "hello")
+            assert (await after.event())["payload"] == "hello"

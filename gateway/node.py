@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 from actors import ActorSystem, Child
 
-from .access.tokens import Tokens
 from .connections.connection import ConnectionActor
 from .connections.directory import Directory
 from .engines.memory import MemoryEngine
@@ -94,7 +93,7 @@ class Node:
         """Of a topic, whose name is checked before. Raises Refused for a bad one."""
         self.heartbeat_config = settings.gateway.heartbeat
         self.auth = settings.gateway.auth
-        self.tokens = Tokens(self.auth.jwt_secret) if self.auth.jwt_secret else None
+        self.tokens = self.auth.tokens()
         self.calls = calls
         """What clients may call, by method."""
         self.authenticators = tuple(authenticators)

@@ -73,8 +73,8 @@ H = TypeVar("H", bound=Asked)
 class JWT:
     """A signed token (`tokens.Tokens`, whose arguments it takes). Text that is no JWT is left to the next one."""
 
-    def __init__(self, secret: str, *, algorithms: Iterable[str] = ("HS256",)) -> None:
-        self._tokens = Tokens(secret, algorithms=algorithms)
+    def __init__(self, secret: str, *, before: str | None = None, algorithms: Iterable[str] = ("HS256",)) -> None:
+        self._tokens = Tokens(secret, before=before, algorithms=algorithms)
 
     @property
     def tokens(self) -> Tokens:

@@ -52,33 +52,39 @@ _HASHES = MappingProxyType(
 
 class Tokens:
     """
-    Verifies tokens that were signed with one secret. Immutable; from any thread.
+    Verifies tokens that were signed with one secret, or with the one before it. Immutable; from any thread.
 
     Args:
         secret: Of any length: "secret" is fine to try things out. RFC 7518 3.2 wants 32 bytes or more for HS256; a
             shorter one can be guessed from any one token, so production takes `openssl rand -base64 48`; the log and
             `hubbub check` say so.
+        before: The secret that it takes the place of, believed as well until nobody has a token of it any more. None:
+            there is none.
         algorithms: Which of HS256, HS384 and HS512 are believed; another family is never.
 
     Raises:
-        ValueError: The secret is blank, not UTF-8, or a public key, which everybody knows. TypeError: It is no text.
+        ValueError: A secret is blank, not UTF-8, or a public key, which everybody knows. TypeError: It is no text.
             Neither repeats it.
     """
 
-    def __init__(self, secret: str, *, algorithms: Iterable[str] = ("HS256",)) -> None:
+    def __init__(self, secret: str, *, before: str | None = None, algorithms: Iterable[str] = ("HS256",)) -> None:
         self._algorithms = _checked(algorithms)
-        self._jws = jwt.PyJWS(algorithms=[])
-        for name in self._algorithms:
-            self._jws.register_algorithm(name, _Hmac(_HASHES[name], secret))
-
-        self.bytes = len(secret.encode())
-        """Of the secret."""
+        secrets = (secret,) if before is None else (secret, before)
+        self._readers = tuple(self._reader(one) for one in secrets)
+        self.bytes = min(len(one.encode()) for one in secrets)
+        """Of the shortest secret."""
         self.wanted: int = max(_HASHES[name]().digest_size for name in self._algorithms)
         """Bytes that RFC 7518 3.2 wants of it: 32 for HS256."""
 
+    def _reader(self, secret: str) -> jwt.PyJWS:
+        reader = jwt.PyJWS(algorithms=[])
+        for name in self._algorithms:
+            reader.register_algorithm(name, _Hmac(_HASHES[name], secret))
+        return reader
+
     @property
     def is_weak(self) -> bool:
-        """Whether the secret can be guessed from any one token."""
+        """Whether a secret can be guessed from any one token."""
         return self.bytes < self.wanted
 
     def principal(self, token: str, now: float) -> Principal:
@@ -142,10 +148,18 @@ class Tokens:
         return claims
 
     def _payload(self, token: str) -> bytes:
+        for reader in self._readers:
+            payload = self._read(reader, token)
+            if payload is not None:
+                return payload
+        raise InvalidToken("its signature is not ours", "sign it with the secret of this gateway")
+
+    def _read(self, reader: jwt.PyJWS, token: str) -> bytes | None:
+        """None: it was signed with another secret."""
         try:
-            payload: bytes = self._jws.decode(token, "", algorithms=self._algorithms)  # the algorithms have the key
+            payload: bytes = reader.decode(token, "", algorithms=self._algorithms)  # the algorithms have the key
         except jwt.InvalidSignatureError:
-            raise InvalidToken("its signature is not ours", "sign it with the secret of this gateway") from None
+            return None
         except jwt.InvalidAlgorithmError:
             names = ", ".join(self._algorithms)
             raise InvalidToken(f"its algorithm is none of {names}", "sign it with one of these") from None

@@ -13,6 +13,7 @@ from actors import ActorRef, Child
 from actors.config.config import ConfigError
 
 from ..access.authenticators import JWT
+from ..access.tokens import Tokens
 from ..close_codes import validate_close
 from ..endpoints.endpoint_session import session_of
 from ..endpoints.function_session import FunctionSession
@@ -170,8 +171,10 @@ class Gateway(Declarations):
         )
 
     def _weak_secrets(self, node: Node) -> Iterator[SecretTooShort]:
-        if node.tokens is not None and node.tokens.is_weak:
-            yield SecretTooShort("gateway.auth.jwt_secret", node.tokens.bytes, node.tokens.wanted)
+        for path, secret in node.auth.secrets.items():
+            tokens = Tokens(secret)
+            if tokens.is_weak:
+                yield SecretTooShort(path, tokens.bytes, tokens.wanted)
         of_routes = (one for route in self.routes for one in route.passage.authenticators)
         every = {id(one): one for one in (*self.authenticators, *of_routes)}  # an app's need not be hashable
         for one in every.values():

@@ -124,12 +124,12 @@ def _check_certificate(loaded: Loaded) -> str | None:
 def _warn_of_secret(loaded: Loaded) -> None:
     from ..access.tokens import Tokens
 
-    path, secret = "gateway.auth.jwt_secret", loaded.settings.gateway.auth.jwt_secret
-    tokens = Tokens(secret) if secret else None
-    if tokens is not None and tokens.is_weak:
-        fact = f"it has {tokens.bytes} bytes, so it can be guessed from any one token"
-        hint = f"take {tokens.wanted} or more, as `openssl rand -base64 48` prints"
-        click.echo(f"warning of {path} ({loaded.origins[path]}): {fact}; {hint}", err=True)
+    for path, secret in loaded.settings.gateway.auth.secrets.items():
+        tokens = Tokens(secret)
+        if tokens.is_weak:
+            fact = f"it has {tokens.bytes} bytes, so it can be guessed from any one token"
+            hint = f"take {tokens.wanted} or more, as `openssl rand -base64 48` prints"
+            click.echo(f"warning of {path} ({loaded.origins[path]}): {fact}; {hint}", err=True)
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.config.config import between, check, setting
+from actors.config.config import ConfigError, between, check, setting
 from actors.config.units import Duration
 
 from ..access.tokens import Tokens
@@ -39,6 +39,16 @@ class AuthSettings:
             "none. Any length works; RFC 7518 3.2 wants 32 bytes, as `openssl rand -base64 48` prints.",
         },
     )
+    jwt_secret_before: str = attrs.field(
+        default="",
+        repr=False,
+        validator=check(_is_secret, f'write the secret of before; no public key, and not "{MASK}"'),
+        metadata={
+            "secret": True,
+            "reason": "What tokens were signed with before: they are believed as well, so that a secret can be "
+            "replaced and nobody is cut off. Empty once the last of them has expired.",
+        },
+    )
     anonymous: bool = setting(
         True,
         reason="Whether clients that nobody knows may connect. True: what they may do is up to each topic, and a "
@@ -62,6 +72,21 @@ class AuthSettings:
         "one when the old one ends has time for a few attempts.",
         validator=between(0, 3600),
     )
+
+    def __attrs_post_init__(self) -> None:
+        if self.jwt_secret_before and not self.jwt_secret:
+            hint = "jwt_secret_before is set, so set the secret that takes its place"  # the rest of it is not shown
+            raise ConfigError("jwt_secret", "it is empty", hint)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Those that are set, by their paths."""
+        both = {"jwt_secret": self.jwt_secret, "jwt_secret_before": self.jwt_secret_before}
+        return {f"gateway.auth.{name}": secret for name, secret in both.items() if secret}
+
+    def tokens(self) -> Tokens | None:
+        """What verifies tokens; None: none is believed."""
+        return Tokens(self.jwt_secret, before=self.jwt_secret_before or None) if self.jwt_secret else None
 
 
 def _are_keys(text: str) -> bool:

@@ -159,8 +159,8 @@ class Server:
 
     def _believe_badges(self) -> None:
         """At every endpoint, before its own authenticators; where it has none, the configured secret still counts."""
-        secret = self._settings.gateway.auth.jwt_secret
-        by_secret = (_by_secret(secret),) if secret else ()
+        tokens = self._settings.gateway.auth.tokens()
+        by_secret = () if tokens is None else (_by_secret(tokens),)
         for route in self.app.routes:
             passage = self.app._passage(route)
             chain = (self._badges, *(passage.authenticators or by_secret))
@@ -231,9 +231,8 @@ def _at_port(settings: GatewaySettings, port: int) -> GatewaySettings:
     return attrs.evolve(settings, gateway=attrs.evolve(settings.gateway, port=port))
 
 
-def _by_secret(secret: str) -> Callable[[Handshake], Any]:
-    """What the gateway does where an endpoint has no authenticators: any token there is must be signed with it."""
-    tokens = Tokens(secret)
+def _by_secret(tokens: Tokens) -> Callable[[Handshake], Any]:
+    """What the gateway does where an endpoint has no authenticators: any token there is must be one of these."""
 
     async def by_secret(handshake: Handshake) -> Principal | None:
         return None if handshake.token is None else tokens.principal(handshake.token, handshake.at)

@@ -25,7 +25,7 @@ FORGED = jwt.encode({"sub": "ada"}, "another secret of thirty-two bytes", algori
 
 def chosen(**auth: Any) -> Any:
     settings = local_settings()
-    changed = attrs.evolve(settings.gateway.auth, jwt_secret=SECRET, **auth)
+    changed = attrs.evolve(settings.gateway.auth, **{"jwt_secret": SECRET, **auth})
     return attrs.evolve(settings, gateway=attrs.evolve(settings.gateway, auth=changed))
 
 
@@ -51,6 +51,27 @@ async def test_a_token_of_the_configured_secret_says_who_connects(serve: Any) ->
     assert await who(server.ws("/ws")) == "unauthorized"
     with pytest.raises(InvalidStatus) as refused:
         await who(server.ws("/ws"), additional_headers=bearer(FORGED))
+    assert refused.value.response.status_code == 401
+
+
+async def test_a_secret_is_replaced_and_nobody_is_cut_off(serve: Any) -> None:
+    """Tokens of the one before are believed beside those of the new one, everywhere; others are not."""
+    new = "the secret that comes after it, as long"
+    endpoint = Gateway()
+
+    @endpoint.ws("/echo")
+    async def echo(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.send_text(ws.principal.id)
+
+    settings = chosen(jwt_secret=new, jwt_secret_before=SECRET)
+    wires, own = await serve(settings=settings), await serve(endpoint, settings)
+    for token in (TOKEN, jwt.encode({"sub": "ada"}, new, algorithm="HS256")):
+        assert await who(wires.ws("/ws"), additional_headers=bearer(token)) == "ada"
+        async with connect(own.ws("/echo"), additional_headers=bearer(token)) as socket:
+            assert await socket.recv() == "ada"
+    with pytest.raises(InvalidStatus) as refused:
+        await who(wires.ws("/ws"), additional_headers=bearer(FORGED))
     assert refused.value.response.status_code == 401
 
 

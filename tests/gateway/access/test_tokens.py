@@ -309,3 +309,18 @@ def test_what_check_prints_does_not_become_the_secret(tmp_path: Path, value: str
         load_settings(file, {}, {})
     assert "gateway.auth.jwt_secret" in str(caught.value)
     assert "its value, a secret and not shown" in str(caught.value)
+
+
+# --- a secret that is replaced
+
+
+def test_the_secret_before_is_believed_and_no_third() -> None:
+    """Of connections and of topics; what is wrong with a token is said whichever it was signed with."""
+    both = Tokens("the new secret of this gateway, long enough", before=SECRET)
+    old, new = signed({"sub": "42"}), signed({"sub": "42"}, "the new secret of this gateway, long enough")
+    assert [both.principal(token, NOW).id for token in (old, new)] == ["42", "42"]
+    assert both.topic_grant(signed({"sub": "42", "channel": "a"}), "a", "42", NOW) == TopicGrant(None, None)
+    with pytest.raises(Refused, match="token_expired"):
+        both.principal(signed({"sub": "42", "exp": NOW - 1}), NOW)
+    with pytest.raises(InvalidToken, match="its signature is not ours"):
+        both.principal(signed({"sub": "42"}, "a third secret of as many bytes as the others"), NOW)

@@ -51,9 +51,10 @@ async def test_a_short_secret_is_warned_of_once_at_the_start() -> None:
     @app.ws("/", authenticators=[shared, JWT("other")])
     async def endpoint(ws: Any) -> None: ...
 
-    lines = await _warnings(app, HUBBUB_GATEWAY__AUTH__JWT_SECRET="hunter2")
+    secrets = {"HUBBUB_GATEWAY__AUTH__JWT_SECRET": "hunter2", "HUBBUB_GATEWAY__AUTH__JWT_SECRET_BEFORE": "hunter"}
+    lines = await _warnings(app, **secrets)
     assert [(line["secret"], line["bytes"], line["wanted"]) for line in lines] == [
-        ("gateway.auth.jwt_secret", 7, 32), ("JWT", 9, 32), ("JWT", 5, 32),
+        ("gateway.auth.jwt_secret", 7, 32), ("gateway.auth.jwt_secret_before", 6, 32), ("JWT", 9, 32), ("JWT", 5, 32),
     ]  # fmt: skip
     assert {line["log_level"] for line in lines} == {"warning"}
     assert not any(word in str(lines) for word in ("hunter2", "short-one", "other"))

@@ -161,6 +161,7 @@ def test_other_variables_are_nobody_s_business(file: Path) -> None:
         ('[gateway.limits]\nmax_message = "4GiB"', "gateway.limits.max_message (file): 4294967296 is refused"),
         ('[gateway]\nallowed_origins = ["https://a/"]', 'gateway.allowed_origins (file): "https://a/" is refused'),
         ('[gateway]\npublic_url = "example.org"', 'gateway.public_url (file): "example.org" is refused'),
+        ('[gateway.auth]\njwt_secret_before = "x"', "gateway.auth.jwt_secret: its value, a secret and not shown, has"),
         ('[gateway]\nhost = ""', 'gateway.host (file): "" is refused'),
         ('[gateway]\nhost = "[::1]"', 'gateway.host (file): "[::1]" is refused; write an address such as "0.0.0.0" or'),
         ('[gateway]\nhost = "a:8000"', 'gateway.host (file): "a:8000" is refused'),

@@ -43,6 +43,7 @@ ELSEWHERE = {
     "gateway.api.key": "integration/test_http_api.py::test_a_missing_or_wrong_key_is_401_and_said_so",
     "gateway.admin.listen": "integration/test_admin.py::test_the_admin_listener_can_be_off",
     "gateway.auth.jwt_secret": "integration/test_identity.py::test_a_token_of_the_configured_secret_says_who_connects",
+    "gateway.auth.jwt_secret_before": "integration/test_identity.py::test_a_secret_is_replaced_and_nobody_is_cut_off",
     "gateway.auth.anonymous": "integration/test_identity.py::test_without_a_token_only_those_connect_whom",
     "gateway.auth.authenticate_within": "gateway/connections/test_identification.py::test_who_does_not_say_in_time_who",
     "gateway.auth.query_token": "integration/test_identity.py::test_a_token_in_the_url_is_believed_if_the_file_says_so",

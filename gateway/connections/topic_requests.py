@@ -151,8 +151,15 @@ class TopicRequests:
         return not _is_stale(command.join_ref, subscription)
 
     def leave(self, command: Leave) -> None:
-        """Also of a gateway that is about to stop: endpoints clean up after themselves. Raises Refused."""
-        self._who.check_known()
+        """
+        Also of a gateway that is about to stop: endpoints clean up after themselves. Raises Refused.
+
+        Whom app code or a back end puts out, also who has logged out, does not come in again by a yes of before.
+        """
+        if not command.reply.is_of_app:
+            self._who.check_known()
+        elif self._clearance is not None:
+            self._clearance.forget()
         check_topic_name(command.topic, max_bytes=self._node.limits.max_topic_name_bytes)
         subscription = self._members.subscriptions.get(command.topic)
         if subscription is None:

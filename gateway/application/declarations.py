@@ -173,8 +173,8 @@ class Declarations(Hooked):
 
         It is asked for "join", "publish", "history" and "presence" of clients, never for what app code does; for "join"
         not where a token of that topic stands for it, for "history" and "presence" also by joins that would show them.
-        It answers True, False or a `Refused`, within 3 s; a yes is kept until the client is somebody else, was kicked,
-        or `ws.forget_permissions()`. Also `app.permits("a:*")(HasRole("x"))`.
+        It answers True, False or a `Refused`, within 3 s; a yes is kept until the client is somebody else, was put
+        out of a topic, or `ws.forget_permissions()`. Also `app.permits("a:*")(HasRole("x"))`.
 
         Of several patterns the most specific one is asked. What the configuration file says of a topic holds as well;
         a pattern that no section matches is declared by this, and open to whom it lets in.

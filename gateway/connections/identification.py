@@ -228,12 +228,14 @@ class Identification:
         self._go_on(opening)
 
     def check_known(self) -> None:
-        """Raises Refused as long as it has not said who it is; where that comes first, anything else is its end."""
-        if self.is_known:
-            return
-        if self._wire.identifies_first:
+        """Raises Refused as long as it has not said who it is."""
+        if not self.is_known:
+            raise Refused("unauthorized", "log in first")
+
+    def refused(self) -> None:
+        """What the client asked: where it has to say first who it is, anything else before that is its end."""
+        if not self.is_known and self._wire.identifies_first:
             self._host.end(Close("bad_request", ended_by="client"))
-        raise Refused("unauthorized", "log in first")
 
     # --- a newer token
 

@@ -13,7 +13,7 @@ import attrs
 
 from ..events import PublicationDropped
 from ..messages.commands import Joined, Leave, Left, Published, Reply
-from ..messages.connection_messages import Close
+from ..messages.connection_messages import Close, Kick
 from ..messages.receipts import Receipt
 from ..messages.topic_messages import Depart, Removed
 from .subscriptions import Subscriptions
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..endpoints.tickets import Ticket
     from ..messages.commands import Result
-    from ..messages.connection_messages import Kick, LeaveAll
+    from ..messages.connection_messages import LeaveAll
     from ..messages.topic_messages import Answer
     from ..node import Node
     from ..sockets.outbox import Entry
@@ -100,7 +100,7 @@ class Memberships:
         self._outlet.unmute(removed.topic, removed.generation)
         ended, wire = self.subscriptions.end(removed.topic, removed.generation), self._wire
         if ended is None:
-            return None
+            return self._end_later_one(removed)
         if wire.uses_app_frames:
             return Close("insufficient_state") if removed.has_ended else None
         if ended.is_by_server and removed.may_return and wire.can_be_joined:
@@ -109,6 +109,18 @@ class Memberships:
         may_return, code = removed.may_return, removed.code
         self._outlet.put(wire.removed(ended.reply, removed.reason, may_return=may_return, code=code))
         return None
+
+    def _end_later_one(self, removed: Removed) -> Close | None:
+        """
+        Who is kicked for good has asked before it could hear of that for what came since: it is over as well.
+
+        Else nobody could be kicked who joins again all the time.
+        """
+        later = self.subscriptions.get(removed.topic)
+        if later is None or later.reply.is_of_app or removed.may_return or not removed.is_kicked:
+            return None
+        ended = self.kick(Kick(removed.topic, removed.reason, may_return=False, code=removed.code))
+        return None if ended is None else self.removed(ended)
 
     def kick(self, kick: Kick) -> Removed | None:
         """App code ends one; what the topic, which has ended before it heard of that, would have said of it."""

@@ -170,6 +170,7 @@ class Reception:
             else:
                 _ACTS[type(command)](self, command)
         except Refused as error:
+            self._who.refused()
             self._refuse(command.reply, error)
             self._give_up(command)
         except Unanswered as unanswered:

@@ -99,11 +99,14 @@ class TopicRequests:
         self._begin(command, earlier)
 
     def _check_wire(self, command: Join, earlier: Subscription | None) -> None:
-        if self._wire.needs_declared and not self._node.topics.is_declared(command.topic):
-            self._note_undeclared(command.topic)
-            raise Refused("unknown_channel", f"there is no topic {command.topic}")
+        self._check_declared(command.topic)
         if earlier is not None and not (earlier.is_leaving or self._replaces(command, earlier)):
             raise Refused("already_subscribed")
+
+    def _check_declared(self, topic: str) -> None:
+        if self._wire.needs_declared and not self._node.topics.is_declared(topic):
+            self._note_undeclared(topic)
+            raise Refused("unknown_channel", f"there is no topic {topic}")
 
     def _replaces(self, command: Join, earlier: Subscription) -> bool:
         """Whether it takes the place of a membership; one that its client asked for is the client's to change."""
@@ -151,8 +154,11 @@ class TopicRequests:
         return not _is_stale(command.join_ref, subscription)
 
     def leave(self, command: Leave) -> None:
-        """Also of a gateway that is about to stop: endpoints clean up after themselves. Raises Refused."""
-        self._who.check_known()
+        """Also of a gateway that is about to stop. Who is put out comes in by no yes of before. Raises Refused."""
+        if not command.reply.is_of_app:
+            self._who.check_known()
+        elif self._clearance is not None:
+            self._clearance.forget()
         check_topic_name(command.topic, max_bytes=self._node.limits.max_topic_name_bytes)
         subscription = self._members.subscriptions.get(command.topic)
         if subscription is None:
@@ -211,6 +217,7 @@ class TopicRequests:
     def read(self, command: ReadHistory | ReadPresence) -> None:
         """Raises Refused."""
         settings = self._settings(command.topic)
+        self._check_declared(command.topic)
         subscription = self._members.subscriptions.get(command.topic)
         if subscription is None or not subscription.is_live:  # who was let in may read, also by a token
             self._check_allowed(settings.join, command.topic)

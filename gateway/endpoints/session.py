@@ -72,7 +72,7 @@ class Session(Actor):
         self.ws = ws
         ws._session = self.actor_ref
         self._passage = passage
-        self._is_over = self._has_failed = False
+        self._is_over = self._has_failed = self._was_found = False
 
     @property
     def rests(self) -> bool:
@@ -93,12 +93,13 @@ class Session(Actor):
     def _may_be_unknown(self) -> bool:
         """
         Whether the endpoint is run for the anonymous: to find out who they are, or where they may connect. Who brought
-        a token that no authenticator knows is not one of them: it has mistyped a key, or tries some.
+        a token that no authenticator knows is not one of them: it has mistyped a key, or tries some. A token may also
+        be known, and name nobody.
         """
         if self._passage.identifies:
             return True
         knows_none = bool(self._passage.authenticators) and self.ws.handshake.token is not None
-        return self.ws._node.auth.anonymous and not knows_none
+        return self.ws._node.auth.anonymous and (self._was_found or not knows_none)
 
     async def _know_first(self, innermost: Callable[[WebSocket], Awaitable[None]], ws: WebSocket) -> None:
         """Authenticators and middleware had their say. Raises Refused, unless one of them has accepted already."""
@@ -133,6 +134,7 @@ class Session(Actor):
         except InvalidToken:
             raise Refused("unauthorized") from None
         if principal is not None:
+            self._was_found = True
             self.ws.identify(principal)
         await check_permissions(passage.permissions, self.ws)
 

@@ -81,6 +81,8 @@ class Removed:
     """An application's own, for wires that have numbers here."""
     has_ended: bool = False
     """Whether the topic itself is over, and nobody has put this member out."""
+    is_kicked: bool = False
+    """Whether app code has put it out, in a turn of the topic."""
 
 
 @attrs.frozen(eq=False)

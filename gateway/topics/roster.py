@@ -144,7 +144,7 @@ class Roster:
         if member is None:
             return False
         self.remove(client, member.generation, "kicked")
-        self._tell(member, Removed(self._topic.name, member.generation, reason, may_return, code))
+        self._tell(member, Removed(self._topic.name, member.generation, reason, may_return, code, is_kicked=True))
         return True
 
     def remove_all(self, reason: str) -> None:

@@ -54,15 +54,17 @@ async def test_in_development_other_names_are_open(system: ActorSystem) -> None:
     assert facts == []
 
 
-async def test_a_wire_without_other_names_says_it_in_development_too(system: ActorSystem) -> None:
+@pytest.mark.parametrize("event", ["phx_join", "gw:history"])
+async def test_a_wire_without_other_names_says_it_in_development_too(system: ActorSystem, event: str) -> None:
     """Phoenix knows no topic that nobody has declared: its client is told so, and so is the log."""
     node = await start_node(system, GatewaySettings(development=True))
     facts = facts_of(system, TopicNotDeclared)
     ada = Peer(node, "ada", wire=PhoenixWire())
-    ada.socket.feed('["1","1","gmae:7","phx_join",{}]')
+    ada.socket.feed(f'["1","1","gmae:7","{event}",{{}}]')
     await settle()
     assert '"unmatched topic"' in ada.socket.texts()[-1]
     assert facts == [TopicNotDeclared("ada", "gmae:7")]
+    assert not node.live.is_live("gmae:7")
 
 
 async def test_app_code_needs_no_declaration(system: ActorSystem) -> None:

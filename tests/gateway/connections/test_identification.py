@@ -12,6 +12,8 @@ from gateway import WebSocket, WebSocketEndpoint
 from gateway.access.identity import Principal
 from gateway.endpoints.passage import Passage
 from gateway.events import ConnectionIdentified, RoomJoined
+from gateway.messages.commands import Join, Reply
+from gateway.messages.receipts import Receipt
 from gateway.protocols.centrifuge import CentrifugeWire
 from gateway.reasons import Refused
 from gateway.settings.topic import TopicSettings
@@ -202,6 +204,38 @@ async def test_who_is_logged_out_has_as_long_for_the_next_login(system: ActorSys
     assert gone.socket.sent_close == (4001, "not authenticated in time")
     assert back.socket.sent_close is None
     assert (node.directory.of("ada"), node.directory.of("bob")) == ((), (back.ref,))
+
+
+async def test_who_has_not_said_who_it_is_is_joined_to_nothing_and_stays(system: ActorSystem) -> None:
+    """App code that joins every connection there is does no harm to one whose first command is on its way."""
+    node = await start_node(system, with_auth())
+    one = Centrifuge(node)
+    await settle()
+    receipt: Receipt[Any] = Receipt("join kept", node.receipt_lost)
+    one.ref.tell(Join("kept", Reply("join", topic="kept", receipt=receipt)))
+    with pytest.raises(Refused, match="unauthorized"):
+        await receipt
+    assert (one.socket.sent_close, node.live.is_live("kept")) == (None, False)
+    assert (await one.connects(token=token(node)))["client"] == "c"
+
+
+async def test_who_is_logged_out_can_still_be_put_out(system: ActorSystem) -> None:
+    """Its app code need not wait for the next login, or for the end of the time for it."""
+    node = await start_node(system, with_auth({"*": PLAIN}, anonymous=False))
+
+    class Login(WebSocketEndpoint):
+        async def on_receive(self, ws: WebSocket, data: str) -> None:
+            ws.identify(Principal(data))
+            await (ws.join("kept") if data else ws.leave("kept"))
+
+    one = endpoint_peer(node, Login, "one", Passage(identifies=True))
+    await opened(one)
+    one.socket.feed("ada")
+    await settle()
+    assert node.live.size("kept") == 1
+    one.socket.feed("")
+    await settle()
+    assert node.live.size("kept") == 0
 
 
 async def test_the_anonymous_stay_only_where_they_may(system: ActorSystem) -> None:

@@ -142,6 +142,24 @@ async def test_app_code_takes_back_what_was_granted(system: ActorSystem, message
     assert reasons(await ada.says("publish", channel="kept:1", payload=2)) == ["permission_denied"]
 
 
+@pytest.mark.parametrize("act", ["join_room", "publish", "history"])
+async def test_whom_app_code_or_a_back_end_puts_out_is_asked_about_again(system: ActorSystem, act: str) -> None:
+    """By the methods of the API and of handles: one who was let in before is not let in again on that yes."""
+    desk = Desk()
+    node = await start_node(system, permits={"kept": desk})
+    ada = Peer(node, "ada", principal=ADA)
+    await ada.joins("kept")
+    await ada.says("publish", room="kept", payload=1)
+    await ada.says("history", room="kept")
+    desk.refused |= {("ada", action) for action in ("join", "publish", "history")}
+    receipt: Receipt[Any] = Receipt("unsubscribe kept", node.receipt_lost)
+    ada.ref.tell(Leave("kept", Reply("unsubscribe", topic="kept", receipt=receipt, is_by_server=True)))
+    await receipt
+    await settle()
+    assert [one["action"] for one in ada.heard()] == ["unsubscribed"]
+    assert reasons(await ada.says(act, room="kept", payload=2)) == ["permission_denied"]
+
+
 async def test_a_permission_that_fails_is_no_yes_and_closes_nobody(system: ActorSystem, tripwires: Tripwires) -> None:
     """What waited is answered `internal`, however often; when it works again it is asked as before."""
     desk, is_broken = Desk(), True

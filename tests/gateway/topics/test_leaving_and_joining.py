@@ -110,6 +110,34 @@ async def test_a_back_end_that_changes_its_mind_twice_is_heard(system: ActorSyst
     assert node.live.size("room") == 0
 
 
+@pytest.mark.parametrize("waited", [0.0, 0.5], ids=["on its way", "being decided"])
+@pytest.mark.parametrize("topic", ["kept", "room"])
+async def test_who_is_kicked_while_it_joins_again_is_out(system: ActorSystem, topic: str, waited: float) -> None:
+    """What it asked for before it could hear of that is over as well: else who joins all the time cannot be kicked."""
+    node = await start_node(system, settings({"*": KEPT}), behaviour=Doorman)
+    ada, bob = Phoenix(node, "ada"), Peer(node, "bob")
+    ada.socket.feed(json.dumps(["1", "1", topic, "phx_join", {}]))
+    bob.send("join_room", room=topic)
+    await passes(3.0)
+    assert node.live.size(topic) == 2
+    for one in (ada, bob):
+        one.heard()
+    ada.socket.feed(json.dumps(["2", "2", topic, "phx_join", {}]))
+    bob.send("join_room", room=topic)
+    if waited:
+        await passes(waited)
+    assert all(member.kick("enough") for member in node.commands.members(topic))
+    await passes(5.0)
+    assert node.live.size(topic) == 0
+    assert [one.ref._actor.topics for one in (ada, bob)] == [(), ()]
+    last = bob.heard()[-1]
+    assert last.get("action") == "unsubscribed" or last["status"] == "error"
+    event, payload = ada.heard()[-1][3:]
+    assert (
+        (event, payload["reason"]) == ("phx_close", "enough") if event != "phx_reply" else payload["status"] == "error"
+    )
+
+
 @pytest.mark.parametrize("between", [[], ["leave_room"], ["leave_room", "join_room", "leave_room"]])
 async def test_who_changes_its_mind_about_what_it_missed_still_hears(system: ActorSystem, between: list[str]) -> None:
     """A join with a position and one without behind it, in one breath: everything that is said later arrives."""

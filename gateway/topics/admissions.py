@@ -75,7 +75,7 @@ class Admissions:
         client, member = submit.origin.client, self._roster.get(submit.origin.client)
         if member is not None and member.generation == submit.generation:
             return False
-        if client in self._joins.clients():
+        if client in self._joins:
             self._early.setdefault(client, []).append(submit)
         else:
             answer(submit.origin, submit.command.reply, Refused("not_joined"))
@@ -84,7 +84,7 @@ class Admissions:
     def forget(self, client: str, generation: int, reason: str) -> None:
         """A join under way of somebody who has left: whatever becomes of it, it makes no member."""
         was_let_in = self._joins.drop(client, generation, reason)
-        for ticket in self._joins.tickets(client, generation):
+        for ticket in self._joins.tickets_of(client, generation):
             self._end_early(ticket, Refused("not_joined", "left before it had joined"), reason)
         if was_let_in:
             self._is_over(client)
@@ -136,14 +136,12 @@ class Admissions:
     # --- in
 
     def _admit(self, submit: Submit, response: object, *, is_let_in: bool = False) -> None:
-        self._order.flush()
         self._topic.remove(submit.origin.client, submit.generation, "rejoined")
-        joining = self._joins.begin(submit, response, is_let_in=is_let_in)
+        joining = self._joins.begin(submit, response, is_let_in=is_let_in, untold=self._order.pending)
         self._order.recover(_join_of(submit).since, lambda found: self._enter(joining, found))
 
     def _enter(self, joining: Joining, recovery: Recovery[Publication] | Refused) -> None:
         """The engine has answered: from this step on it is a member, or it never will be."""
-        self._order.flush()
         submit = joining.submit
         if not self._joins.end(joining):
             answer(submit.origin, submit.command.reply, Refused("not_joined", "left before it had joined"))
@@ -179,9 +177,9 @@ class Admissions:
         member = self._membership(submit)
         self._topic.stay()
         joined = self._joined(command, recovery, joining.response, origin)
-        others = self._roster.enter(member)
-        if others is not None and command.presence:
-            joined = attrs.evolve(joined, members=others)
+        self._roster.enter(member)
+        if command.presence:
+            joined = attrs.evolve(joined, members=self._roster.here())
         answer(origin, command.reply, joined)
         newer = beyond(joining.missed_live, recovery.position, member.client, member.principal.id)
         if newer:
@@ -217,11 +215,12 @@ class Admissions:
 
     def _is_full_for(self, client: str) -> bool:
         """Who is about to be a member counts as one; who joins again takes no second place."""
-        limit = self._settings.max_members
-        if limit is None:
+        limit, roster, joins = self._settings.max_members, self._roster, self._joins
+        if limit is None or len(roster) + joins.count < limit:
             return False
-        there = {*(member.client for member in self._roster.all()), *self._joins.clients()}
-        return client not in there and len(there) >= limit
+        if client in joins or roster.get(client) is not None:
+            return False
+        return len(roster) + sum(roster.get(other) is None for other in joins.clients()) >= limit
 
     def _refuse(self, submit: Submit, error: Refused) -> None:
         """It ends an earlier membership as well, or one that is about to be: its connection takes that for over."""

@@ -81,6 +81,10 @@ class PendingJoins:
         """The join that was over before app code has decided about it now, and why; asked once."""
         return self._over.pop(ticket, None)
 
+    def waits(self, ticket: int) -> bool:
+        """Whether app code has yet to decide about it."""
+        return ticket in self._tickets
+
     def tickets(self) -> list[int]:
         """All."""
         return list(self._tickets)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.topics.fan_out import PRICE
+from tests.support.late_answers import answers, late
 from tests.support.peer import KEPT, Peer, changed, settings, settle, start_node
+from tests.support.told_apart import told_apart
 
 if TYPE_CHECKING:
     from actors import ActorSystem
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.allow_dead_letters("stopped", "shutdown")  # told to who goes, here or when the system stops
 
-MANY = 160
+MANY = 80
 """Members, and half of them come or go."""
 
 
@@ -90,6 +92,24 @@ async def test_of_many_who_come_the_others_are_told_together(system: ActorSystem
         _, state, *changes = peer.heard()
         known = [*state["state"], *(one for frame in changes for one in frame["joins"])]
         assert [one["client"] for one in known] == [one.client for one in (*there, *coming)]
+
+
+@pytest.mark.parametrize("engine", [None, late])
+async def test_who_comes_behind_a_publication_does_not_hear_it(system: ActorSystem, engine: Any) -> None:
+    """It was said before, and is not kept; also if who comes is a member only later."""
+    with told_apart(True):
+        node = await start_node(system, engine=engine)
+        ada, bob = Peer(node, "ada"), Peer(node, "bob")
+        for number, peer in enumerate((ada, bob)):
+            node.commands.publish("plain", number, save=False)
+            peer.send("join_room", room="plain")
+            await settle()
+            if engine is not None:
+                answers(node, "plain")
+                await settle()
+        node.commands.publish("plain", 2, save=False)
+        await settle()
+        assert (ada.events(), bob.events()) == ([(None, 1), (None, 2)], [(None, 2)])
 
 
 async def test_what_app_code_says_of_all_is_told_together(system: ActorSystem) -> None:

@@ -36,7 +36,7 @@ from .settings.parts import HOME, PASSIVATE_AFTER, plan_tree
 from .settings.topic_patterns import MAX_REMEMBERED_TOPICS, TopicTable
 from .topics.app_commands import AppCommands
 from .topics.engine_keeper import EngineKeeper
-from .topics.live_topics import LiveTopics
+from .topics.live_topics import PORTION, LiveTopics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -258,9 +258,12 @@ class Node:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         await self.live.settle(seconds / 2)
-        gone = [ref.terminated for ref in self.directory.refs()]
-        for client in self.directory.ids():
+        gone = []
+        for client, ref in zip(self.directory.ids(), self.directory.refs(), strict=True):
+            gone.append(ref.terminated)
             loop.call_later(self.ids.spread(spread), self.directory.close, client, "shutdown", "shutdown")
+            if len(gone) % PORTION == 0:
+                await asyncio.sleep(0)
         try:
             async with asyncio.timeout_at(deadline):
                 for future in gone:

@@ -116,8 +116,8 @@ async def stop_children(cell: Cell, *, drain: bool, hurried: bool = False) -> No
         return
     together = family.supervision.strategy == "dynamic"
     while family.children:
-        children = list(family.children.values())
-        hurried = await stop_some(cell, children if together else children[-1:], drain=drain, hurried=hurried)
+        going = tuple(family.children.values()) if together else (next(reversed(family.children.values())),)
+        hurried = await stop_some(cell, going, drain=drain, hurried=hurried)
 
 
 async def stop_some(parent: Cell, children: Sequence[Cell], *, drain: bool, hurried: bool = False) -> bool:

@@ -144,7 +144,7 @@ class Rooms:
         return self._app.room(name)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names()
+        return isinstance(name, str) and self._app.node.live.is_live(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())

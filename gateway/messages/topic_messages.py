@@ -140,10 +140,8 @@ class EngineAnswer:
 
 
 @attrs.frozen(eq=False)
-class JoinOverdue:
-    """App code has taken too long to decide about a join."""
-
-    ticket: int
+class JoinsOverdue:
+    """App code may have taken too long to decide about a join, or several."""
 
 
 @attrs.frozen(eq=False)

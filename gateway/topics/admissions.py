@@ -8,6 +8,7 @@ waits for it. A client has one membership: a join ends the one before it, also i
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,7 +16,7 @@ import attrs
 from ..events import HistoryRecovered
 from ..messages.commands import Join, Joined
 from ..messages.publications import is_excluded
-from ..messages.topic_messages import JoinOverdue, MemberJoining
+from ..messages.topic_messages import JoinsOverdue, MemberJoining
 from ..reasons import Refused
 from .answers import answer
 from .fan_out import beyond
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 JOIN_TIMEOUT = 3.0
 """Seconds a behaviour may take to allow a join: below the 5 s after which clients give up and reconnect."""
 
+PORTION = 64
+"""Joins that are given up in one turn, as many as messages are handled in one: thousands may have waited."""
+
+TICK = 0.001
+"""Seconds by which one may be given up early: a clock and a timer do not agree about the last digit."""
+
 
 class Admissions:
     """Of one topic, in its turns."""
@@ -53,6 +60,8 @@ class Admissions:
         self._settings = settings
         self._joins, self._order, self._code, self._roster = parts
         self._early: dict[str, list[Submit]] = {}
+        self._deadlines: deque[tuple[float, int]] = deque()
+        """Of each ticket that app code was asked about, the first at first; also of those that are over by now."""
 
     def __len__(self) -> int:
         """Joins under way."""
@@ -75,7 +84,7 @@ class Admissions:
         client, member = submit.origin.client, self._roster.get(submit.origin.client)
         if member is not None and member.generation == submit.generation:
             return False
-        if client in self._joins.clients():
+        if client in self._joins:
             self._early.setdefault(client, []).append(submit)
         else:
             answer(submit.origin, submit.command.reply, Refused("not_joined"))
@@ -84,7 +93,7 @@ class Admissions:
     def forget(self, client: str, generation: int, reason: str) -> None:
         """A join under way of somebody who has left: whatever becomes of it, it makes no member."""
         was_let_in = self._joins.drop(client, generation, reason)
-        for ticket in self._joins.tickets(client, generation):
+        for ticket in self._joins.tickets_of(client, generation):
             self._end_early(ticket, Refused("not_joined", "left before it had joined"), reason)
         if was_let_in:
             self._is_over(client)
@@ -95,7 +104,6 @@ class Admissions:
         """App code lets somebody in; its response goes into the answer. Who has gone meanwhile has left."""
         submit, over = self._joins.take(ticket), self._joins.ended_early(ticket)
         if submit is not None:
-            self._topic.timers.cancel(("join", ticket))
             self._admit(submit, response, is_let_in=True)
             self._order.ask_for_flush()
         elif over is not None:
@@ -106,10 +114,23 @@ class Admissions:
         self._joins.ended_early(ticket)
         self._refuse_asked(self._joins.take(ticket), ticket, error)
 
-    def overdue(self, ticket: int) -> None:
-        """App code took too long."""
-        said = f"{self._topic.name} did not answer in {JOIN_TIMEOUT:g} s"
-        self._end_early(ticket, Refused("timed_out", said), "timed_out")
+    def look_for_overdue(self) -> None:
+        """App code took too long for those whose time is up. One timer for all: an actor has only so many."""
+        deadlines, now, ended = self._deadlines, self._node.now(), 0
+        while deadlines and ended < PORTION:
+            at, ticket = deadlines[0]
+            if self._joins.waits(ticket):
+                if at > now + TICK:
+                    break
+                said = f"{self._topic.name} did not answer in {JOIN_TIMEOUT:g} s"
+                self._end_early(ticket, Refused("timed_out", said), "timed_out")
+                ended += 1
+            deadlines.popleft()
+        if deadlines:
+            self._look_in(deadlines[0][0] - now)
+
+    def _look_in(self, delay: float) -> None:
+        self._topic.timers.once(JoinsOverdue, JoinsOverdue(), delay)
 
     def give_up(self, error: Refused) -> None:
         """The topic ends: whoever waits learns it."""
@@ -122,13 +143,14 @@ class Admissions:
 
     def _refuse_asked(self, submit: Submit | None, ticket: int, error: Refused) -> None:
         if submit is not None:
-            self._topic.timers.cancel(("join", ticket))
             self._refuse(submit, error)
 
     def _ask_code(self, submit: Submit) -> None:
         command, ticket = _join_of(submit), next(self._node.numbers)
         self._joins.wait(ticket, submit)
-        self._topic.timers.once(("join", ticket), JoinOverdue(ticket), JOIN_TIMEOUT)
+        self._deadlines.append((self._node.now() + JOIN_TIMEOUT, ticket))
+        if len(self._deadlines) == 1:
+            self._look_in(JOIN_TIMEOUT)
         member = self._topic.asking(submit.origin, command)
         if not self._code.tell(MemberJoining(member, command.params, ticket)):
             self.refuse(ticket, Refused("internal"))
@@ -136,14 +158,12 @@ class Admissions:
     # --- in
 
     def _admit(self, submit: Submit, response: object, *, is_let_in: bool = False) -> None:
-        self._order.flush()
         self._topic.remove(submit.origin.client, submit.generation, "rejoined")
-        joining = self._joins.begin(submit, response, is_let_in=is_let_in)
+        joining = self._joins.begin(submit, response, is_let_in=is_let_in, untold=self._order.pending)
         self._order.recover(_join_of(submit).since, lambda found: self._enter(joining, found))
 
     def _enter(self, joining: Joining, recovery: Recovery[Publication] | Refused) -> None:
         """The engine has answered: from this step on it is a member, or it never will be."""
-        self._order.flush()
         submit = joining.submit
         if not self._joins.end(joining):
             answer(submit.origin, submit.command.reply, Refused("not_joined", "left before it had joined"))
@@ -179,9 +199,9 @@ class Admissions:
         member = self._membership(submit)
         self._topic.stay()
         joined = self._joined(command, recovery, joining.response, origin)
-        others = self._roster.enter(member)
-        if others is not None and command.presence:
-            joined = attrs.evolve(joined, members=others)
+        self._roster.enter(member)
+        if command.presence:
+            joined = attrs.evolve(joined, members=self._roster.here())
         answer(origin, command.reply, joined)
         newer = beyond(joining.missed_live, recovery.position, member.client, member.principal.id)
         if newer:
@@ -217,11 +237,12 @@ class Admissions:
 
     def _is_full_for(self, client: str) -> bool:
         """Who is about to be a member counts as one; who joins again takes no second place."""
-        limit = self._settings.max_members
-        if limit is None:
+        limit, roster, joins = self._settings.max_members, self._roster, self._joins
+        if limit is None or len(roster) + joins.count < limit:
             return False
-        there = {*(member.client for member in self._roster.all()), *self._joins.clients()}
-        return client not in there and len(there) >= limit
+        if client in joins or roster.get(client) is not None:
+            return False
+        return len(roster) + sum(roster.get(other) is None for other in joins.clients()) >= limit
 
     def _refuse(self, submit: Submit, error: Refused) -> None:
         """It ends an earlier membership as well, or one that is about to be: its connection takes that for over."""

@@ -1,8 +1,9 @@
 """
 What a topic has for its members at the end of a turn: framed once per variant, joined, told once.
 
-Rules: items leave in the order in which they came; whoever changes or reads membership or position flushes first. A
-member that an item excludes gets its own selection, everybody else of its group the same bytes.
+Rules: items leave in the order in which they came; whoever reads them, or who is here, flushes first. A member that an
+item excludes gets its own selection, everybody else of its group the same bytes. Who goes is told alone what is
+pending, who comes only what comes after it: of all who come or go in one turn the others are told together.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from ..engines.stream import Position
     from ..protocols.base import Variant
     from ..sockets.outbox import SlowPolicy
+
+
+MOST_APART = 64
+"""Items that somebody who comes or goes is told apart, or is not told; all are told first when there are more."""
+PRICE = 8
+"""Members that are told what is pending for the price of telling one item apart: in a small room all are told first."""
 
 
 @attrs.define(eq=False)
@@ -48,6 +55,8 @@ class FanOut:
         self._slow = slow
         self._now = now
         self._pending: list[Item] = []
+        self._newcomers: dict[str, int] = {}
+        """Members that came behind some of these, and behind how many."""
         self.unfinished: list[Unfinished] = []
         """What some members were told and others are still to be told."""
         self.members = Members()
@@ -59,13 +68,40 @@ class FanOut:
     def is_pending(self) -> bool:
         return bool(self._pending or self.unfinished)
 
+    @property
+    def pending(self) -> int:
+        """Items of which no member was told yet."""
+        return len(self._pending)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether to tell everybody what is pending costs less than to tell apart who comes or goes now."""
+        return len(self._pending) >= min(MOST_APART, len(self.members) // PRICE)
+
+    def enter(self, member: Membership) -> None:
+        """A member from now on: what is pending is not for it."""
+        self.members.add(member)
+        if self._pending:
+            self._newcomers[member.client] = len(self._pending)
+
+    def leave(self, member: Membership) -> None:
+        """A member no longer: what is pending is still for it, unless nobody is there to read it."""
+        if self.is_pending and member.connection.is_alive():
+            self._finish()
+            self._tell_alone(member, self._pending, [member.variant.frame(item) for item in self._pending])
+        self.members.remove(member.client, member.generation)
+        self._newcomers.pop(member.client, None)
+
     def flush(self) -> list[Item]:
-        """Tells every member what is pending; returns it. Membership may change afterwards."""
+        """Tells every member what is pending; returns it."""
         items = self.flush_slice()
+        self._finish()
+        return items
+
+    def _finish(self) -> None:
         for rest in self.unfinished:
             tell_many(rest.refs[rest.told :], rest.deliver, rest.deliver.joined)
         self.unfinished.clear()
-        return items
 
     def flush_slice(self) -> list[Item]:
         """
@@ -86,11 +122,15 @@ class FanOut:
             for variant, group in groups.items():
                 apart = [client for client in but if client in group.members] if but else []
                 self._tell(variant, group.refs, items, apart)
+        self._newcomers.clear()
         return items
 
     def _excluded(self, items: list[Item]) -> frozenset[str]:
         """The members that one of these is not for."""
-        named = excluded(items[0]) if len(items) == 1 else NOBODY.union(*map(excluded, items))
+        if len(items) == 1 and not self._newcomers:
+            named = excluded(items[0])
+        else:
+            named = NOBODY.union(self._newcomers, *map(excluded, items))
         if not named or not any(name.startswith("\0") for name in named):
             return named
         return named | {one.client for one in self.members if user_key(one.principal.id) in named}
@@ -121,11 +161,17 @@ class FanOut:
             if member is None:
                 continue
             theirs.add(member.connection)
-            kept = [(item, frame) for item, frame in zip(items, frames, strict=True) if not _is_not_for(item, member)]
-            deliver = self._deliver([item for item, _ in kept], [frame for _, frame in kept])
-            if deliver.joined:
-                tell_many((member.connection,), deliver, deliver.joined)
+            self._tell_alone(member, items, frames)
         return tuple(ref for ref in refs if ref not in theirs)
+
+    def _tell_alone(self, member: Membership, items: list[Item], frames: list[bytes]) -> None:
+        """What of these is for it."""
+        start = self._newcomers.get(member.client, 0)
+        both = zip(items[start:], frames[start:], strict=True)
+        kept = [(item, frame) for item, frame in both if not _is_not_for(item, member)]
+        deliver = self._deliver([item for item, _ in kept], [frame for _, frame in kept])
+        if deliver.joined:
+            tell_many((member.connection,), deliver, deliver.joined)
 
     def _deliver(self, items: list[Item], frames: list[bytes]) -> Deliver:
         return Deliver(self._name, items, frames, self._now(), self._slow)

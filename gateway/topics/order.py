@@ -2,9 +2,9 @@
 The order of a topic: what is accepted gets its position, then its place in the turn, then its way to the members.
 
 An engine that answers late is asked at once and not waited for: publications stand in a line until the one before them
-has its position. What a turn accepted is framed once per variant at its end, joined, and each member is told once.
-Whatever changes or reads membership or position flushes first, so that turns of publish, join, leave and crash, in any
-order, equal one message per turn.
+has its position. What a turn accepted is framed once per variant at its end, joined, and each member is told once; who
+comes or goes meanwhile is told apart, and whatever reads history or presence flushes first. So turns of publish, join,
+leave and crash, in any order, equal one message per turn.
 """
 
 from __future__ import annotations
@@ -70,6 +70,11 @@ class Order:
         self._flush_asked = False
 
     @property
+    def pending(self) -> int:
+        """Items of which no member was told yet."""
+        return self._fan_out.pending
+
+    @property
     def is_waiting(self) -> bool:
         """Whether the engine owes an answer."""
         return bool(self._questions)
@@ -96,6 +101,20 @@ class Order:
             self._fan_out.add(PresenceChange(self._name, diff, exclude))
             self.ask_for_flush()
 
+    def enter(self, member: Membership) -> None:
+        """Somebody is a member from now on, behind what was accepted."""
+        self._flush_if_long()
+        self._fan_out.enter(member)
+
+    def leave(self, member: Membership) -> None:
+        """Somebody is a member no longer, and hears of what was accepted before that."""
+        self._flush_if_long()
+        self._fan_out.leave(member)
+
+    def _flush_if_long(self) -> None:
+        if self._fan_out.is_long:
+            self.flush()
+
     def tell_one(self, member: Membership, items: list[Item]) -> None:
         """To one member alone, behind what everybody was sent before."""
         self.flush()
@@ -110,7 +129,6 @@ class Order:
         A topic without history recovers nobody. What it did not keep has no position, so that two who stand at the same
         one need not have seen the same; and of what was saved expressly nobody knows what was said in between.
         """
-        self.flush()
         if since is not None and not self._keeps:
             since, then = None, partial(_without_history, then)
         self._questions.ask(lambda call: self._node.engine.recover(call, since), then)
@@ -122,6 +140,8 @@ class Order:
 
     def answered(self, token: int, result: Any) -> None:
         """The engine's late answer."""
+        if self._joins.has_let_in:  # who enters by it has what was told meanwhile, and the others have it by then
+            self.flush()
         self._questions.answered(token, result)
 
     def give_up(self, error: Refused) -> None:

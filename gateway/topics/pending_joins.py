@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..messages.publications import Item
     from ..messages.topic_messages import Submit
 
@@ -22,6 +24,8 @@ class Joining:
     missed_live: list[Item] = attrs.Factory(list)
     over: str = ""
     """Why it does not count any more; empty as long as it does."""
+    untold: int = 0
+    """Items that were accepted before it, and told to the others only after it began."""
 
 
 class PendingJoins:
@@ -29,27 +33,46 @@ class PendingJoins:
 
     def __init__(self) -> None:
         self._tickets: dict[int, Submit] = {}
+        self._of_client: dict[str, list[int]] = {}
+        """The tickets of each client that has some, oldest first."""
         self._over: dict[int, tuple[Submit, str]] = {}
         self._joining: dict[str, Joining] = {}
 
     def __len__(self) -> int:
         return len(self._tickets) + len(self._joining)
 
-    def clients(self) -> set[str]:
-        return {*self._joining, *(submit.origin.client for submit in self._tickets.values())}
+    def __contains__(self, client: str) -> bool:
+        return client in self._joining or client in self._of_client
+
+    @property
+    def count(self) -> int:
+        """Clients with a join under way, at most: who has one here and one there counts twice."""
+        return len(self._of_client) + len(self._joining)
+
+    def clients(self) -> Iterator[str]:
+        """Each once."""
+        yield from self._of_client
+        yield from (client for client in self._joining if client not in self._of_client)
 
     # --- with app code
 
     def wait(self, ticket: int, submit: Submit) -> None:
         self._tickets[ticket] = submit
+        self._of_client.setdefault(submit.origin.client, []).append(ticket)
 
     def take(self, ticket: int) -> Submit | None:
         """The join that app code has decided about; None if it is over already."""
-        return self._tickets.pop(ticket, None)
+        submit = self._tickets.pop(ticket, None)
+        if submit is not None:
+            theirs = self._of_client[submit.origin.client]
+            theirs.remove(ticket)
+            if not theirs:
+                del self._of_client[submit.origin.client]
+        return submit
 
     def end_early(self, ticket: int, reason: str) -> Submit | None:
         """As `take`, of a join that app code has yet to decide about: `ended_early` says so when it does."""
-        submit = self._tickets.pop(ticket, None)
+        submit = self.take(ticket)
         if submit is not None:
             self._over[ticket] = submit, reason
         return submit
@@ -58,13 +81,18 @@ class PendingJoins:
         """The join that was over before app code has decided about it now, and why; asked once."""
         return self._over.pop(ticket, None)
 
-    def tickets(self, client: str | None = None, generation: int = 0) -> list[int]:
-        """All, or those of one client up to that generation."""
-        return [
-            ticket
-            for ticket, submit in self._tickets.items()
-            if client is None or (submit.origin.client == client and submit.generation <= generation)
-        ]
+    def waits(self, ticket: int) -> bool:
+        """Whether app code has yet to decide about it."""
+        return ticket in self._tickets
+
+    def tickets(self) -> list[int]:
+        """All."""
+        return list(self._tickets)
+
+    def tickets_of(self, client: str, generation: int) -> list[int]:
+        """Those of one client up to that generation."""
+        theirs = self._of_client.get(client, ())
+        return [ticket for ticket in theirs if self._tickets[ticket].generation <= generation]
 
     # --- with the engine
 
@@ -73,11 +101,11 @@ class PendingJoins:
         """Whether somebody is about to be a member, if the engine has no objection."""
         return bool(self._joining)
 
-    def begin(self, submit: Submit, response: object, *, is_let_in: bool = False) -> Joining:
+    def begin(self, submit: Submit, response: object, *, is_let_in: bool = False, untold: int = 0) -> Joining:
         earlier = self._joining.get(submit.origin.client)
         if earlier is not None:
             earlier.over = "rejoined"
-        joining = self._joining[submit.origin.client] = Joining(submit, response, is_let_in)
+        joining = self._joining[submit.origin.client] = Joining(submit, response, is_let_in, untold=untold)
         return joining
 
     def end(self, joining: Joining) -> bool:
@@ -100,4 +128,5 @@ class PendingJoins:
     def note(self, items: list[Item]) -> None:
         """What the members were told: whoever enters later may lack it."""
         for joining in self._joining.values():
-            joining.missed_live.extend(items)
+            joining.missed_live.extend(items[joining.untold :])
+            joining.untold = 0

@@ -28,7 +28,7 @@ class Roster:
     """
     Members come and go here, and nowhere else.
 
-    What they were sent before is flushed before: a member hears everything from its join to its leave, and no more.
+    A member hears everything from its join to its leave, and no more.
     """
 
     def __init__(self, topic: TopicActor, node: Node, order: Order, code: AppCode, settings: TopicSettings) -> None:
@@ -65,21 +65,24 @@ class Roster:
 
     # --- coming
 
-    def enter(self, member: Membership) -> tuple[Present, ...] | None:
-        """A new member; who is here with it, or None in a topic that keeps no presence."""
-        self._members.add(member)
-        here = None if self._presence is None else self._announce(member, self._presence)
+    def enter(self, member: Membership) -> None:
+        """A new member."""
+        self._order.enter(member)
+        if self._presence is not None:
+            self._announce(member, self._presence)
         self._node.events.publish(RoomJoined(self._topic.name, member.client, member.principal.id))
-        return here
 
-    def _announce(self, member: Membership, presence: Presence) -> tuple[Present, ...]:
+    def here(self) -> tuple[Present, ...] | None:
+        """Who is here; None in a topic that keeps no presence."""
+        return None if self._presence is None else self._presence.members()
+
+    def _announce(self, member: Membership, presence: Presence) -> None:
         who = member.principal
         present = Present(member.client, who.id, member.presence_ref, member.info, who.info)
         but = frozenset() if member.variant.shows_own_join else frozenset((member.client,))
         former = None if member.presence_key is None else self._lingering.take(member.presence_key)
         gone = None if former is None else presence.leave(former.client, former.ref)
         self._order.change(_in_one(gone, presence.join(present)), but)
-        return presence.members()
 
     # --- while there
 
@@ -97,7 +100,6 @@ class Roster:
         if member is None or self._presence is None:
             return False
         new_ref = self._node.ids.presence_ref()
-        self._order.flush()
         diff = self._presence.update(client, member.presence_ref, info=info, new_ref=new_ref)
         if diff is not None:
             member.info, member.presence_ref = info, new_ref
@@ -116,8 +118,7 @@ class Roster:
         member = self._members.get(client)
         if member is None or member.generation > generation:
             return False
-        self._order.flush()
-        self._members.remove(client, member.generation)
+        self._order.leave(member)
         if self._presence is not None and not (lingers and self._linger(member, self._presence)):
             self._order.change(self._presence.leave(client, member.presence_ref))
         if self._code.ref is not None:

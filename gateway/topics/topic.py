@@ -26,7 +26,7 @@ from ..messages.topic_messages import (
     Depart,
     EngineAnswer,
     Flush,
-    JoinOverdue,
+    JoinsOverdue,
     LingerOver,
     LookAtCode,
     Origin,
@@ -235,9 +235,9 @@ class TopicActor(Actor):
     def engine_answered(self, answer: EngineAnswer) -> None:
         self._order.answered(answer.token, answer.result)
 
-    @handles(JoinOverdue)
-    def join_overdue(self, overdue: JoinOverdue) -> None:
-        self._admissions.overdue(overdue.ticket)
+    @handles(JoinsOverdue)
+    def joins_overdue(self, _: JoinsOverdue) -> None:
+        self._admissions.look_for_overdue()
 
     @handles(LingerOver)
     def linger_over(self, over: LingerOver) -> None:

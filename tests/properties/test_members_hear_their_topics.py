@@ -23,6 +23,7 @@ from tests.support.issuer import token, with_auth
 from tests.support.late_engine import LateEngine
 from tests.support.laws import examples
 from tests.support.peer import KEPT, Peer, passes, settle, start_node
+from tests.support.told_apart import told_apart
 
 if TYPE_CHECKING:
     from gateway.node import Node
@@ -196,7 +197,8 @@ async def play(breaths: list[Breath], seed: int) -> None:
 
 
 @examples(150)
-@given(st.lists(BREATHS, max_size=12), st.integers(0, 10))
-def test_members_hear_their_topics_and_nobody_else_does(breaths: list[Breath], seed: int) -> None:
+@given(st.lists(BREATHS, max_size=12), st.integers(0, 10), st.booleans())
+def test_members_hear_their_topics_and_nobody_else_does(breaths: list[Breath], seed: int, is_large: bool) -> None:
     """Joins with a position and without, leaves, logins, back ends, kicks and ends, with time between them or none."""
-    run(play(breaths, seed))
+    with told_apart(is_large):
+        run(play(breaths, seed))

@@ -24,6 +24,7 @@ from gateway.engines.memory import MemoryEngine
 from tests.support.late_engine import LateEngine
 from tests.support.laws import examples
 from tests.support.peer import Peer, passes, start_node
+from tests.support.told_apart import told_apart
 
 if TYPE_CHECKING:
     from gateway.engines.base import Engine
@@ -143,7 +144,9 @@ async def _agree(node: Node, watchers: dict[str, Watcher]) -> None:
     st.booleans(),
     st.integers(0, 1000),
     st.sampled_from(["never", "always", "random"]),
+    st.booleans(),
 )
-def test_whoever_speaks_is_present(steps: list[Step], late: bool, seed: int, in_place: InPlace) -> None:
+def test_whoever_speaks_is_present(steps: list[Step], late: bool, seed: int, in_place: InPlace, is_large: bool) -> None:
     """Over joins, rejoins, leaves, cuts and kills, with both engines: state and changes make the topic's own list."""
-    run(play(steps, late=late, seed=seed, in_place=in_place))
+    with told_apart(is_large):
+        run(play(steps, late=late, seed=seed, in_place=in_place))

@@ -27,6 +27,7 @@ from tests.support.joins import a_join
 from tests.support.laws import examples
 from tests.support.peer import KEPT, changed, settle, start_node
 from tests.support.peer import settings as settings_of
+from tests.support.told_apart import told_apart
 
 if TYPE_CHECKING:
     from gateway.messages.commands import TopicCommand
@@ -138,12 +139,16 @@ async def _tell(node: Node, messages: list[Submit | Depart], sizes: list[int]) -
     st.lists(STEPS, min_size=15, max_size=50),
     st.lists(st.integers(1, 50), min_size=1, max_size=6),
     st.sampled_from(["never", "always", "random"]),
+    st.booleans(),
 )
-def test_turns_of_many_equal_one_message_per_turn(steps: list[Step], sizes: list[int], in_place: InPlace) -> None:
+def test_turns_of_many_equal_one_message_per_turn(
+    steps: list[Step], sizes: list[int], in_place: InPlace, is_large: bool
+) -> None:
     """Publish, join, leave, history, presence and crash, in any order and in turns of any size."""
     steps = [("join", name, True) for name in NAMES] + steps
     one_by_one = run(play(steps, [1], "never"))
-    together = run(play(steps, sizes, in_place))
+    with told_apart(is_large):
+        together = run(play(steps, sizes, in_place))
     assert together == one_by_one
 
 

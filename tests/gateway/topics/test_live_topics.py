@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -210,3 +211,23 @@ async def test_a_topic_that_did_not_come_to_life_counts_for_nobody(system: Actor
     await passes(600.0)
     assert node.live.names() == ()
     await Peer(node, "bob").joins("b")
+
+
+async def test_others_have_their_turn_while_thousands_settle(system: ActorSystem) -> None:
+    """Each iteration of the loop asks a portion of them; and all are asked."""
+    node = await start_node(system)
+    for number in range(3 * live_topics.PORTION + 1):
+        node.commands.publish(f"t{number}", number)
+    await settle()
+    refs = [ref for ref in node.live.supervisor.children() if ref.is_alive()]
+
+    def told() -> int:
+        return sum(ref.counts().handled + ref.counts().queued for ref in refs)
+
+    seen = [told()]
+    settling = asyncio.ensure_future(node.live.settle(5.0))
+    while not settling.done():
+        await asyncio.sleep(0)
+        seen.append(told())
+    assert max(after - before for before, after in pairwise(seen)) <= live_topics.PORTION
+    assert seen[-1] - seen[0] == len(refs) == 3 * live_topics.PORTION + 1

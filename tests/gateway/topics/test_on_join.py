@@ -11,7 +11,7 @@ from gateway.reasons import Refused
 from gateway.topics.behaviour import Room
 from tests.support.late_answers import answers, late
 from tests.support.peer import Peer, passes, settle, start_node
-from tests.support.wire_peers import Centrifuge
+from tests.support.wire_peers import Centrifuge, Phoenix
 
 if TYPE_CHECKING:
     from actors import ActorSystem
@@ -296,3 +296,21 @@ async def test_a_join_brings_data_for_the_room(system: ActorSystem) -> None:
     await settle()
     (wrong,) = ada.heard()
     assert wrong["error"]["reason"] == "bad_request"
+
+
+async def test_any_number_of_joins_may_wait(system: ActorSystem) -> None:
+    """Each had a timer of its own, and the room failed at its 10,001st: 160 clients that changed their minds did it."""
+    names = [f"p{number}" for number in range(160)]
+    node = await start_node(system, behaviour=room_answering(**{name: partial(_after, 1.0) for name in names}))
+    peers = [Phoenix(node, name) for name in names]
+    await settle()
+    for peer in peers:
+        peer.socket.feed(*(f'["{number}","{number}","room","phx_join",{{}}]' for number in range(64)))
+    await passes(2.9)
+    assert node.live.size("room") <= 3
+    await passes(0.2)
+    for peer in peers:
+        answers = [frame[4] for frame in peer.heard() if frame[3] == "phx_reply"]
+        assert len(answers) == 64
+        reasons = {answer["response"]["reason"] for answer in answers if answer["status"] == "error"}
+        assert reasons == {"timed_out"}

@@ -18,7 +18,7 @@ def test_a_join_with_app_code_is_taken_once() -> None:
     """The second decision about the same ticket is about nothing."""
     joins, asked = PendingJoins(), submit("ada")
     joins.wait(1, asked)
-    assert joins.clients() == {"ada"}
+    assert (list(joins.clients()), joins.count, "ada" in joins, "bob" in joins) == (["ada"], 1, True, False)
     assert (joins.take(1), joins.take(1), len(joins)) == (asked, None, 0)
 
 
@@ -38,7 +38,11 @@ def test_tickets_of_a_client_are_those_up_to_a_generation() -> None:
     joins = PendingJoins()
     for ticket, one in enumerate((submit("ada", 1), submit("ada", 2), submit("bob", 1)), 1):
         joins.wait(ticket, one)
-    assert (joins.tickets("ada", 1), joins.tickets("ada", 2), joins.tickets()) == ([1], [1, 2], [1, 2, 3])
+    assert (joins.tickets_of("ada", 1), joins.tickets_of("ada", 2), joins.tickets()) == ([1], [1, 2], [1, 2, 3])
+    joins.take(1)
+    assert (joins.tickets_of("ada", 2), joins.tickets_of("eve", 1)) == ([2], [])
+    joins.begin(submit("ada", 3), None)
+    assert (list(joins.clients()), joins.count) == (["ada", "bob"], 3)
 
 
 def test_a_later_join_of_the_same_client_replaces_the_earlier() -> None:
@@ -61,9 +65,9 @@ def test_who_has_left_is_dropped_but_not_who_joined_since() -> None:
 
 
 def test_what_is_delivered_meanwhile_is_kept_for_all_who_are_on_their_way() -> None:
-    """In order."""
-    joins, items = PendingJoins(), list[Any]("ab")
-    ada, bob = joins.begin(submit("ada"), None), joins.begin(submit("bob"), None)
-    for item in items:
-        joins.note([item])
-    assert ada.missed_live == bob.missed_live == items
+    """In order; but for what was accepted before they came, and told to the others later."""
+    joins, items = PendingJoins(), list[Any]("abc")
+    ada, bob = joins.begin(submit("ada"), None), joins.begin(submit("bob"), None, untold=1)
+    joins.note(items[:2])
+    joins.note(items[2:])
+    assert (ada.missed_live, bob.missed_live) == (items, items[1:])

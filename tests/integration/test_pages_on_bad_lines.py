@@ -172,7 +172,16 @@ async def test_who_is_put_out_of_a_chat_room_waits_for_nothing_there(demo_server
         await ada.wait_for(message("is anybody there?", state="failed"))
 
 
-async def test_who_is_put_out_of_the_others_is_told(serve: Serve) -> None:
+@pytest.mark.parametrize("example", [centrifuge_js_client, phoenix_js_client])
+async def test_who_is_put_out_of_a_board_is_told(serve: Serve, example: Any) -> None:
+    server = await serve(lambda: example.create_app(NEVER), as_served())
+    async with page(server.url) as tab:
+        await tab.wait_for("document.body.dataset.people === '1'")
+        await put_out(server, "public:board")
+        await tab.wait_for("document.body.dataset.state === 'closed'")
+
+
+async def test_who_is_put_out_of_the_ticker_is_told(serve: Serve) -> None:
     """A page that goes on saying that it is connected, over a picture that does not move, says nothing."""
     server = await serve(quotes, as_served())
     async with page(server.url) as tab:
@@ -222,12 +231,17 @@ async def test_who_could_not_be_logged_out_is_told_so(serve: Serve, answer: str)
     server = await chat_page.chat(serve)
     async with chat_page.people(server.url, "Ada") as (ada,):
         await ada.evaluate(f"window.real = fetch, window.fetch = async () => {answer}, 1")
-        await ada.click("#logout")
-        await ada.wait_for("document.getElementById('banner-text').textContent.startsWith('You are not logged out')")
+        await ada.resize(*chat_page.PHONE)
+        await ada.emulate_media({"prefers-reduced-motion": "reduce"})  # a panel that slides is missed by a click
+        await ada.click("#panel-toggle")
+        await ada.click("#logout-panel")
+        await ada.wait_for(
+            "document.getElementById('banner-text').textContent.startsWith('You are not logged out')", timeout=BACK
+        )
         assert await ada.evaluate("location.pathname") == "/"
         await ada.evaluate("window.fetch = real, 1")
         await ada.click("#banner-act")
-        await ada.wait_for("location.pathname + location.hash === '/login.html#logged-out'")
+        await ada.wait_for("location.pathname + location.hash === '/login.html#logged-out'", timeout=BACK)
 
 
 SILENT = """AbortSignal.timeout = () => AbortSignal.abort();

@@ -239,9 +239,12 @@ function onState({ state, code, reason }) {
 }
 
 async function leave() {
-  if (!await logOut()) return banner(STILL_IN, 'Try again', leave);
-  hub.close();
-  leavePage('logged-out');
+  if (await logOut()) {
+    hub.close();
+    return leavePage('logged-out');
+  }
+  if (page.panel === 'open') openPanel(false); // it would cover the banner of a phone
+  banner(STILL_IN, 'Try again', leave);
 }
 
 /** Who is nobody any more takes along what was typed. */

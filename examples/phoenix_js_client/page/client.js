@@ -45,8 +45,11 @@ channel.on('message', ({ gw, ...message }) => {
   if (gw.offset === caughtUpAt) board.back(true);
 });
 
-socket.onOpen(() => board.connecting());
-socket.onClose(() => board.connecting());
+const isOut = () => channel.state === 'closed'; // for good: the server has said so
+const comeBack = () => isOut() || board.connecting();
+socket.onOpen(comeBack);
+socket.onClose(comeBack);
+channel.onClose(() => board.closed('put out of the room'));
 channel.join()
   .receive('ok', ({ gw }) => { joined(gw); if (!begun) begin().catch(() => {}); }) // the next join asks again
   .receive('error', ({ reason }) => board.closed(reason));

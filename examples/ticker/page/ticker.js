@@ -133,7 +133,7 @@ async function onJoined({ reply, again }) {
 }
 
 function onOut(words) {
-  refusal = words;
+  refusal = page.out = words;
   loseFeed('not known');
   drawAges();
 }

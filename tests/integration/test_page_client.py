@@ -17,6 +17,7 @@ from gateway.demo import create_demo_app
 from gateway.settings.config import GatewaySettings
 from tests.support.browser import Browser, find_chromium
 from tests.support.client import connect, settings
+from tests.support.page_client import FIRE, HELD, page, told
 from tests.support.tab import Tab
 
 pytestmark = [
@@ -25,39 +26,6 @@ pytestmark = [
 ]
 
 Serve = Any
-
-HUB = """import('./assets/hubbub.js').then(({ Hubbub }) => {
-  window.told = [];
-  window.hub = new Hubbub(%s);
-  for (const name of ['state', 'hello', 'joined', 'caught_up', 'refused', 'removed', 'event', 'expiring'])
-    hub.on(name, (detail) => told.push({ name, ...detail }));
-  hub.connect();
-})"""
-
-
-HELD = """(() => {
-  const [set, clear] = [window.setTimeout, window.clearTimeout];
-  window.held = new Map();
-  window.setTimeout = (act, after) => after === %d ? held.set(-1 - held.size, act) && -held.size : set(act, after);
-  window.clearTimeout = (timer) => held.delete(timer) || clear(timer);
-})()"""
-"""From now on timers of so many milliseconds are kept in `held` until they are cleared; `FIRE` lets them be due."""
-FIRE = "for (const act of held.values()) act()"
-
-
-@asynccontextmanager
-async def page(server: Any, **options: Any) -> AsyncIterator[Tab]:
-    """A page with a client of its own, `hub`, beside the chat's, which has not begun; `told` is what it told."""
-    async with Browser() as browser:
-        tab = await browser.open(server.url)
-        await tab.evaluate(HUB % json.dumps(options))
-        await tab.wait_for("hub.state === 'connected'")
-        yield tab
-
-
-def told(name: str, **wanted: Any) -> str:
-    """The condition that `hub` told this at least once."""
-    return f"told.some((one) => Object.entries({json.dumps({'name': name, **wanted})}).every(([k, v]) => one[k] === v))"
 
 
 class Door:
@@ -156,7 +124,7 @@ async def test_an_answer_that_comes_too_late_is_heard(serve: Serve) -> None:
             await server.app.node.commands.publish("short:a", "missed")
         await tab.evaluate(f"told.length = 0, {HELD % 7000}, {SLOW}")
         await tab.wait_for("late.length > 0")
-        await tab.evaluate(f"{FIRE}, arrive()")
+        await tab.evaluate(f"{FIRE}; arrive()")
         (reply,) = await tab.evaluate("told.filter(({ name }) => name === 'joined').map(({ reply }) => reply)")
         assert (reply["recovered"], reply["offset"]) == (False, 4)
 

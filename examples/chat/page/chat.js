@@ -23,6 +23,7 @@ const LOBBY = 'lobby';
 const LOST = 'The connection is lost. This page comes back by itself, with all that was said meanwhile.';
 const OFFLINE = 'This device is offline. The page comes back by itself, with all that was said meanwhile.';
 const SILENT = 'The server does not answer. This page asks again by itself.';
+const STILL_IN = 'You are not logged out: the server does not answer.';
 const GAP = 'this page was away for longer than the server keeps messages';
 const ANEW = 'the server was restarted; what is above is kept on this page only';
 
@@ -237,6 +238,15 @@ function onState({ state, code, reason }) {
   if (state === 'reconnecting') whoAmI(leaveWithDrafts);
 }
 
+async function leave() {
+  if (await logOut()) {
+    hub.close();
+    return leavePage('logged-out');
+  }
+  if (page.panel === 'open') openPanel(false); // it would cover the banner of a phone
+  banner(STILL_IN, 'Try again', leave);
+}
+
 /** Who is nobody any more takes along what was typed. */
 function leaveWithDrafts() {
   composer.keep();
@@ -273,7 +283,7 @@ function listen() {
   onSubmit('open-form', openRoom);
   onSubmit('put-out-form', putOut);
   onClick('put-out-cancel', () => $('put-out-dialog').close());
-  for (const id of ['logout', 'logout-panel']) onClick(id, () => { hub.close(); logOut(); });
+  for (const id of ['logout', 'logout-panel']) onClick(id, leave);
   onClick('cut', () => hub.cut());
   document.querySelector('.skip').addEventListener('click', (event) => { event.preventDefault(); composer.focus(); });
   onClick('panel-toggle', () => openPanel(page.panel !== 'open'));

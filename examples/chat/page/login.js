@@ -3,6 +3,8 @@
 const $ = (id) => document.getElementById(id);
 const WHY = { 'logged-out': 'You are logged out.', expired: 'Your session has ended. Log in again to go on.' };
 
+const PATIENCE = 20; // seconds: passwords are hashed one by one
+
 const why = Object.hasOwn(WHY, location.hash.slice(1)) && WHY[location.hash.slice(1)];
 if (why) Object.assign($('why'), { textContent: why, hidden: false });
 
@@ -20,7 +22,7 @@ async function enter(path) {
 async function post(path, body) {
   const headers = { 'Content-Type': 'application/json' };
   try {
-    const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body), signal: AbortSignal.timeout(1000 * PATIENCE) });
     return answer.ok ? '' : (await answer.json()).error;
   } catch {
     return 'The server does not answer. Is it running?';

@@ -30,6 +30,7 @@ const people = new Map(); // client -> {name, hue}
 const numbers = new Map(); // pointer -> its last number
 let [read, skipped] = [0, 0];
 let [mine, number, timer] = [null, 0, 0];
+let out = ''; // why this page is not in the room
 let guests = { robots: false, slow: false };
 
 // --- where we are
@@ -160,11 +161,20 @@ function onState({ state }) {
   page.state = state;
   const texts = { connected: 'connected', connecting: 'connecting…', offline: 'offline', closed: 'disconnected' };
   $('state').textContent = texts[state] ?? 'reconnecting…';
-  if (state !== 'connecting') $('away').textContent = { connected: '', closed: CLOSED }[state] ?? LOST;
+  if (state !== 'connecting') $('away').textContent = { connected: out, closed: CLOSED }[state] ?? LOST;
   if (state === 'connected') return;
   $('robots').disabled = $('slow').disabled = true; // until we have joined again
   stage.clear();
   numbers.clear(); // what others did while we were away was not skipped: we were not there
+}
+
+/** Over the stage for as long as this page is open: it does not come back by itself. */
+function onOut(words) {
+  out = words;
+  $('away').textContent = words;
+  $('robots').disabled = $('slow').disabled = true;
+  stage.clear();
+  onPresence({ members: [], joins: [], leaves: [] });
 }
 
 function onJoined(now) {
@@ -189,7 +199,8 @@ setInterval(() => {
 
 hub.on('state', onState).on('event', onEvent).on('presence', onPresence)
   .on('joined', ({ reply }) => onJoined(reply.response))
-  .on('refused', ({ error }) => { $('problem').textContent = error.message; });
+  .on('refused', ({ error }) => onOut(`This page is not admitted: ${error.message}`))
+  .on('removed', ({ reason }) => onOut(`This page was put out: ${reason}`));
 $('stage').addEventListener('pointermove', onMove);
 $('stage').addEventListener('pointerdown', onMove);
 $('stage').addEventListener('keydown', onKey);

@@ -20,6 +20,7 @@ if (!/^#[\w-]{1,40}$/.test(location.hash)) history.replaceState(null, '', `#${ra
 const room = `game:${location.hash.slice(1)}`;
 const key = takeKey(); // of this tab: a second window is a second player
 let name = kept(localStorage, 'hubbub.game.name', () => NAMES[Math.floor(Math.random() * NAMES.length)]);
+let out = ''; // why this page is not at the table
 let [table, members, zeroAt, isNow] = [null, [], 0, false]; // isNow: whether the table is what the referee has said last
 
 /** Nobody finds it where it was kept while this page is there: a tab that is duplicated has a copy of all that is. */
@@ -153,6 +154,7 @@ function drawSeat(node, side) {
 function verdict(mine) {
   const { outcome, rematch } = table;
   if (page.state === 'closed') return 'Closed: load this page again';
+  if (out) return out;
   if (!isNow) return `No connection${isPlaying() ? ': the clock runs on' : ''}`; // one line: the board stays where it is
   const waiting = rematch.find((side) => side !== mine);
   if (outcome) {
@@ -205,6 +207,15 @@ function onTable(view) {
   drawClock();
 }
 
+/** For as long as this page is open: it does not come back by itself. */
+function onOut(words) {
+  [out, isNow, members] = [words, false, []];
+  $('verdict').textContent = words;
+  if (table) draw();
+  drawWatching();
+  drawClock();
+}
+
 function onState({ state, reason }) {
   page.state = state;
   const texts = { connected: 'connected', connecting: 'connecting…', offline: 'offline', closed: `closed: ${reason}` };
@@ -221,7 +232,8 @@ hub.on('state', onState)
   .on('joined', ({ reply }) => { onTable(reply.response); if (page.sat !== '') sit(); })
   .on('event', ({ event, payload, sender }) => event === 'table' && !sender && onTable(payload))
   .on('presence', (presence) => { members = presence.members; drawWatching(); })
-  .on('refused', ({ error }) => { $('verdict').textContent = `This table cannot be joined: ${error.message}`; });
+  .on('refused', ({ error }) => onOut(`This table cannot be joined: ${error.message}`))
+  .on('removed', ({ reason }) => onOut(`You were put out of this table: ${reason}`));
 
 document.addEventListener('keydown', onKey);
 $('rematch').addEventListener('click', () => ask('rematch'));

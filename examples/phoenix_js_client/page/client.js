@@ -28,6 +28,7 @@ const socket = new Socket('/socket', {
   reconnectAfterMs: () => AWAY, // so that something is missed; by default it is back at once
 });
 let position = null; // of the last message: {offset, epoch}
+let begun = false; // a connection may be lost with the answer
 let caughtUpAt = 0; // the offset up to which everything was missed
 
 // (1) each join asks for positions, and names the last one; phoenix.js calls this function for every rejoin
@@ -44,13 +45,16 @@ channel.on('message', ({ gw, ...message }) => {
   if (gw.offset === caughtUpAt) board.back(true);
 });
 
-socket.onOpen(() => board.connecting());
-socket.onClose(() => board.connecting());
+const isOut = () => channel.state === 'closed'; // for good: the server has said so
+const comeBack = () => isOut() || board.connecting();
+socket.onOpen(comeBack);
+socket.onClose(comeBack);
+channel.onClose(() => board.closed('put out of the room'));
 channel.join()
-  .receive('ok', ({ gw }) => joined(gw))
+  .receive('ok', ({ gw }) => { joined(gw); if (!begun) begin().catch(() => {}); }) // the next join asks again
   .receive('error', ({ reason }) => board.closed(reason));
 
-async function joined(gw) {
+function joined(gw) {
   const since = position;
   board.connected();
   board.stream(gw.epoch);
@@ -59,10 +63,15 @@ async function joined(gw) {
     if (since.offset === gw.offset) board.back(true); // nothing was missed
     return;
   }
+  begun = false;
   position = { offset: gw.offset, epoch: gw.epoch };
   if (since) board.back(false);
+}
+
+async function begin() {
   const { messages } = await answered(channel.push('gw:history', { limit: 30, reverse: true }));
   board.begin(messages.map(({ payload, offset }) => ({ ...payload, offset })));
+  begun = true;
 }
 
 const presence = new Presence(channel);

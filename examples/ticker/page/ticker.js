@@ -17,7 +17,8 @@ const hub = new Hubbub();
 const chart = new Chart($('chart'), { colours: COLOURS, seconds: WINDOW, keep: 2 * HISTORY });
 let skew = Infinity; // seconds our clock is ahead of the server's, by the quickest event so far
 let connection = { state: 'closed', retryAt: null };
-let refusal = ''; // why the channel cannot be joined
+let refusal = ''; // why this page is not in the channel
+let hasHistory = false; // a connection may be lost with the answer
 let [failedAt, before] = [null, null];
 
 /** Seconds that nobody sets: the date of this machine may be put right in the midst, and the chart would stand in another hour. */
@@ -124,19 +125,30 @@ async function onJoined({ reply, again }) {
     const words = reply.recovered ? `back again, recovered ${missed} missed event${missed === 1 ? '' : 's'}` : 'back again, without what was missed';
     $('cut-outcome').textContent = words;
   }
-  if (reply.recovered) return;
+  if (!reply.recovered) hasHistory = false;
+  if (hasHistory) return;
   const { events } = await hub.history(ROOM, { limit: HISTORY });
   for (const event of events) onEvent(event);
+  hasHistory = true;
+}
+
+function onOut(words) {
+  refusal = page.out = words;
+  loseFeed('not known');
+  drawAges();
+}
+
+function loseFeed(words) {
+  if (page.feed === 'unknown') return;
+  page.feed = 'unknown';
+  $('feed-state').textContent = words;
 }
 
 function onState(detail) {
   connection = detail;
   page.state = detail.state;
   $('crash').disabled = $('cut').disabled = detail.state !== 'connected';
-  if (detail.state !== 'connected' && page.feed !== 'unknown') {
-    page.feed = 'unknown';
-    $('feed-state').textContent = 'not known while offline';
-  }
+  if (detail.state !== 'connected') loseFeed('not known while offline');
   drawAges();
 }
 
@@ -159,7 +171,8 @@ function cut() {
 
 hub.on('state', onState).on('event', onEvent)
   .on('joined', (joined) => onJoined(joined).catch(() => {})) // without a connection the next join asks again
-  .on('refused', ({ error }) => { refusal = `not admitted: ${error.message}`; });
+  .on('refused', ({ error }) => onOut(`not admitted: ${error.message}`))
+  .on('removed', ({ reason }) => onOut(`put out: ${reason}`));
 $('crash').addEventListener('click', crash);
 $('cut').addEventListener('click', cut);
 setInterval(drawAges, 250);

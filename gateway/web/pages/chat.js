@@ -96,8 +96,9 @@ function setUnread(room, count) {
 // --- messages ---------------------------------------------------------------------------------------------------------
 
 function say(room, text) {
+  const isFirst = room.timeline.pending('waiting').length === 0; // what waits already is said before it
   const item = room.timeline.addPending({ id: newId(), name, text, state: 'waiting' });
-  if (hub.state === 'connected') send(room, item);
+  if (room.isOut || (hub.state === 'connected' && isFirst)) send(room, item);
 }
 
 /** Sends or sends again: the id lets the server drop a copy of what had arrived before the connection broke. */
@@ -108,13 +109,14 @@ async function send(room, item) {
     room.timeline.confirm(item, { offset: reply.offset, epoch: reply.epoch ?? room.epoch });
   } catch (error) {
     // what the server has closed us for, such as a message too big, is not sent again unasked
-    const isForNow = ['disconnected', 'shutting_down'].includes(error.reason) && hub.state !== 'closed';
+    const isForNow = ['disconnected', 'shutting_down'].includes(error.reason) && hub.state !== 'closed' && !room.isOut;
     const state = isForNow ? 'waiting' : 'failed';
     room.timeline.fail(item, { state, trouble: state === 'failed' ? words(error) : null });
   }
 }
 
 function words({ reason, message, retryAfter }) {
+  if (reason === 'disconnected' && message !== reason) return `not confirmed: ${message}`; // it was under way
   const what = reason === 'timeout' ? 'not confirmed: no reply from the server' : `not sent: ${reason.replaceAll('_', ' ')}`;
   if (retryAfter !== null) return `${what}, try again in ${retryAfter.toFixed(1).replace(/\.0$/, '')}\u00a0s`;
   return message && message !== reason && reason !== 'timeout' ? `${what} (${message})` : what;
@@ -137,6 +139,7 @@ async function fetchHistory(room) {
     const { events, epoch } = await hub.history(room.name, { limit: HISTORY });
     const said = events.filter(({ event }) => event === 'message');
     for (const event of said) onMessage(room, { epoch, ...event }, false);
+    room.hasHistory = true;
   } catch (error) {
     if (error.reason !== 'disconnected') room.timeline.addNotice(`history is not available: ${error.message}`, 'trouble');
   } finally {
@@ -154,7 +157,9 @@ function onJoined({ room: roomName, reply, again, anew }) {
   if (!again) room.timeline.startEra(reply.epoch, reply.offset);
   if (again && reply.recovered) tellRecovered(room, reply.missed ?? 0);
   else if (again && !anew) room.timeline.addDivider('gap', 'Some messages are missing here', GAP);
-  if (!reply.recovered) fetchHistory(room);
+  room.isOut = false;
+  if (!reply.recovered) room.hasHistory = false;
+  if (!room.hasHistory) fetchHistory(room); // also where the answer to the last question was lost with its connection
   room.timeline.node.dataset.joined = true;
   if (room === current) tellCut(again ? recoveredWords(reply) : '', again && !reply.recovered);
 }
@@ -220,6 +225,16 @@ function onPresence({ room: roomName, members, joins, leaves, reset }) {
     for (const who of new Set(joins.map(nameOf))) if (!before.has(who) && after.has(who)) room.timeline.addNotice(`${who} joined`);
     for (const who of new Set(leaves.map(nameOf))) if (before.has(who) && !after.has(who)) room.timeline.addNotice(`${who} left`);
   }
+  if (room === current) drawPeople();
+}
+
+/** Out of a room for good: who is there is not known any more, and nothing that is said there waits. */
+function onOut(roomName, words) {
+  const room = rooms.get(roomName);
+  if (!room) return;
+  Object.assign(room, { isOut: true, members: [] });
+  room.timeline.addNotice(words, 'trouble');
+  for (const item of room.timeline.pending('waiting')) send(room, item);
   if (room === current) drawPeople();
 }
 
@@ -426,8 +441,8 @@ const refusal = ({ message }) => (message.startsWith('cannot') ? message : `cann
 
 hub.on('state', onState).on('hello', onHello).on('joined', onJoined).on('caught_up', onCaughtUp).on('event', onEvent)
   .on('epoch', onEpoch).on('presence', onPresence)
-  .on('refused', ({ room, error }) => rooms.get(room)?.timeline.addNotice(refusal(error), 'trouble'))
-  .on('removed', ({ room, reason }) => rooms.get(room)?.timeline.addNotice(`removed from this room: ${reason}`, 'trouble'));
+  .on('refused', ({ room, error }) => onOut(room, refusal(error)))
+  .on('removed', ({ room, reason }) => onOut(room, `removed from this room: ${reason}`));
 
 function start() {
   for (const room of rooms.values()) join(room);

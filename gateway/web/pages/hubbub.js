@@ -31,6 +31,8 @@ const CONNECT_TIMEOUT = 10; // seconds from the first byte to being ready, with 
 const PROBE_TIMEOUT = 5; // seconds a connection that may be dead gets to prove otherwise
 const STABLE_AFTER = 10; // seconds after which a connection counts as good and the back-off starts over
 
+/** What a browser says of the network, and of a page that somebody looks at again: it may have slept. */
+const SIGNS = ['online', 'offline', 'visibilitychange'];
 const INVALID_TOKEN = 3500; // the close code of a token that is not believed; coming back would change nothing
 
 /** What could not be done. `reason` is the wire's, or ours: `timeout`, `disconnected` (the outcome is then unknown). */
@@ -70,10 +72,8 @@ export class Hubbub {
    * mostly an async one, that gets a token for this user: asked on each connection, ahead of the joins, and again before
    * the token ends. If it throws, the connection is tried again; a token that is not believed closes for good (3500).
    */
-  constructor({ url = gatewayUrl(), token = null, timeout = 10, backoff = { min: 0.5, max: 10 } } = {}) {
-    [this.#url, this.#token, this.#timeout, this.#backoff] = [url, token, timeout, backoff];
-    globalThis.addEventListener?.('online', () => this.#onNetwork(true));
-    globalThis.addEventListener?.('offline', () => this.#onNetwork(false));
+  constructor({ url = gatewayUrl(), token = null, timeout = 10, backoff: { min = 0.5, max = 10 } = {} } = {}) {
+    [this.#url, this.#token, this.#timeout, this.#backoff] = [url, token, timeout, { min, max }];
   }
 
   /** The last `state` that was told; `closed` before `connect()`. */
@@ -86,17 +86,18 @@ export class Hubbub {
     return this;
   }
 
-  /** Connects now, also in the middle of a back-off. Does nothing while connected or connecting. */
+  /** Connects now, also in the middle of a back-off. Does nothing while connected or connecting; throws if `url` is none. */
   connect() {
     if (this.#socket) return;
-    clearTimeout(this.#retryTimer);
-    this.#become('connecting');
     const socket = (this.#socket = new WebSocket(this.#url, ['gateway.v1']));
+    clearTimeout(this.#retryTimer);
     const mine = (handler) => (event) => socket === this.#socket && handler(event);
     socket.onopen = mine(() => socket.protocol !== 'gateway.v1' && this.#greeted({}));
     socket.onmessage = mine(({ data }) => this.#onText(data));
     socket.onclose = mine(({ code, reason }) => this.#lost(code, reason));
     this.#expect(CONNECT_TIMEOUT);
+    for (const sign of SIGNS) globalThis.addEventListener?.(sign, this.#onSign);
+    this.#become('connecting'); // who is told may close it again
   }
 
   /** Ends the connection and stays away until `connect()`. Rooms and positions are kept. */
@@ -156,9 +157,13 @@ export class Hubbub {
     if (this.#socket?.readyState !== WebSocket.OPEN) return Promise.reject(new HubbubError('disconnected'));
     const ref = ++this.#lastRef;
     return new Promise((resolve, reject) => {
-      const late = () => this.#settle(ref, (wait) => wait.reject(new HubbubError('timeout', `no reply in ${timeout} s`)));
+      const text = JSON.stringify({ ...frame, ref }); // throws, and the promise rejects, for what is no JSON
+      const late = () => {
+        this.#settle(ref, (wait) => wait.reject(new HubbubError('timeout', `no reply in ${timeout} s`)));
+        this.#probe(); // nothing closes a connection in a tunnel
+      };
       this.#pending.set(ref, { resolve, reject, timer: setTimeout(late, timeout * 1000) });
-      this.#socket.send(JSON.stringify({ ...frame, ref }));
+      this.#socket.send(text);
     });
   }
 
@@ -166,6 +171,7 @@ export class Hubbub {
 
   #onText(text) {
     this.#heardAt = performance.now();
+    if (this.#state === 'connected' && this.#deadline) this.#calm(); // whatever comes, and be it a refusal, is a sign of life
     let frame;
     try { frame = JSON.parse(text); } catch { return; }
     if (frame === null || typeof frame !== 'object') return;
@@ -235,11 +241,13 @@ export class Hubbub {
 
   async #enter(known) {
     clearTimeout(known.retry);
+    known.askedOn = this.#socket;
     try {
       const token = typeof known.token === 'function' ? await this.#tokenOf(known) : known.token;
       const { room, info, data, presence, epoch, offset, wished } = known;
       if (!wished) throw new HubbubError('left', 'left before it was joined');
       const since = epoch === null ? undefined : { epoch, offset };
+      if (!since) known.firstRef = this.#lastRef + 1;
       return await this.request({ action: 'join_room', room, presence, info, data, token, since, session: this.#session });
     } catch (error) {
       if (error.reason !== 'disconnected') this.#onRefused(known, error);
@@ -268,7 +276,7 @@ export class Hubbub {
   #onJoined(reply) {
     const known = this.#rooms.get(reply.room);
     if (!known) return;
-    const again = known.epoch !== null;
+    const again = known.epoch !== null && reply.ref > known.firstRef; // of two at once the second named no position either
     const anew = again && known.epoch !== reply.epoch;
     known.joined = true;
     // recovered: the missed events move our position; otherwise the stream starts, for us, at its top
@@ -306,14 +314,16 @@ export class Hubbub {
   }
 
   #ready({ client = null, ping = 25 }) {
-    clearTimeout(this.#deadline);
+    this.#calm();
     [this.client, this.#ping, this.#readyAt, this.#heardAt] = [client, ping, performance.now(), performance.now()];
     this.#wentOffline = false;
-    this.#become('connected');
-    this.#emit('hello', { client, ping });
     clearInterval(this.#silence);
     this.#silence = setInterval(() => this.#onSilence(), ping * 1000);
-    for (const known of this.#rooms.values()) if (known.wished) this.#enter(known).catch(() => {}); // `refused` tells
+    this.#become('connected');
+    this.#emit('hello', { client, ping });
+    for (const known of this.#rooms.values()) { // but for those that a listener has just joined; `refused` tells
+      if (known.wished && known.askedOn !== this.#socket) this.#enter(known).catch(() => {});
+    }
   }
 
   #lost(code, reason) {
@@ -331,7 +341,7 @@ export class Hubbub {
   #drop() {
     const socket = this.#socket;
     this.#socket = null;
-    clearTimeout(this.#deadline);
+    this.#calm();
     clearInterval(this.#silence);
     for (const known of this.#rooms.values()) known.joined = false;
     for (const ref of [...this.#pending.keys()]) {
@@ -347,8 +357,13 @@ export class Hubbub {
   }
 
   #expect(seconds) {
-    clearTimeout(this.#deadline);
+    this.#calm();
     this.#deadline = setTimeout(() => this.#lost(1006, 'no answer from the server'), seconds * 1000);
+  }
+
+  #calm() {
+    clearTimeout(this.#deadline);
+    this.#deadline = 0;
   }
 
   /** Browsers do not show RFC 6455 pings, so a silent connection is asked; a dead one would look alive for minutes. */
@@ -356,22 +371,23 @@ export class Hubbub {
     if (performance.now() - this.#heardAt >= this.#ping * 900) this.#probe();
   }
 
+  /** Who is being asked is not given more time by being asked again. */
   #probe() {
-    if (this.#state !== 'connected') return;
+    if (this.#state !== 'connected' || this.#deadline) return;
     this.#expect(PROBE_TIMEOUT);
-    const answered = () => clearTimeout(this.#deadline);
-    this.request({ action: 'ping' }).then(answered, ({ code }) => code && answered()); // a refusal is a sign of life, too
+    this.request({ action: 'ping' }).catch(() => {});
   }
 
   /** The browser's opinion of the network is a hint only: a gateway on this machine needs none. */
-  #onNetwork(online) {
-    this.#wentOffline = !online;
-    if (this.#state === 'connected') this.#probe();
-    else if (online && this.#state !== 'closed') this.connect();
-  }
+  #onSign = ({ type, target }) => {
+    if (type !== 'visibilitychange') this.#wentOffline = type === 'offline';
+    if (this.#state === 'connected' && !target.hidden) this.#probe(); // hidden, it may be frozen ahead of the answer
+    else if (type === 'online') this.connect();
+  };
 
   #become(state, detail = {}) {
     this.#state = state;
+    if (state === 'closed') for (const sign of SIGNS) globalThis.removeEventListener?.(sign, this.#onSign);
     this.#emit('state', { state, code: null, reason: '', retryAt: null, ...detail });
   }
 

@@ -17,9 +17,8 @@ const WORDS = [['amber', 'brisk', 'calm', 'dusky', 'eager', 'fern', 'golden', 'h
 /** Made up once per tab. */
 export function myName() {
   const pick = (words) => words[Math.floor(Math.random() * words.length)];
-  const name = sessionStorage.getItem('name') ?? `${pick(WORDS[0])} ${pick(WORDS[1])} ${Math.floor(10 + Math.random() * 90)}`;
-  sessionStorage.setItem('name', name);
-  return name;
+  const made = `${pick(WORDS[0])} ${pick(WORDS[1])} ${Math.floor(10 + Math.random() * 90)}`;
+  try { return (sessionStorage.name ??= made); } catch { return made; } // a browser that keeps nothing makes up another
 }
 
 function make(tag, className = '', ...children) {
@@ -150,7 +149,10 @@ export class Board {
       const text = this.#input.value.trim();
       if (!text) return;
       this.#problem.textContent = this.#input.value = '';
-      write(text).catch((error) => this.say(error.message));
+      write(text).catch((error) => {
+        this.say(error.message);
+        this.#input.value ||= text; // unless something else is being written by now
+      });
     });
     const head = make('div', 'head', make('h1', '', 'public:board'), make('p', 'quiet', 'a tick every second; the number is the offset'));
     return make('section', 'card messages', head, this.#list, form, this.#problem);

@@ -119,6 +119,7 @@ async def test_who_was_cut_off_is_told_and_comes_back_without_a_loss(serve: Serv
         await bob.wait_for(notice("recovered 2 messages"), timeout=BACK)
         await ada.wait_for(message("written in a tunnel"), timeout=BACK)
         await bob.wait_for("document.querySelector('#banner').hidden && !document.querySelector('#draft').value")
+        await bob.wait_for(message("written in a tunnel"))
         assert await texts(bob) == ["before", "one", "two", "written in a tunnel"]
 
 

@@ -39,6 +39,13 @@ CUT_AT = """(() => {
   };
 })()"""
 """The first frame with these words in it is not sent: the line breaks."""
+CLOSED_AT_GOODBYE = """(() => {
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (text) {
+    return String(text).includes('goodbye') ? this.close(4500, 'enough') : send.call(this, text);
+  };
+})()"""
+"""The frame with that word ends the connection for good; what else the page says then, of itself, does not."""
 NO_STORAGE = """for (const kind of ['localStorage', 'sessionStorage'])
   Object.defineProperty(window, kind, { get() { throw new DOMException('denied', 'SecurityError'); } })"""
 """A browser that is told to keep nothing."""
@@ -136,7 +143,7 @@ async def test_what_is_said_in_the_moment_of_coming_back_stands_behind_what_wait
 async def test_what_was_under_way_when_the_server_closed_is_not_said_to_be_unsent(demo_server: Any) -> None:
     """Nobody knows whether it arrived: only that nothing came back."""
     async with people(demo_server, "Ada") as (ada,):
-        await ada.evaluate("WebSocket.prototype.send = function () { this.close(4500, 'enough'); }, 1")
+        await ada.evaluate(CLOSED_AT_GOODBYE)
         await ada.type("#draft", "goodbye")
         await ada.press("Enter")
         await ada.wait_for(message("goodbye", state="failed"))

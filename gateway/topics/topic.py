@@ -349,5 +349,4 @@ class TopicActor(Actor):
         if self._order.is_waiting or self._code.has_work or self.actor_ref.counts().queued:
             self.idle_if_empty()
             return
-        self._node.live.ended(self._name, self.actor_ref)
-        self.actor_ref.stop_now()
+        self.actor_ref.stop_now()  # what it is told until then goes to the next one

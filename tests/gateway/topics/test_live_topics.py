@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.events import TopicClosed, TopicOpened
-from gateway.messages.topic_messages import Settle
+from gateway.messages.topic_messages import Passivate, Settle
 from gateway.reasons import Refused
 from gateway.topics import live_topics
 from gateway.topics.behaviour import Room, on
@@ -231,3 +231,16 @@ async def test_others_have_their_turn_while_thousands_settle(system: ActorSystem
         seen.append(told())
     assert max(after - before for before, after in pairwise(seen)) <= live_topics.PORTION
     assert seen[-1] - seen[0] == len(refs) == 3 * live_topics.PORTION + 1
+
+
+async def test_what_a_topic_is_told_while_it_is_about_to_go_goes_to_the_next(
+    system: ActorSystem,
+) -> None:
+    """Others have turns in between: a name that had no topic then, and a child all the same, failed who told it."""
+    node = await start_node(system)
+    await node.commands.publish("a", "first")
+    machine = node.live.machine("a")
+    assert machine is not None
+    machine.passivate(Passivate())
+    assert (await node.commands.publish("a", "second")).position is None
+    assert node.live.machine("a") is not machine

@@ -153,7 +153,7 @@ async def test_a_broadcast_without_a_room_needs_rooms(serve: Serve) -> None:
 
 
 @pytest.mark.allow_failures("TypeError")
-@pytest.mark.parametrize("rooms", [lambda _: [5], lambda _: None, lambda _: 5])
+@pytest.mark.parametrize("rooms", [lambda _: [5], lambda _: None, lambda _: 5, lambda one: one.ws.kick(5) or "chat:a"])
 async def test_rooms_that_are_no_names_are_a_bug_of_the_application(serve: Serve, rooms: Any) -> None:
     """Its client has sent nothing wrong and is told nothing: 1011, and the log has the traceback."""
     server = await serve(lambda: chat(rooms))

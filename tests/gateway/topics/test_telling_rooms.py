@@ -61,6 +61,19 @@ async def test_a_room_that_is_told_is_not_idle(system: ActorSystem) -> None:
     assert await ask(node, 1) == 1
 
 
+async def test_a_room_that_is_at_work_does_not_go(system: ActorSystem) -> None:
+    """Nobody is in it, and it is still about what it was told: that, and what waits behind it, is done first."""
+
+    class Patient(Counting):
+        patience = None
+
+    node = await start_node(system, OPEN, behaviour=Patient)
+    await tell(node, node.passivate_after * 1.5)
+    await tell(node, 1)
+    await passes(node.passivate_after * 1.7)
+    assert await ask(node, 0) == 1
+
+
 @pytest.mark.allow_dead_letters("stopped")
 async def test_what_a_room_had_no_time_for_is_a_dead_letter(system: ActorSystem) -> None:
     """Clients are answered by its machine; what others told it nobody else knows of."""
